@@ -1,0 +1,52 @@
+# Every target works on a fresh checkout: the virtual environment is made on first use.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.10 python3 2>/dev/null))
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Without cached bytecode every Airflow process starts seconds later.
+unexport PYTHONDONTWRITEBYTECODE
+# An Airflow of the user's own must not shine through.
+unexport AIRFLOW_HOME AIRFLOW_CONFIG
+
+.PHONY: help demo test lint types unit docs format constraints clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, $(PYTHON) is not" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No virtual environment could be made: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' constraints.txt)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[testing]' --group dev
+	@touch $@
+
+demo: $(READY) ## Import a CSV of quick responses through Airflow, against a fake service on this machine
+	@$(BIN)/python dags_examples/demo.py
+
+test: lint types unit docs ## Lint, types, tests and docs
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest -n 2
+
+docs: $(READY) ## Build the docs into docs/_build
+	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build
+
+format: $(READY) ## Format the code and mend what lint can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+constraints: $(READY) ## Pin the newest versions of everything that is installed
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
+	  --upgrade --extra testing --group dev pyproject.toml --output-file constraints.txt
+
+clean: ## Remove everything that these targets made
+	rm -rf $(VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
