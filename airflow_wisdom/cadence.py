@@ -1,0 +1,113 @@
+"""When to look at an import job again, and when to give up. Pure: no Airflow, no boto3, no clock."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How long to leave an import job alone between two looks.
+
+    The intervals grow with the job's age, so that the delay in noticing its end is at most `ratio` of its duration,
+    or `floor`, and never more than `ceiling`: a short job is noticed at once, a long one costs few calls.
+
+    :param floor: Shortest interval, in seconds.
+    :param ceiling: Longest interval, in seconds.
+    :param ratio: Interval as a share of the job's age.
+    :param jitter: Greatest share by which an interval is shortened at random, so that jobs that started together
+        are not looked at together for ever.
+    """
+
+    floor: float = 1.0
+    ceiling: float = 60.0
+    ratio: float = 0.1
+    jitter: float = 0.1
+
+    @classmethod
+    def every(cls, seconds: float) -> Cadence:
+        """Return a cadence of one fixed interval, in seconds."""
+        return cls(floor=seconds, ceiling=seconds, jitter=0.0)
+
+    def interval(self, age: float) -> float:
+        """Return how many seconds to wait until the next look.
+
+        :param age: Age of the job, in seconds; anything below zero counts as zero.
+        """
+        longest = min(self.ceiling, max(self.floor, self.ratio * age))
+        return longest * (1.0 - self.jitter * random.random())
+
+
+def time_left(deadline: float | None, now: float) -> float:
+    """Return the seconds until `deadline`, at least zero; infinite if there is none.
+
+    :param deadline: POSIX time at which waiting ends, or None.
+    :param now: POSIX time now.
+    """
+    return float("inf") if deadline is None else max(0.0, deadline - now)
+
+
+class Budget:
+    """Spaces out calls, so that no more than so many start within any second.
+
+    :param calls_per_second: The rate that is kept.
+    """
+
+    def __init__(self, calls_per_second: float) -> None:
+        self._spacing = 1.0 / calls_per_second
+        self._free_at = 0.0
+
+    def reserve(self, now: float) -> float:
+        """Reserve the next free place for a call and return how many seconds from `now` it is."""
+        at = max(now, self._free_at)
+        self._free_at = at + self._spacing
+        return at - now
+
+    def hold(self, until: float) -> None:
+        """Let no further call start before `until`."""
+        self._free_at = max(self._free_at, until)
+
+
+class Backoff:
+    """How long to leave AWS alone while it does not answer: doubling from `first`, up to `ceiling`.
+
+    :param first: Seconds after the first failure.
+    :param ceiling: Longest pause, in seconds.
+    """
+
+    def __init__(self, first: float = 1.0, ceiling: float = 30.0) -> None:
+        self._first = first
+        self._ceiling = ceiling
+        self.failures = 0
+
+    def failed(self) -> float:
+        """Count a failure and return the pause after it, in seconds; half of it is left to chance."""
+        longest = min(self._ceiling, self._first * 2.0**self.failures)
+        self.failures += 1
+        return longest * (0.5 + 0.5 * random.random())
+
+    def succeeded(self) -> None:
+        """Begin anew."""
+        self.failures = 0
+
+
+def pages_to_walk(pages: Iterable[int]) -> int:
+    """Return how many pages of a list to read when looking for jobs, so that the fewest calls are needed.
+
+    Reading `n` pages shows all jobs on them for `n` calls; each job further down costs a call of its own.
+
+    :param pages: For each job, the page that it is expected on, counted from 1.
+    :returns: Number of pages; 0 if a call for each job is cheaper, or as cheap.
+    """
+    ordered = sorted(pages)
+    best, fewest = 0, len(ordered)
+    for found, page in enumerate(ordered, 1):
+        calls = page + len(ordered) - found
+        if calls < fewest:
+            best, fewest = page, calls
+    return best

@@ -1,0 +1,252 @@
+"""What can go wrong, as one tree.
+
+::
+
+    WisdomError
+    ├── AwsError                          AWS answered with an error
+    │   ├── AccessDeniedError             a permission is missing
+    │   ├── InvalidCredentialsError       the credentials are expired, or not accepted at all
+    │   ├── ConflictError
+    │   ├── ResourceNotFoundError         no such knowledge base, or no such import job in it
+    │   ├── ServiceQuotaExceededError
+    │   ├── ValidationError
+    │   └── ServiceUnavailableError       throttling and 5xx; transient
+    ├── EndpointError                     AWS was not reached, or gave no sensible answer in time; transient
+    ├── ClientConfigurationError          the request could not even be made: no region, no credentials, no trust
+    ├── AirflowConnectionNotFoundError    the Airflow connection does not exist
+    ├── UploadError                       the PUT to the presigned URL failed
+    │   ├── UploadUrlExpiredError
+    │   └── UploadTooLargeError
+    ├── FailedRecordReportError           the report of failed records could not be fetched
+    └── ImportJobError
+        ├── ImportJobFailedError          the job ended, or is about to end, without being COMPLETE
+        ├── ImportJobTimeoutError         the deadline passed first
+        └── UnknownImportJobStatusError   AWS reports a status that this version does not know
+
+None of them derives from Airflow's own exceptions: Airflow turns those into *skipped* where a sensor has
+``soft_fail``, and a failed import job must never look like a skipped one.
+
+Every exception is its message and a few fields that are JSON primitives, so it survives both pickling and the way
+through a trigger's event.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+_PRESIGNED = re.compile(r"\?[^\s\"'<>\\]*X-Amz-[^\s\"'<>\\]*", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """Return `text` without the query of any presigned URL in it: the query is what grants access."""
+    return _PRESIGNED.sub("?<redacted>", text)
+
+
+class WisdomError(Exception):
+    """Base of everything this package raises.
+
+    :param message: What happened; presigned URLs in it are redacted.
+    :param knowledge_base_id: Id or ARN of the knowledge base concerned, if there is one.
+    :param import_job_id: Id of the import job concerned, if there is one.
+    """
+
+    transient: ClassVar[bool] = False
+    """Whether waiting may help: throttling, 5xx, connection errors and time-outs."""
+
+    def __init__(self, message: str, *, knowledge_base_id: str | None = None, import_job_id: str | None = None) -> None:
+        self.message = redact(message)
+        self.knowledge_base_id = knowledge_base_id
+        self.import_job_id = import_job_id
+        super().__init__(self.message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the exception as JSON primitives, for a trigger's event; :func:`from_dict` reverses it."""
+        return {"type": type(self).__name__, **self._fields()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._fields())
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if not name.startswith("__")}
+
+    def __str__(self) -> str:
+        where = {
+            "knowledge base": self.knowledge_base_id,
+            "import job": self.import_job_id,
+            **self._details(),
+        }
+        known = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
+        return f"{self.message} ({known})" if known else self.message
+
+    def _details(self) -> dict[str, Any]:
+        return {}
+
+
+class AwsError(WisdomError):
+    """AWS answered with an error.
+
+    :param code: AWS's error code, such as ``ResourceNotFoundException``.
+    :param operation: The AWS operation that was called, such as ``GetImportJob``.
+    :param request_id: AWS's id of the request, which its support asks for.
+    :param http_status: HTTP status of the answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        operation: str,
+        request_id: str | None = None,
+        http_status: int | None = None,
+        **where: Any,
+    ) -> None:
+        super().__init__(message, **where)
+        self.code = code
+        self.operation = operation
+        self.request_id = request_id
+        self.http_status = http_status
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.code}: {super().__str__()}"
+
+    def _details(self) -> dict[str, Any]:
+        return {"request": self.request_id}
+
+
+class AccessDeniedError(AwsError):
+    """The credentials lack the permission for the operation."""
+
+
+class InvalidCredentialsError(AwsError):
+    """The credentials are expired, or AWS does not accept them at all: no operation would succeed."""
+
+
+class ConflictError(AwsError):
+    """The request contradicts the state of the resource, or reuses a client token with other parameters."""
+
+
+class ResourceNotFoundError(AwsError):
+    """The knowledge base does not exist, or the import job does not exist in it."""
+
+
+class ServiceQuotaExceededError(AwsError):
+    """A quota of the account, such as the number of quick responses in a knowledge base, is used up."""
+
+
+class ValidationError(AwsError):
+    """AWS, or botocore before it, does not accept a parameter."""
+
+
+class ServiceUnavailableError(AwsError):
+    """AWS throttles the account, or has an error of its own: trying again later helps."""
+
+    transient = True
+
+
+class EndpointError(WisdomError):
+    """The endpoint could not be reached, did not answer in time, or gave an answer that makes no sense."""
+
+    transient = True
+
+
+class ClientConfigurationError(WisdomError):
+    """No request could be made: no region, no credentials, or a certificate that is not trusted."""
+
+
+class AirflowConnectionNotFoundError(WisdomError):
+    """The Airflow connection does not exist.
+
+    Other AWS hooks fall back to boto3's own credentials here; writing into another account's knowledge base because
+    of a misspelt connection is not a risk worth taking.
+
+    :param conn_id: Id of the missing Airflow connection.
+    """
+
+    def __init__(self, message: str, *, conn_id: str, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.conn_id = conn_id
+
+
+class UploadError(WisdomError):
+    """The file could not be put to the presigned URL.
+
+    :param http_status: HTTP status of the answer; None if there was none.
+    :param code: Amazon S3's error code, if it gave one.
+    """
+
+    def __init__(self, message: str, *, http_status: int | None = None, code: str | None = None, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.http_status = http_status
+        self.code = code
+
+
+class UploadUrlExpiredError(UploadError):
+    """The presigned URL expired before the file was put to it."""
+
+
+class UploadTooLargeError(UploadError):
+    """The file is larger than the limit; nothing was sent.
+
+    :param max_bytes: The limit, in bytes.
+    """
+
+    def __init__(self, message: str, *, max_bytes: int, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.max_bytes = max_bytes
+
+
+class FailedRecordReportError(WisdomError):
+    """The report of failed records could not be fetched or read.
+
+    :param http_status: HTTP status of the answer; None if there was none.
+    """
+
+    def __init__(self, message: str, *, http_status: int | None = None, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.http_status = http_status
+
+
+class ImportJobError(WisdomError):
+    """An import job is not going to be COMPLETE, or not in time.
+
+    :param status: The status last seen; None if the job was never seen.
+    :param elapsed: Age of the job, or how long it was waited for where it was never seen, in seconds.
+    """
+
+    def __init__(self, message: str, *, status: str | None = None, elapsed: float | None = None, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.status = status
+        self.elapsed = elapsed
+
+    def _details(self) -> dict[str, Any]:
+        elapsed = None if self.elapsed is None else f"{self.elapsed:.0f} s"
+        return {"last status": self.status, "after": elapsed}
+
+
+class ImportJobFailedError(ImportJobError):
+    """The job is FAILED, or on its way to being deleted, or deleted."""
+
+
+class ImportJobTimeoutError(ImportJobError):
+    """The deadline passed while the job was still running."""
+
+
+class UnknownImportJobStatusError(ImportJobError, ValueError):
+    """AWS reports a status that this version of the package does not know.
+
+    It is taken neither for success nor for running: both would be a guess.
+    """
+
+
+def from_dict(fields: dict[str, Any]) -> WisdomError:
+    """Make the exception that :meth:`WisdomError.to_dict` described; an unknown type becomes a `WisdomError`."""
+    kind = globals().get(str(fields.get("type")))
+    if not (isinstance(kind, type) and issubclass(kind, WisdomError)):
+        return WisdomError(str(fields.get("message")))
+    return _rebuild(kind, {name: value for name, value in fields.items() if name != "type"})
+
+
+def _rebuild(kind: type[WisdomError], fields: dict[str, Any]) -> WisdomError:
+    return kind(**fields)

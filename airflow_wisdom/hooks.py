@@ -1,0 +1,553 @@
+"""The hook: typed verbs over the boto3 client of Amazon Connect Wisdom."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import time
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Union
+
+import requests
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, as every name here
+    CredentialRetrievalError,
+    HTTPClientError,
+    MetadataRetrievalError,
+    PaginationError,
+    ParamValidationError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+
+from airflow_wisdom import exceptions
+from airflow_wisdom.cadence import Cadence, time_left
+from airflow_wisdom.exceptions import (
+    AirflowConnectionNotFoundError,
+    AwsError,
+    ClientConfigurationError,
+    EndpointError,
+    FailedRecordReportError,
+    ResourceNotFoundError,
+    UploadError,
+    UploadTooLargeError,
+    UploadUrlExpiredError,
+    ValidationError,
+    WisdomError,
+    redact,
+)
+from airflow_wisdom.import_job import FailedRecords, ImportJob, timed_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from airflow.sdk import Connection
+
+UploadSource = Union[str, "os.PathLike[str]", bytes, BinaryIO]
+
+MAX_DOCUMENT_BYTES = 1_000_000
+"""Largest file that is uploaded unless told otherwise, in bytes.
+
+AWS names two limits for a document, 1 MB (guide) and 5 MB (service quotas): this is the smaller.
+"""
+
+_ERRORS_BY_CODE: Mapping[str, type[AwsError]] = {
+    "AccessDenied": exceptions.AccessDeniedError,
+    "AccessDeniedException": exceptions.AccessDeniedError,
+    **dict.fromkeys(
+        (
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "IncompleteSignature",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "MissingAuthenticationToken",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ),
+        exceptions.InvalidCredentialsError,
+    ),
+    "UnauthorizedException": exceptions.AccessDeniedError,
+    "ConflictException": exceptions.ConflictError,
+    "ResourceNotFoundException": ResourceNotFoundError,
+    "ServiceQuotaExceededException": exceptions.ServiceQuotaExceededError,
+    "ValidationException": ValidationError,
+    **dict.fromkeys(
+        (
+            "InternalError",
+            "InternalFailure",
+            "InternalServerException",
+            "LimitExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+            "SlowDown",
+            "Throttling",
+            "ThrottledException",
+            "ThrottlingException",
+            "TooManyRequestsException",
+        ),
+        exceptions.ServiceUnavailableError,
+    ),
+}
+
+
+_PASSING = (
+    ConnectionError,
+    HTTPClientError,
+    CredentialRetrievalError,
+    MetadataRetrievalError,
+    PaginationError,
+)
+"""What botocore raises that may be over in a minute."""
+
+
+class _RedactPresignedUrls(logging.Filter):
+    """Keeps presigned URLs out of the debug logs of the libraries that see them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        redacted = redact(message)
+        if redacted != message:
+            record.msg, record.args = redacted, ()
+        return True
+
+
+for _name in ("botocore.parsers", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_RedactPresignedUrls())
+
+
+class WisdomHook(AwsBaseHook):
+    """Work with the import jobs of Amazon Connect Wisdom, today Amazon Q in Connect.
+
+    `conn` is the bare boto3 client, for every operation that has no method here. Wherever a knowledge base is asked
+    for, its id and its ARN both do.
+
+    :param aws_conn_id: Airflow connection that holds the AWS credentials. Default ``aws_default``; None stands for
+        boto3's own credential chain. A connection that does not exist is an error.
+    :param region_name: AWS region. Default: the connection's.
+    :param verify: Whether to verify TLS certificates, or the path of a CA bundle. Default: the connection's.
+    :param config: Configuration of the botocore client, a ``botocore.config.Config`` or a dict of its parameters.
+    :param service_name: Name of the boto3 client, ``wisdom`` (default) or ``qconnect``: one service, two names.
+    :param client_defaults: Parameters of ``botocore.config.Config`` for what neither `config` nor the connection
+        sets. Default: none.
+    :raises AirflowConnectionNotFoundError: On first use, if the Airflow connection does not exist.
+
+    Every method that calls AWS raises :class:`~airflow_wisdom.exceptions.AwsError` (by error code),
+    :class:`~airflow_wisdom.exceptions.EndpointError` or
+    :class:`~airflow_wisdom.exceptions.ClientConfigurationError`; only what else a method raises is listed there.
+    """
+
+    def __init__(
+        self,
+        aws_conn_id: str | None = AwsBaseHook.default_conn_name,
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        config: Any = None,
+        *,
+        service_name: str = "wisdom",
+        client_defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            aws_conn_id=aws_conn_id,
+            region_name=region_name,
+            verify=verify,
+            config=config,
+            client_type=service_name,
+        )
+        self._client_defaults = client_defaults or {}
+
+    @property
+    def config(self) -> Config:
+        """Configuration of the botocore client: what was given, over the connection's, over `client_defaults`."""
+        return Config(**self._client_defaults).merge(super().config)
+
+    @cached_property
+    def conn(self) -> Any:
+        """The bare boto3 client.
+
+        :raises AirflowConnectionNotFoundError: The Airflow connection does not exist.
+        :raises ClientConfigurationError: No client can be made from it.
+        """
+        try:
+            return super().conn
+        except (BotoCoreError, ClientError) as exc:
+            raise _wisdom_error(exc, "AssumeRole", {}) from exc
+        except ValueError as exc:
+            raise ClientConfigurationError(f"No client can be made: {exc}") from exc
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """Return the Airflow connection `conn_id`.
+
+        :raises AirflowConnectionNotFoundError: It does not exist.
+        """
+        try:
+            return super().get_connection(conn_id)  # type: ignore[no-any-return, unused-ignore]
+        except AirflowNotFoundException as exc:
+            raise AirflowConnectionNotFoundError(
+                f"The Airflow connection {conn_id!r} does not exist; "
+                "pass aws_conn_id=None to use boto3's own credentials",
+                conn_id=conn_id,
+            ) from exc
+
+    def get_import_job(self, knowledge_base_id: str, import_job_id: str) -> ImportJob:
+        """Return an import job; AWS operation ``GetImportJob``.
+
+        :param knowledge_base_id: Id or ARN of the knowledge base.
+        :param import_job_id: Id of the import job.
+        :raises ResourceNotFoundError: There is no such job in it, or no such knowledge base.
+        """
+        request = {"knowledgeBaseId": knowledge_base_id, "importJobId": import_job_id}
+        with self._calling("get_import_job", request) as client:
+            return ImportJob.from_response(client.get_import_job(**request)["importJob"])
+
+    def list_import_jobs(self, knowledge_base_id: str, *, page_size: int = 100) -> Iterator[ImportJob]:
+        """Yield every import job of a knowledge base, page by page as they are asked for; ``ListImportJobs``.
+
+        AWS does not document the order. The jobs lack their presigned URLs, which a list does not have.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param page_size: Jobs a call, at most and by default 100.
+        """
+        for page in self.import_job_pages(knowledge_base_id, page_size=page_size):
+            yield from page
+
+    def import_job_pages(self, knowledge_base_id: str, *, page_size: int = 100) -> Iterator[list[ImportJob]]:
+        """Yield the import jobs of a knowledge base by pages, one call each; parameters as :meth:`list_import_jobs`."""
+        request = {"knowledgeBaseId": knowledge_base_id}
+        with self._calling("list_import_jobs", request) as client:
+            paginator = client.get_paginator("list_import_jobs")
+            for page in paginator.paginate(**request, PaginationConfig={"PageSize": page_size}):
+                yield [ImportJob.from_response(summary) for summary in page["importJobSummaries"]]
+
+    def start_import_job(
+        self,
+        knowledge_base_id: str,
+        upload_id: str,
+        *,
+        import_job_type: str = "QUICK_RESPONSES",
+        client_token: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        external_source_configuration: Mapping[str, Any] | None = None,
+    ) -> ImportJob:
+        """Start an import job and return it; AWS operation ``StartImportJob``.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param upload_id: The id that :meth:`upload` returned.
+        :param import_job_type: What is imported. AWS knows ``QUICK_RESPONSES`` (default) alone.
+        :param client_token: Makes the request idempotent: a second one with the same token and parameters returns
+            the first job. Default: a new token each time. What AWS does with a used token and other parameters is
+            not documented.
+        :param metadata: At most 10 pairs of text to keep with the job. Default: none.
+        :param external_source_configuration: AWS type ``ExternalSourceConfiguration``: the Amazon Connect instance
+            that the data refer to. Default: none.
+        :raises ConflictError: The client token was used before with other parameters.
+        """
+        request = {
+            "knowledgeBaseId": knowledge_base_id,
+            "uploadId": upload_id,
+            "importJobType": import_job_type,
+            "clientToken": client_token,
+            "metadata": None if metadata is None else dict(metadata),
+            "externalSourceConfiguration": external_source_configuration,
+        }
+        with self._calling("start_import_job", request) as client:
+            answer = client.start_import_job(**_without_none(request))
+            return ImportJob.from_response(answer["importJob"])
+
+    def delete_import_job(self, knowledge_base_id: str, import_job_id: str) -> None:
+        """Delete an import job; AWS operation ``DeleteImportJob``.
+
+        The quick responses that it created stay. What happens to a job that is still running is not documented.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param import_job_id: As for :meth:`get_import_job`.
+        :raises ResourceNotFoundError: It does not exist, or no longer.
+        """
+        request = {"knowledgeBaseId": knowledge_base_id, "importJobId": import_job_id}
+        with self._calling("delete_import_job", request) as client:
+            client.delete_import_job(**request)
+
+    def upload(
+        self,
+        knowledge_base_id: str,
+        source: UploadSource,
+        content_type: str = "text/csv",
+        *,
+        max_bytes: int = MAX_DOCUMENT_BYTES,
+    ) -> str:
+        """Upload a file for an import job or a content and return its upload id; ``StartContentUpload`` and a PUT.
+
+        If the presigned URL has expired by the time it is used, a new one is asked for once.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param source: Path of the file, its bytes, or a binary file object, which is sent from where it stands.
+        :param content_type: Media type of the file. Default ``text/csv``, the only one for quick responses.
+        :param max_bytes: Largest file that is sent, in bytes. Default :data:`MAX_DOCUMENT_BYTES`.
+        :raises UploadTooLargeError: The file is larger than `max_bytes`.
+        :raises UploadUrlExpiredError: The second URL had expired as well.
+        :raises UploadError: Amazon S3 did not take the file, or the file is empty.
+        """
+        with _opened(source) as (body, size):
+            self._check_size(knowledge_base_id, size, max_bytes)
+            start = body.tell()
+            try:
+                return self._upload_once(knowledge_base_id, body, size, content_type)
+            except UploadUrlExpiredError:
+                self.log.info("The upload URL had expired, asking for another")
+            body.seek(start)
+            return self._upload_once(knowledge_base_id, body, size, content_type)
+
+    def failed_records(self, job: ImportJob) -> FailedRecords:
+        """Return the records that an import job refused, from the report that AWS wrote about it.
+
+        :param job: The job. One without a report's URL, such as one from a list, is read anew.
+        :returns: The refused records; empty if AWS wrote no report.
+        :raises FailedRecordReportError: The report could not be fetched.
+        """
+        if job.failed_record_report is None:
+            job = self.get_import_job(job.knowledge_base_id, job.import_job_id)
+        if job.failed_record_report is None:
+            return FailedRecords()
+        fail = partial(
+            FailedRecordReportError,
+            knowledge_base_id=job.knowledge_base_id,
+            import_job_id=job.import_job_id,
+        )
+        answer = self._http("GET", job.failed_record_report, {}, None, fail)
+        if not answer.ok:
+            raise fail("The report of failed records could not be fetched", http_status=answer.status_code)
+        return FailedRecords.from_csv(answer.content.decode("utf-8-sig", errors="replace"))
+
+    def wait_for_import_job(
+        self,
+        knowledge_base_id: str,
+        import_job_id: str,
+        *,
+        deadline: float | None = None,
+        cadence: Cadence | None = None,
+    ) -> ImportJob:
+        """Block until an import job is COMPLETE and return it.
+
+        Throttling, 5xx, connection errors and time-outs are waited out.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param import_job_id: As for :meth:`get_import_job`.
+        :param deadline: POSIX time at which waiting ends. Default: none.
+        :param cadence: How often to look. Default: :class:`~airflow_wisdom.cadence.Cadence`'s defaults.
+        :raises ImportJobFailedError: The job can no longer succeed.
+        :raises UnknownImportJobStatusError: AWS reports a status that this version does not know.
+        :raises ImportJobTimeoutError: The deadline passed first.
+        """
+        return self._wait(knowledge_base_id, import_job_id, ImportJob.is_complete, deadline, cadence or Cadence())
+
+    def wait_for_deletion(
+        self,
+        knowledge_base_id: str,
+        import_job_id: str,
+        *,
+        deadline: float | None = None,
+        cadence: Cadence | None = None,
+    ) -> None:
+        """Block until a deleted import job is gone: until AWS no longer finds it, or reports it DELETED.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param import_job_id: As for :meth:`get_import_job`.
+        :param deadline: As for :meth:`wait_for_import_job`.
+        :param cadence: As for :meth:`wait_for_import_job`.
+        :raises ImportJobFailedError: The job is DELETE_FAILED.
+        :raises UnknownImportJobStatusError: As for :meth:`wait_for_import_job`.
+        :raises ImportJobTimeoutError: As for :meth:`wait_for_import_job`.
+        """
+        try:
+            self._wait(knowledge_base_id, import_job_id, ImportJob.is_deleted, deadline, cadence or Cadence())
+        except ResourceNotFoundError:
+            self.log.info("Import job %s is gone", import_job_id)
+
+    def _wait(
+        self,
+        knowledge_base_id: str,
+        import_job_id: str,
+        is_done: Callable[[ImportJob], bool],
+        deadline: float | None,
+        cadence: Cadence,
+    ) -> ImportJob:
+        began = time.time()
+        job, weather = None, False
+        while True:
+            try:
+                job = self.get_import_job(knowledge_base_id, import_job_id)
+                weather = False
+                if is_done(job):
+                    return job
+            except WisdomError as exc:
+                if not exc.transient:
+                    raise
+                if not weather:
+                    self.log.warning("Still waiting for import job %s: %s", import_job_id, exc)
+                weather = True
+            now = time.time()
+            age = (job.elapsed() if job else None) or now - began
+            left = time_left(deadline, now)
+            if left == 0:
+                raise timed_out(knowledge_base_id, import_job_id, job, waited=now - began)
+            time.sleep(min(left, cadence.interval(age)))
+
+    @contextmanager
+    def _calling(self, operation: str, request: Mapping[str, Any]) -> Iterator[Any]:
+        """Yield the boto3 client for a call of `operation`, and turn what it raises into this package's tree."""
+        where = {
+            "knowledge_base_id": request.get("knowledgeBaseId"),
+            "import_job_id": request.get("importJobId"),
+        }
+        name, client = _pascal(operation), self.conn
+        try:
+            yield client
+        except (BotoCoreError, ClientError) as exc:
+            raise _wisdom_error(exc, name, where) from exc
+        except (ResponseParserError, KeyError, TypeError, ValueError) as exc:
+            raise EndpointError(f"{name}: the answer makes no sense: {exc!r}", **where) from exc
+
+    @staticmethod
+    def _check_size(knowledge_base_id: str, size: int, max_bytes: int) -> None:
+        if size > max_bytes:
+            raise UploadTooLargeError(
+                f"The file has {size:,} bytes, at most {max_bytes:,} are allowed; nothing was sent",
+                max_bytes=max_bytes,
+                knowledge_base_id=knowledge_base_id,
+            )
+        if size == 0:
+            raise UploadError("The file is empty; nothing was sent", knowledge_base_id=knowledge_base_id)
+
+    def _upload_once(self, knowledge_base_id: str, body: BinaryIO, size: int, content_type: str) -> str:
+        request = {"knowledgeBaseId": knowledge_base_id, "contentType": content_type}
+        with self._calling("start_content_upload", request) as client:
+            upload = client.start_content_upload(**request)
+            headers = {**upload["headersToInclude"], "Content-Length": str(size)}
+        fail = partial(UploadError, knowledge_base_id=knowledge_base_id)
+        answer = self._http("PUT", upload["url"], headers, body, fail)
+        if not answer.ok:
+            _raise_upload_error(answer, knowledge_base_id)
+        return str(upload["uploadId"])
+
+    def _http(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: BinaryIO | None,
+        fail: Callable[[str], WisdomError],
+    ) -> requests.Response:
+        """Send a request to a presigned URL with the network settings of the AWS connection."""
+        config = self.config
+        failure: requests.RequestException
+        with requests.Session() as session:
+            # The signature covers headers: none but the given ones may go out.
+            session.headers.clear()
+            try:
+                return session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=body,
+                    # Stands in the way of ~/.netrc, whose Authorization header Amazon S3 would refuse.
+                    auth=lambda request: request,
+                    timeout=(config.connect_timeout, config.read_timeout),
+                    proxies=config.proxies,
+                    verify=True if self.verify is None else self.verify,
+                    allow_redirects=False,
+                )
+            except requests.RequestException as exc:
+                failure = exc
+        # Outside of the handler, so that the exception, whose text holds the URL, is no context of ours.
+        raise fail(f"{method} failed: {redact(str(failure))}")
+
+
+def _wisdom_error(exc: BotoCoreError | ClientError, operation: str, where: Mapping[str, Any]) -> WisdomError:
+    if isinstance(exc, ClientError):
+        return _aws_error(exc, where)
+    if isinstance(exc, ParamValidationError):
+        return ValidationError(str(exc), code="ParamValidation", operation=operation, **where)
+    # A certificate that is not trusted stays so, however long one waits.
+    passing = isinstance(exc, _PASSING) and not isinstance(exc, SSLError)
+    kind = EndpointError if passing else ClientConfigurationError
+    return kind(f"{operation}: {exc}", **where)
+
+
+def _aws_error(exc: ClientError, where: Mapping[str, Any]) -> AwsError:
+    error = exc.response.get("Error", {})
+    answer = exc.response.get("ResponseMetadata", {})
+    code, status = error.get("Code", "Unknown"), answer.get("HTTPStatusCode")
+    kind = _ERRORS_BY_CODE.get(code)
+    if kind is None:
+        kind = exceptions.ServiceUnavailableError if status in (500, 502, 503, 504) else AwsError
+    return kind(
+        error.get("Message") or "no message",
+        code=code,
+        operation=exc.operation_name,
+        request_id=answer.get("RequestId"),
+        http_status=status,
+        **where,
+    )
+
+
+def _raise_upload_error(answer: requests.Response, knowledge_base_id: str) -> NoReturn:
+    code, message = _s3_error(answer.text)
+    kind = UploadUrlExpiredError if "expired" in message.lower() else UploadError
+    raise kind(
+        f"Amazon S3 did not take the file: {code or 'no error code'}: {message or 'no message'}",
+        http_status=answer.status_code,
+        code=code,
+        knowledge_base_id=knowledge_base_id,
+    )
+
+
+def _s3_error(xml: str) -> tuple[str | None, str]:
+    """Return code and message of an error document of Amazon S3, as far as it is one."""
+
+    def element(name: str) -> str | None:
+        _, opening, rest = xml.partition(f"<{name}>")
+        text, closing, _ = rest.partition(f"</{name}>")
+        return text if opening and closing else None
+
+    return element("Code"), element("Message") or ""
+
+
+@contextmanager
+def _opened(source: UploadSource) -> Iterator[tuple[BinaryIO, int]]:
+    """Open what is to be uploaded; yield a seekable file and how many bytes of it are to be sent."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source), len(source)
+    elif isinstance(source, (str, os.PathLike)):
+        with Path(source).open("rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
+    elif source.seekable():
+        start = source.tell()
+        end = source.seek(0, os.SEEK_END)
+        source.seek(start)
+        yield source, end - start
+    else:
+        # A length has to be sent first, and a pipe does not know its own.
+        content = source.read()
+        yield io.BytesIO(content), len(content)
+
+
+def _without_none(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if value is not None}
+
+
+def _pascal(snake: str) -> str:
+    return "".join(word.capitalize() for word in snake.split("_"))

@@ -1,0 +1,246 @@
+"""An import job as AWS describes it, and the one table of its statuses. Pure: no Airflow, no boto3."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_wisdom.exceptions import (
+    ImportJobError,
+    ImportJobFailedError,
+    ImportJobTimeoutError,
+    UnknownImportJobStatusError,
+    redact,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ImportJobStatus(str, Enum):
+    """Status of an import job; AWS type ``ImportJobStatus`` in the answer of ``GetImportJob``.
+
+    Made from AWS's word: ``ImportJobStatus("COMPLETE")``. A word that is not in the table raises
+    :class:`~airflow_wisdom.exceptions.UnknownImportJobStatusError`, which names it.
+    """
+
+    START_IN_PROGRESS = "START_IN_PROGRESS"
+    FAILED = "FAILED"
+    COMPLETE = "COMPLETE"
+    DELETE_IN_PROGRESS = "DELETE_IN_PROGRESS"
+    DELETE_FAILED = "DELETE_FAILED"
+    DELETED = "DELETED"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the import is still going on, so that waiting makes sense."""
+        return self is ImportJobStatus.START_IN_PROGRESS
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the import succeeded, completely or with some records refused."""
+        return self is ImportJobStatus.COMPLETE
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the import can no longer succeed: it failed, or the job is being or has been deleted."""
+        return not self.is_running and not self.is_success
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise UnknownImportJobStatusError(f"Unknown import job status {value!r}", status=str(value))
+
+
+@dataclass(frozen=True)
+class ImportJob:
+    """An import job; AWS type ``ImportJobData``, or ``ImportJobSummary`` where it comes from a list.
+
+    The fields are AWS's members in snake case. Two of them, `url` and `failed_record_report`, are presigned URLs:
+    whoever holds them holds the data. They are in no representation of the job unless asked for by name.
+
+    `status` is AWS's word as it came, so that a job in a status of the future can still be listed and shown;
+    :meth:`is_complete` judges it. `other` holds the members that this version does not know, under AWS's names.
+    """
+
+    import_job_id: str
+    knowledge_base_id: str
+    status: str
+    knowledge_base_arn: str | None = None
+    import_job_type: str | None = None
+    upload_id: str | None = field(default=None, repr=False)
+    created_time: datetime | None = None
+    last_modified_time: datetime | None = None
+    url: str | None = field(default=None, repr=False)
+    url_expiry: datetime | None = None
+    failed_record_report: str | None = field(default=None, repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    external_source_configuration: Mapping[str, Any] | None = None
+    other: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_response(cls, response: Mapping[str, Any]) -> ImportJob:
+        """Make an import job from AWS's answer.
+
+        :param response: The member ``importJob`` of an answer, or one of ``importJobSummaries``.
+        :returns: The job; members that a summary lacks are None.
+        """
+        names = _aws_names()
+        known = {python: response[aws] for python, aws in names.items() if response.get(aws) is not None}
+        other = {aws: value for aws, value in response.items() if aws not in names.values()}
+        return cls(**known, other=other)
+
+    @property
+    def has_failed_record_report(self) -> bool:
+        """Whether AWS wrote a report of records it refused; never so for a job that comes from a list."""
+        return self.failed_record_report is not None
+
+    def to_dict(self, *, include_urls: bool = False) -> dict[str, Any]:
+        """Return the job as a small dict of JSON primitives under AWS's own member names, fit for XCom.
+
+        :param include_urls: Whether to include the presigned ``url`` and ``failedRecordReport``, which are
+            secrets. Without them, ``hasFailedRecordReport`` still tells whether there is a report.
+        :returns: The members that the job has; times are ISO 8601 in UTC.
+        """
+        members = {aws: getattr(self, python) for python, aws in _aws_names().items()}
+        members |= self.other
+        if not include_urls:
+            del members["url"], members["failedRecordReport"], members["urlExpiry"]
+        present = {aws: value for aws, value in members.items() if value is not None}
+        present["hasFailedRecordReport"] = self.has_failed_record_report
+        safe = _json_safe(present, keep_urls=include_urls)
+        assert isinstance(safe, dict)  # noqa: S101 - tells the type checker what a dict turns into
+        return safe
+
+    def elapsed(self, now: datetime | None = None) -> float | None:
+        """Return the age of the job in seconds, up to its last change if it is no longer running.
+
+        :param now: The current time, with its zone. Default: the clock's.
+        """
+        if self.created_time is None:
+            return None
+        still_running = self.status == ImportJobStatus.START_IN_PROGRESS
+        until = None if still_running else self.last_modified_time
+        return max(0.0, ((until or now or datetime.now(timezone.utc)) - self.created_time).total_seconds())
+
+    def is_complete(self) -> bool:
+        """Tell whether the job succeeded: True if it is COMPLETE, False while it is running.
+
+        :raises ImportJobFailedError: The job can no longer succeed.
+        :raises UnknownImportJobStatusError: AWS reports a status that this version does not know.
+        """
+        status = self._known_status()
+        if status.is_failure:
+            raise ImportJobFailedError(
+                f"The import job did not complete: it is {status.value}", status=status.value, **self._where()
+            )
+        return status.is_success
+
+    def require_complete(self) -> None:
+        """Accept a job that is COMPLETE, and no other.
+
+        :raises ImportJobFailedError: As for :meth:`is_complete`.
+        :raises UnknownImportJobStatusError: As for :meth:`is_complete`.
+        :raises ImportJobError: The job is still running.
+        """
+        if not self.is_complete():
+            raise ImportJobError("The import job is still running", status=self.status, **self._where())
+
+    def is_deleted(self) -> bool:
+        """Tell whether a job whose deletion was asked for is gone.
+
+        :raises ImportJobFailedError: The deletion failed.
+        :raises UnknownImportJobStatusError: As for :meth:`is_complete`.
+        """
+        status = self._known_status()
+        if status is ImportJobStatus.DELETE_FAILED:
+            raise ImportJobFailedError("The import job could not be deleted", status=status.value, **self._where())
+        return status is ImportJobStatus.DELETED
+
+    def _known_status(self) -> ImportJobStatus:
+        try:
+            return ImportJobStatus(self.status)
+        except UnknownImportJobStatusError as exc:
+            raise UnknownImportJobStatusError(exc.message, status=self.status, **self._where()) from None
+
+    def _where(self) -> dict[str, Any]:
+        return {
+            "knowledge_base_id": self.knowledge_base_id,
+            "import_job_id": self.import_job_id,
+            "elapsed": self.elapsed(),
+        }
+
+
+def timed_out(
+    knowledge_base_id: str, import_job_id: str, job: ImportJob | None, *, waited: float | None = None
+) -> ImportJobTimeoutError:
+    """Return the error for a job that did not end before its deadline.
+
+    :param job: The job as last seen; None if it never was.
+    :param waited: Seconds of the wait, which stand in for the age of a job that was never seen.
+    """
+    return ImportJobTimeoutError(
+        "The import job did not end in time",
+        knowledge_base_id=knowledge_base_id,
+        import_job_id=import_job_id,
+        status=job.status if job else None,
+        elapsed=job.elapsed() if job else waited,
+    )
+
+
+@dataclass(frozen=True)
+class FailedRecords:
+    """The report of the records that an import job refused.
+
+    AWS does not document the report's columns: they are kept as they come.
+
+    :param columns: The report's header row.
+    :param records: One dict a refused record, by column. A row longer than the header keeps what is over
+        under the empty name, joined by commas.
+    """
+
+    columns: tuple[str, ...] = ()
+    records: tuple[dict[str, str], ...] = ()
+
+    @classmethod
+    def from_csv(cls, text: str) -> FailedRecords:
+        """Read the report from the text of a CSV file."""
+        reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
+        records = tuple(
+            {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()}
+            for row in reader
+        )
+        return cls(columns=tuple(reader.fieldnames or ()), records=records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+@cache
+def _aws_names() -> dict[str, str]:
+    """Python name -> AWS name, of every field that is a member of AWS's type."""
+    return {f.name: _camel(f.name) for f in fields(ImportJob) if f.name != "other"}
+
+
+def _camel(snake: str) -> str:
+    first, *rest = snake.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _json_safe(value: Any, *, keep_urls: bool) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).isoformat()
+    if isinstance(value, dict):
+        return {str(key): _json_safe(item, keep_urls=keep_urls) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_json_safe(item, keep_urls=keep_urls) for item in value]
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    # NaN, which JSON does not have, and whatever else AWS may send one day become text.
+    text = value if isinstance(value, str) else str(value)
+    return text if keep_urls else redact(text)

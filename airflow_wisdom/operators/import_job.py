@@ -1,0 +1,283 @@
+"""Operators that start, read and delete import jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_wisdom.cadence import Cadence
+from airflow_wisdom.exceptions import ResourceNotFoundError
+from airflow_wisdom.import_job import ImportJob, ImportJobStatus
+from airflow_wisdom.tasks import WisdomTask, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from airflow.sdk import Context
+
+ONE_DAY = 24 * 60 * 60.0
+
+MARK = "airflow-import"
+"""Key in an import job's metadata under which a task finds the job that an earlier try of it started."""
+
+
+class WisdomGetImportJobOperator(WisdomTask):
+    """Reads an import job once and pushes its metadata to XCom; AWS operation ``GetImportJob``.
+
+    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
+    :param require_complete: Whether the task fails unless the job is COMPLETE. Default: yes; False pushes the
+        metadata whatever the status.
+    :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
+        Default: no.
+
+    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
+
+    :raises ImportJobError: The job is not COMPLETE.
+    :raises ResourceNotFoundError: There is no such job.
+    """
+
+    template_fields: Sequence[str] = (
+        "knowledge_base_id",
+        "import_job_id",
+        *WisdomTask.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        knowledge_base_id: str,
+        import_job_id: str,
+        require_complete: bool = True,
+        include_urls: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.knowledge_base_id = knowledge_base_id
+        self.import_job_id = import_job_id
+        self.require_complete = require_complete
+        self.include_urls = include_urls
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Read the job and return its metadata."""
+        job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
+        self.log.info("Import job %s is %s", job.import_job_id, job.status)
+        if self.require_complete:
+            job.require_complete()
+        return job.to_dict(include_urls=self.include_urls)
+
+
+class WisdomStartImportJobOperator(WisdomTask):
+    """Starts an import job, waits for it if asked, and pushes its metadata to XCom; AWS operation ``StartImportJob``.
+
+    A task that is tried again does not import again: it finds the job that it started, by a mark that it left in the
+    job's metadata, and goes on waiting for that one. Only a job that failed, or that is deleted, is started anew. A
+    changed file is another import.
+
+    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`; the id alone is also pushed,
+    under the key ``import_job_id``, as soon as it is known.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param upload_id: Id of a finished upload. Either this or `source` is needed.
+    :param source: Path of a file to upload first.
+    :param content_type: Media type of `source`. Default ``text/csv``, the only one for quick responses.
+    :param max_bytes: Largest `source` that is uploaded, in bytes. Default 1,000,000: see
+        :meth:`WisdomHook.upload() <airflow_wisdom.hooks.WisdomHook.upload>`.
+    :param import_job_type: As for :meth:`WisdomHook.start_import_job()
+        <airflow_wisdom.hooks.WisdomHook.start_import_job>`, like the next three.
+    :param client_token: See there. Default: one that stays the same for all tries of the task.
+    :param metadata: See there; at most 9 pairs, the tenth is the mark.
+    :param external_source_configuration: See there.
+    :param wait_for_completion: Whether the task ends only when the job is COMPLETE. Default: yes.
+    :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
+        ``[operators] default_deferrable``.
+    :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
+        :class:`airflow_wisdom.cadence.Cadence`.
+    :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
+    :param include_urls: As for :class:`WisdomGetImportJobOperator`.
+
+    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
+
+    :raises ValueError: Neither or both of `upload_id` and `source` were given.
+    :raises ImportJobError: The job can no longer succeed, or did not end in time.
+    :raises UploadError: The file could not be uploaded.
+    :raises AwsError: AWS did not accept the job.
+    """
+
+    template_fields: Sequence[str] = (
+        "knowledge_base_id",
+        "upload_id",
+        "source",
+        "content_type",
+        "import_job_type",
+        "client_token",
+        "metadata",
+        "external_source_configuration",
+        *WisdomTask.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        knowledge_base_id: str,
+        upload_id: str | None = None,
+        source: str | None = None,
+        content_type: str = "text/csv",
+        max_bytes: int = 1_000_000,
+        import_job_type: str = "QUICK_RESPONSES",
+        client_token: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        external_source_configuration: Mapping[str, Any] | None = None,
+        wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | None = None,
+        timeout: timedelta | float = ONE_DAY,
+        include_urls: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.knowledge_base_id = knowledge_base_id
+        self.upload_id = upload_id
+        self.source = source
+        self.content_type = content_type
+        self.max_bytes = max_bytes
+        self.import_job_type = import_job_type
+        self.client_token = client_token
+        self.metadata = metadata
+        self.external_source_configuration = external_source_configuration
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.include_urls = include_urls
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Start the job, or find the one that an earlier try started, and wait for it if asked."""
+        if bool(self.upload_id) == bool(self.source):
+            raise ValueError("Exactly one of upload_id and source is needed")
+        deadline = time.time() + seconds(self.timeout)
+        job = self._find_or_start(context)
+        context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
+        if self.wait_for_completion:
+            job = self._wait(job, deadline)
+        return job.to_dict(include_urls=self.include_urls)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as above
+        """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
+        return self.completed_job(event).to_dict(include_urls=self.include_urls)
+
+    def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
+        if job.is_complete():
+            return job
+        if self.deferrable:
+            self.defer_until_complete(
+                self.knowledge_base_id,
+                job.import_job_id,
+                deadline=deadline,
+                poll_interval=self.poll_interval,
+            )
+        cadence = None if self.poll_interval is None else Cadence.every(self.poll_interval)
+        return self.hook.wait_for_import_job(
+            self.knowledge_base_id, job.import_job_id, deadline=deadline, cadence=cadence
+        )
+
+    def _find_or_start(self, context: Context) -> ImportJob:
+        mark = self._mark(context)
+        earlier = self._earlier_jobs(mark) if context["ti"].try_number > 1 else []
+        for job in earlier:
+            if not _has_failed(job):
+                self.log.info("Import job %s was started by an earlier try", job.import_job_id)
+                return self.hook.get_import_job(self.knowledge_base_id, job.import_job_id)
+        return self._start(mark, attempt=len(earlier))
+
+    def _start(self, mark: str, attempt: int) -> ImportJob:
+        upload_id = self.upload_id or self.hook.upload(
+            self.knowledge_base_id, str(self.source), self.content_type, max_bytes=self.max_bytes
+        )
+        job = self.hook.start_import_job(
+            self.knowledge_base_id,
+            upload_id,
+            import_job_type=self.import_job_type,
+            client_token=self.client_token or f"{mark}-{attempt}",
+            metadata={**(self.metadata or {}), MARK: mark},
+            external_source_configuration=self.external_source_configuration,
+        )
+        self.log.info("Started import job %s", job.import_job_id)
+        return job
+
+    def _earlier_jobs(self, mark: str) -> list[ImportJob]:
+        jobs = self.hook.list_import_jobs(self.knowledge_base_id)
+        return [job for job in jobs if job.metadata.get(MARK) == mark]
+
+    def _mark(self, context: Context) -> str:
+        """Return what this task instance and this file have, and no other: the same for each try."""
+        ti = context["ti"]
+        content = self.upload_id or hashlib.sha256(Path(str(self.source)).read_bytes()).hexdigest()
+        name = [ti.dag_id, ti.run_id, ti.task_id, ti.map_index, self.knowledge_base_id, content]
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(name)))
+
+
+class WisdomDeleteImportJobOperator(WisdomTask):
+    """Deletes an import job; AWS operation ``DeleteImportJob``. A job that is already gone is a success.
+
+    The quick responses that the job created stay. What happens to a job that is still running is not documented.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
+    :param wait_for_completion: Whether the task ends only when the job is gone. Default: no.
+    :param poll_interval: As for :class:`WisdomStartImportJobOperator`.
+    :param timeout: As for :class:`WisdomStartImportJobOperator`.
+
+    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
+
+    :raises ImportJobError: The job could not be deleted, or was not gone in time.
+    :raises AwsError: AWS did not accept the deletion.
+    """
+
+    template_fields: Sequence[str] = (
+        "knowledge_base_id",
+        "import_job_id",
+        *WisdomTask.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        knowledge_base_id: str,
+        import_job_id: str,
+        wait_for_completion: bool = False,
+        poll_interval: float | None = None,
+        timeout: timedelta | float = ONE_DAY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.knowledge_base_id = knowledge_base_id
+        self.import_job_id = import_job_id
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+
+    def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+        """Delete the job, and wait until it is gone if asked."""
+        deadline = time.time() + seconds(self.timeout)
+        try:
+            self.hook.delete_import_job(self.knowledge_base_id, self.import_job_id)
+        except ResourceNotFoundError as exc:
+            self.log.info("Nothing to delete: %s", exc)
+            return
+        if self.wait_for_completion:
+            cadence = None if self.poll_interval is None else Cadence.every(self.poll_interval)
+            self.hook.wait_for_deletion(self.knowledge_base_id, self.import_job_id, deadline=deadline, cadence=cadence)
+
+
+def _has_failed(job: ImportJob) -> bool:
+    return ImportJobStatus(job.status).is_failure

@@ -1,0 +1,122 @@
+"""The sensor that waits for an import job."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
+from airflow_wisdom.import_job import ImportJob, timed_out
+from airflow_wisdom.tasks import WisdomTask, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from airflow.sdk import Context
+
+
+class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
+    """Waits until an import job is COMPLETE, and pushes its metadata to XCom; AWS operation ``GetImportJob``.
+
+    Waits in any of Airflow's ways: ``mode="poke"`` (default), ``mode="reschedule"`` or ``deferrable=True``.
+    Throttling, 5xx, connection errors and time-outs are waited out. A job that can no longer succeed, an unknown
+    status and a missing job fail the task in every way of waiting; ``soft_fail`` skips on time-out only.
+
+    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
+    :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
+        Default: no.
+    :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
+        ``[operators] default_deferrable``.
+    :param poke_interval: Seconds between two looks. Default: Airflow's 60 in a worker; in the triggerer, intervals
+        that grow with the job's age, see :class:`airflow_wisdom.cadence.Cadence`.
+
+    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`. The rest, `timeout` among it: see
+    ``BaseSensorOperator``.
+    """
+
+    template_fields: Sequence[str] = (
+        "knowledge_base_id",
+        "import_job_id",
+        *WisdomTask.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        knowledge_base_id: str,
+        import_job_id: str,
+        include_urls: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: timedelta | float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if poke_interval is not None:
+            kwargs["poke_interval"] = poke_interval
+        super().__init__(**kwargs)
+        self.knowledge_base_id = knowledge_base_id
+        self.import_job_id = import_job_id
+        self.include_urls = include_urls
+        self.deferrable = deferrable
+        self.poll_interval = None if poke_interval is None else seconds(poke_interval)
+        self._seen: ImportJob | None = None
+        self._weather = False
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        """Wait for the job and return its metadata."""
+        if self.deferrable:
+            return self._look_then_defer(context)
+        began = time.time()
+        try:
+            return super().execute(context)  # type: ignore[no-any-return]
+        except AirflowSensorTimeout as exc:
+            waited = time.time() - began
+            error = timed_out(self.knowledge_base_id, self.import_job_id, self._seen, waited=waited)
+            raise AirflowSensorTimeout(str(error)) from exc
+
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
+        """Look once at the job."""
+        try:
+            self._seen = job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
+        except WisdomError as exc:
+            if not exc.transient:
+                raise
+            if not self._weather:
+                self.log.warning("Still waiting for import job %s: %s", self.import_job_id, exc)
+            self._weather = True
+            return PokeReturnValue(is_done=False)
+        self._weather = False
+        complete = job.is_complete()
+        self.log.info("Import job %s is %s", job.import_job_id, job.status)
+        return PokeReturnValue(is_done=complete, xcom_value=job.to_dict(include_urls=self.include_urls))
+
+    def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
+        deadline = time.time() + self.timeout
+        look = self.poke(context)
+        if not look.is_done:
+            self.defer_until_complete(
+                self.knowledge_base_id,
+                self.import_job_id,
+                deadline=deadline,
+                poll_interval=self.poll_interval,
+            )
+        metadata: dict[str, Any] | None = look.xcom_value
+        return metadata
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as above
+        """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
+        try:
+            job = self.completed_job(event)
+        except ImportJobTimeoutError as exc:
+            raise AirflowSensorTimeout(str(exc)) from exc
+        return job.to_dict(include_urls=self.include_urls)

@@ -1,0 +1,122 @@
+"""What operators and sensors have in common: the AWS parameters, the hook, and the way into and out of a deferral."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_wisdom.exceptions import from_dict
+from airflow_wisdom.triggers import WisdomImportJobTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.import_job import ImportJob
+
+TRIGGERER_GRACE = timedelta(minutes=5)
+"""How long after the deadline Airflow ends a deferred task itself, should no triggerer be running."""
+
+REREAD_PATIENCE = 300.0
+"""Seconds for which a complete job is asked for anew while AWS does not answer."""
+
+
+class WisdomTask(BaseOperator):
+    """Base of the operators and sensors of this package: how AWS is reached.
+
+    :param aws_conn_id: Airflow connection that holds the AWS credentials. Default ``aws_default``; None stands for
+        boto3's own credential chain. A connection that does not exist is an error.
+    :param region_name: AWS region. Default: the connection's.
+    :param verify: Whether to verify TLS certificates, or the path of a CA bundle. Default: the connection's.
+    :param botocore_config: Parameters of ``botocore.config.Config`` as a dict. Default: the connection's.
+    :param service_name: Name of the boto3 client, ``wisdom`` (default) or ``qconnect``: one service, two names.
+    """
+
+    template_fields: Sequence[str] = (
+        "aws_conn_id",
+        "region_name",
+        "verify",
+        "botocore_config",
+        "service_name",
+    )
+
+    def __init__(
+        self,
+        *,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        service_name: str = "wisdom",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+        self.service_name = service_name
+
+    @cached_property
+    def hook(self) -> WisdomHook:
+        """The hook, made where the task runs."""
+        # Imported here because a DAG is parsed far more often than it runs, and boto3 is slow to import.
+        from airflow_wisdom.hooks import WisdomHook
+
+        return WisdomHook(
+            self.aws_conn_id,
+            self.region_name,
+            self.verify,
+            self.botocore_config,
+            service_name=self.service_name,
+        )
+
+    def defer_until_complete(
+        self, knowledge_base_id: str, import_job_id: str, *, deadline: float, poll_interval: float | None
+    ) -> None:
+        """Defer the task until the import job has ended; it comes back in ``execute_complete``.
+
+        :param knowledge_base_id: Id or ARN of the knowledge base.
+        :param import_job_id: Id of the import job.
+        :param deadline: POSIX time at which waiting ends.
+        :param poll_interval: Seconds between two looks. Default: see
+            :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
+        """
+        self.defer(
+            trigger=WisdomImportJobTrigger(
+                knowledge_base_id=knowledge_base_id,
+                import_job_ids=[import_job_id],
+                deadline=deadline,
+                poll_interval=poll_interval,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+                verify=self.verify,
+                botocore_config=self.botocore_config,
+                service_name=self.service_name,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + TRIGGERER_GRACE,
+        )
+
+    def completed_job(self, event: dict[str, Any]) -> ImportJob:
+        """Return the import job, read anew and whole, that a trigger's event reports as COMPLETE.
+
+        :param event: Payload of the event of a :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
+        :raises WisdomError: The exception that ended the wait, as it would have been raised without deferral.
+        """
+        (seen,) = event["jobs"]
+        if seen["error"]:
+            raise from_dict(seen["error"])
+        # Waits no longer than the weather holds: the job is COMPLETE.
+        return self.hook.wait_for_import_job(
+            seen["knowledgeBaseId"], seen["importJobId"], deadline=time.time() + REREAD_PATIENCE
+        )
+
+
+def seconds(duration: timedelta | float) -> float:
+    """Return a duration in seconds."""
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)

@@ -1,0 +1,414 @@
+"""One watcher for all that wait for import jobs over one AWS connection in one event loop.
+
+A trigger asks for its job and awaits it. The watcher makes the calls: with one boto3 client, in worker threads, so that
+neither loading the service model, nor credentials, nor TLS, nor a slow answer ever holds the event loop.
+
+For each knowledge base one task looks at the jobs that are due, through ListImportJobs where that needs fewer calls
+than a GetImportJob each. All of them together keep to one budget of calls per second, because AWS counts the calls of
+the whole account and region together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
+
+from airflow.providers.common.compat.sdk import conf
+from asgiref.sync import sync_to_async
+
+from airflow_wisdom.cadence import Backoff, Budget, Cadence, pages_to_walk
+from airflow_wisdom.exceptions import (
+    AirflowConnectionNotFoundError,
+    ClientConfigurationError,
+    InvalidCredentialsError,
+    ServiceUnavailableError,
+    WisdomError,
+)
+from airflow_wisdom.import_job import ImportJob, timed_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from airflow_wisdom.hooks import WisdomHook
+
+T = TypeVar("T")
+Watchers: TypeAlias = "dict[AwsConnection, ImportJobWatcher]"
+
+log = logging.getLogger(__name__)
+
+CALLS_PER_SECOND = 5.0
+"""Calls a second that a watcher makes at most, unless Airflow's option ``[wisdom] calls_per_second`` says otherwise.
+
+Half of AWS's quota of 10, which all clients of the account and region share.
+"""
+
+GRACE = 5.0
+"""Seconds after its deadline at which a wait ends even though an answer is still outstanding."""
+
+GETS_PER_ROUND = 10
+"""GetImportJob calls after which it is considered anew whether a list is cheaper by now."""
+
+THREADS = 4
+"""Calls under way at once: one knowledge base with slow answers does not hold up the others."""
+
+FINAL_FOR_ALL = (AirflowConnectionNotFoundError, ClientConfigurationError, InvalidCredentialsError)
+"""What ends every wait of a connection: no call over it can succeed."""
+
+_CLIENT_DEFAULTS = {
+    # botocore's own attempts would go past the budget; the watcher tries again anyway.
+    "retries": {"total_max_attempts": 1},
+    "connect_timeout": 10,
+    "read_timeout": 10,
+    "max_pool_connections": THREADS,
+}
+
+
+@dataclass(frozen=True)
+class AwsConnection:
+    """What makes two triggers share a watcher: everything that their client is made of.
+
+    The parameters are those of :class:`~airflow_wisdom.hooks.WisdomHook`, but `botocore_config` is JSON, so that a
+    connection can be a key.
+    """
+
+    aws_conn_id: str | None
+    region_name: str | None
+    verify: bool | str | None
+    botocore_config: str
+    service_name: str
+
+    @classmethod
+    def of(cls, *, botocore_config: dict[str, Any] | None, **parameters: Any) -> AwsConnection:
+        """Make the connection from the parameters of a trigger."""
+        return cls(botocore_config=json.dumps(botocore_config, sort_keys=True), **parameters)
+
+    def make_hook(self) -> WisdomHook:
+        """Return a hook whose client is ready. This takes long: not for an event loop's own thread."""
+        # Imported here because boto3 and the amazon provider take most of a second to import.
+        from airflow_wisdom.hooks import WisdomHook
+
+        hook = WisdomHook(
+            self.aws_conn_id,
+            self.region_name,
+            self.verify,
+            json.loads(self.botocore_config),
+            service_name=self.service_name,
+            client_defaults=_CLIENT_DEFAULTS,
+        )
+        hook.conn  # noqa: B018 - a cached property: the client is made here, in this thread
+        return hook
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a wait ended.
+
+    :param job: The job as last seen, without its presigned URLs where a list showed it; None if it never was.
+    :param error: Why it did not end well; None if the job is COMPLETE.
+    """
+
+    job: ImportJob | None
+    error: WisdomError | None
+
+
+@dataclass(eq=False, slots=True)
+class _Wait:
+    """Somebody waiting for an import job. Times are POSIX times."""
+
+    import_job_id: str
+    began: float
+    deadline: float
+    cadence: Cadence
+    future: asyncio.Future[Outcome]
+    due: float
+    page: int | None = None
+    job: ImportJob | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.future.done()
+
+    def end(self, error: WisdomError | None = None) -> None:
+        if not self.is_over:
+            self.future.set_result(Outcome(self.job, error))
+
+    def time_out(self, knowledge_base_id: str) -> None:
+        waited = time.time() - self.began
+        self.end(timed_out(knowledge_base_id, self.import_job_id, self.job, waited=waited))
+
+
+class ImportJobWatcher:
+    """Looks at import jobs on behalf of everybody who waits for them over one AWS connection.
+
+    It lives while somebody waits. Not thread-safe: an event loop has watchers of its own, from :meth:`of`.
+
+    :param connection: The AWS connection.
+    :param calls_per_second: Calls a second at most, whatever the number of jobs.
+    """
+
+    _watchers: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[AwsConnection, ImportJobWatcher]]] = (
+        WeakKeyDictionary()
+    )
+
+    def __init__(self, connection: AwsConnection, calls_per_second: float = CALLS_PER_SECOND) -> None:
+        self.connection = connection
+        self.budget = Budget(calls_per_second)
+        self._knowledge_bases: dict[str, _KnowledgeBase] = {}
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="import-job-watcher")
+        self._hook: asyncio.Task[WisdomHook] | None = None
+
+    @classmethod
+    def of(cls, connection: AwsConnection) -> ImportJobWatcher:
+        """Return the watcher of `connection` in the running event loop."""
+        for loop in [loop for loop in cls._watchers if loop.is_closed()]:
+            del cls._watchers[loop]
+        watchers = cls._watchers.setdefault(asyncio.get_running_loop(), {})
+        if connection not in watchers:
+            rate = conf.getfloat("wisdom", "calls_per_second", fallback=CALLS_PER_SECOND)
+            watchers[connection] = cls(connection, rate)
+        return watchers[connection]
+
+    async def wait_for(
+        self,
+        knowledge_base_id: str,
+        import_job_id: str,
+        *,
+        deadline: float | None = None,
+        cadence: Cadence | None = None,
+    ) -> Outcome:
+        """Wait until an import job has ended.
+
+        Parameters are those of :meth:`~airflow_wisdom.hooks.WisdomHook.wait_for_import_job`; what that raises, this
+        returns.
+        """
+        loop, now = asyncio.get_running_loop(), time.time()
+        wait = _Wait(
+            import_job_id=import_job_id,
+            deadline=float("inf") if deadline is None else deadline,
+            cadence=cadence or Cadence(),
+            began=now,
+            future=loop.create_future(),
+            due=now,
+        )
+        timer = None
+        if deadline is not None:
+            timer = loop.call_later(max(0.0, deadline - now) + GRACE, wait.time_out, knowledge_base_id)
+        self._add(knowledge_base_id, wait)
+        try:
+            return await wait.future
+        finally:
+            if timer:
+                timer.cancel()
+            self._remove(knowledge_base_id, wait)
+
+    async def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Run `function` in a worker thread, once the budget allows."""
+        await asyncio.sleep(self.budget.reserve(time.time()))
+        return await self._in_thread(function, *args)
+
+    async def hook(self) -> WisdomHook:
+        """Return the hook that all calls go through, made on first use."""
+        if self._hook is None or (self._hook.done() and self._hook.exception() is not None):
+            self._hook = _detached(self._in_thread(self.connection.make_hook))
+        return await asyncio.shield(self._hook)
+
+    def fail_all(self, error: WisdomError) -> None:
+        """End every wait of this connection with `error`."""
+        for knowledge_base in self._knowledge_bases.values():
+            knowledge_base.fail_all(error)
+
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        # Through asgiref, because the triggerer answers a connection look-up from no other thread.
+        in_thread = sync_to_async(function, thread_sensitive=False, executor=self._executor)
+        return await in_thread(*args)
+
+    def _add(self, knowledge_base_id: str, wait: _Wait) -> None:
+        knowledge_base = self._knowledge_bases.get(knowledge_base_id)
+        if knowledge_base is None:
+            knowledge_base = self._knowledge_bases[knowledge_base_id] = _KnowledgeBase(knowledge_base_id, self)
+        knowledge_base.add(wait)
+
+    def _remove(self, knowledge_base_id: str, wait: _Wait) -> None:
+        knowledge_base = self._knowledge_bases[knowledge_base_id]
+        knowledge_base.remove(wait)
+        if not knowledge_base.waits:
+            knowledge_base.task.cancel()
+            del self._knowledge_bases[knowledge_base_id]
+        if not self._knowledge_bases:
+            self._close()
+
+    def _close(self) -> None:
+        if self._hook is not None:
+            self._hook.cancel()
+        self._executor.shutdown(wait=False)
+        watchers = self._watchers.get(asyncio.get_running_loop(), {})
+        if watchers.get(self.connection) is self:
+            del watchers[self.connection]
+
+
+class _KnowledgeBase:
+    """The waits for the import jobs of one knowledge base, and the task that looks at them."""
+
+    def __init__(self, knowledge_base_id: str, watcher: ImportJobWatcher) -> None:
+        self.id = knowledge_base_id
+        self.waits: dict[str, list[_Wait]] = {}
+        self._watcher = watcher
+        self._backoff = Backoff()
+        self._listable = True
+        self._newcomers_page = 1
+        self._changed = asyncio.Event()
+        self.task = _detached(self._run())
+
+    def add(self, wait: _Wait) -> None:
+        self.waits.setdefault(wait.import_job_id, []).append(wait)
+        self._changed.set()
+
+    def remove(self, wait: _Wait) -> None:
+        others = self.waits[wait.import_job_id]
+        others.remove(wait)
+        if not others:
+            del self.waits[wait.import_job_id]
+
+    def fail_all(self, error: WisdomError) -> None:
+        for import_job_id in self.waits:
+            self._fail(import_job_id, error)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._until_due()
+                await self._look()
+            except WisdomError as exc:
+                await self._weather(exc)
+            except Exception as exc:
+                # A bug of this package ends in the open, not in waits without end.
+                log.exception("Looking at the import jobs of knowledge base %s failed", self.id)
+                self.fail_all(WisdomError(f"The watcher failed: {exc!r}", knowledge_base_id=self.id))
+
+    async def _until_due(self) -> None:
+        while (pause := self._next_due() - time.time()) > 0:
+            self._changed.clear()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), None if pause == float("inf") else pause)
+
+    def _next_due(self) -> float:
+        return min((wait.due for wait in self._pending()), default=float("inf"))
+
+    def _pending(self) -> Iterable[_Wait]:
+        return (wait for waits in self.waits.values() for wait in waits if not wait.is_over)
+
+    async def _look(self) -> None:
+        """Look once at the jobs that are due."""
+        hook = await self._watcher.hook()
+        now = time.time()
+        due = sorted((wait for wait in self._pending() if wait.due <= now), key=attrgetter("due"))
+        unseen = dict.fromkeys(wait.import_job_id for wait in due)
+        expected = (wait.page or self._newcomers_page for wait in due)
+        pages = pages_to_walk(expected) if self._listable else 0
+        if pages:
+            await self._walk(hook, unseen, pages)
+        for import_job_id in list(unseen)[:GETS_PER_ROUND]:
+            await self._get(hook, import_job_id)
+
+    async def _walk(self, hook: WisdomHook, unseen: dict[str, None], planned: int) -> None:
+        """Read pages of the list until all `unseen` jobs are seen, and remove from it those that were.
+
+        The order of the list is not documented, so that a job may turn up on any page. Reading on beyond `planned`
+        pages is worthwhile as long as it took fewer calls than a look at each missing job would.
+        """
+        pages = hook.import_job_pages(self.id)
+        walked = 0
+        while unseen and walked < max(planned, len(unseen)):
+            try:
+                page = await self._watcher.call(next, pages, None)
+            except FINAL_FOR_ALL:
+                raise
+            except WisdomError as exc:
+                if exc.transient:
+                    raise
+                log.warning("Import jobs can not be listed, looking at each alone: %s", exc)
+                self._listable = False
+                return
+            if page is None:
+                return
+            walked += 1
+            self._backoff.succeeded()
+            for job in page:
+                unseen.pop(job.import_job_id, None)
+                self._seen(job, walked)
+        for import_job_id in unseen:
+            for wait in self.waits.get(import_job_id, ()):
+                wait.page = 2 * walked
+
+    async def _get(self, hook: WisdomHook, import_job_id: str) -> None:
+        try:
+            job = await self._watcher.call(hook.get_import_job, self.id, import_job_id)
+        except FINAL_FOR_ALL:
+            raise
+        except WisdomError as exc:
+            if exc.transient:
+                raise
+            self._fail(import_job_id, exc)
+        else:
+            self._backoff.succeeded()
+            self._seen(job)
+
+    def _seen(self, job: ImportJob, page: int | None = None) -> None:
+        """Tell everybody who waits for `job`, or note when to look again."""
+        waits = self._waiting_for(job.import_job_id)
+        for wait in waits:
+            wait.job = job
+            self._note_page(wait, page)
+        try:
+            complete = job.is_complete()
+        except WisdomError as exc:
+            self._fail(job.import_job_id, exc)
+            return
+        now = time.time()
+        for wait in waits:
+            if complete:
+                wait.end()
+            elif now >= wait.deadline:
+                wait.time_out(self.id)
+            else:
+                age = job.elapsed() or now - wait.began
+                wait.due = min(wait.deadline, now + wait.cadence.interval(age))
+
+    def _note_page(self, wait: _Wait, page: int | None) -> None:
+        if page is not None:
+            if wait.page is None:
+                self._newcomers_page = page
+            wait.page = page
+
+    def _fail(self, import_job_id: str, error: WisdomError) -> None:
+        for wait in self._waiting_for(import_job_id):
+            wait.end(error)
+
+    def _waiting_for(self, import_job_id: str) -> list[_Wait]:
+        return [wait for wait in self.waits.get(import_job_id, ()) if not wait.future.done()]
+
+    async def _weather(self, error: WisdomError) -> None:
+        """Leave AWS alone for a while, or for good if no call can succeed."""
+        if not error.transient:
+            self._watcher.fail_all(error)
+            return
+        if self._backoff.failures == 0:
+            log.warning("Still waiting for import jobs of knowledge base %s: %s", self.id, error)
+        pause = self._backoff.failed()
+        if isinstance(error, ServiceUnavailableError):
+            self._watcher.budget.hold(time.time() + pause)
+        await asyncio.sleep(pause)
+
+
+def _detached(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Start a task in a context of its own: what it logs does not belong to the trigger that happens to start it."""
+    return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
