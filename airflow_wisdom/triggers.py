@@ -79,11 +79,16 @@ class WisdomImportJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event."""
-        watcher = ImportJobWatcher.of(self._connection())
         cadence = Cadence() if self.poll_interval is None else Cadence.every(self.poll_interval)
         outcomes = await asyncio.gather(
             *(
-                watcher.wait_for(self.knowledge_base_id, import_job_id, deadline=self.deadline, cadence=cadence)
+                ImportJobWatcher.wait_for(
+                    self._connection(),
+                    self.knowledge_base_id,
+                    import_job_id,
+                    deadline=self.deadline,
+                    cadence=cadence,
+                )
                 for import_job_id in self.import_job_ids
             )
         )

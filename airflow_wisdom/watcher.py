@@ -149,7 +149,8 @@ class _Wait:
 class ImportJobWatcher:
     """Looks at import jobs on behalf of everybody who waits for them over one AWS connection.
 
-    It lives while somebody waits. Not thread-safe: an event loop has watchers of its own, from :meth:`of`.
+    It lives while somebody waits: :meth:`wait_for` makes it, and its last caller to leave ends it. Each event loop has
+    watchers of its own.
 
     :param connection: The AWS connection.
     :param calls_per_second: Calls a second at most, whatever the number of jobs.
@@ -167,7 +168,7 @@ class ImportJobWatcher:
         self._hook: asyncio.Task[WisdomHook] | None = None
 
     @classmethod
-    def of(cls, connection: AwsConnection) -> ImportJobWatcher:
+    def _of(cls, connection: AwsConnection) -> ImportJobWatcher:
         """Return the watcher of `connection` in the running event loop."""
         for loop in [loop for loop in cls._watchers if loop.is_closed()]:
             del cls._watchers[loop]
@@ -177,18 +178,20 @@ class ImportJobWatcher:
             watchers[connection] = cls(connection, rate)
         return watchers[connection]
 
+    @classmethod
     async def wait_for(
-        self,
+        cls,
+        connection: AwsConnection,
         knowledge_base_id: str,
         import_job_id: str,
         *,
         deadline: float | None = None,
         cadence: Cadence | None = None,
     ) -> Outcome:
-        """Wait until an import job has ended.
+        """Wait until an import job has ended, with the watcher of `connection` in the running event loop.
 
-        Parameters are those of :meth:`~airflow_wisdom.hooks.WisdomHook.wait_for_import_job`; what that raises, this
-        returns.
+        The other parameters are those of :meth:`~airflow_wisdom.hooks.WisdomHook.wait_for_import_job`; what that
+        raises, this returns.
         """
         loop, now = asyncio.get_running_loop(), time.time()
         wait = _Wait(
@@ -202,13 +205,15 @@ class ImportJobWatcher:
         timer = None
         if deadline is not None:
             timer = loop.call_later(max(0.0, deadline - now) + GRACE, wait.time_out, knowledge_base_id)
-        self._add(knowledge_base_id, wait)
+        # Nothing is awaited between these two, so that the watcher can not close in between.
+        watcher = cls._of(connection)
+        watcher.add(knowledge_base_id, wait)
         try:
             return await wait.future
         finally:
             if timer:
                 timer.cancel()
-            self._remove(knowledge_base_id, wait)
+            watcher.remove(knowledge_base_id, wait)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run `function` in a worker thread, once the budget allows."""
@@ -231,13 +236,15 @@ class ImportJobWatcher:
         in_thread = sync_to_async(function, thread_sensitive=False, executor=self._executor)
         return await in_thread(*args)
 
-    def _add(self, knowledge_base_id: str, wait: _Wait) -> None:
+    def add(self, knowledge_base_id: str, wait: _Wait) -> None:
+        """Begin to look at the job that is waited for."""
         knowledge_base = self._knowledge_bases.get(knowledge_base_id)
         if knowledge_base is None:
             knowledge_base = self._knowledge_bases[knowledge_base_id] = _KnowledgeBase(knowledge_base_id, self)
         knowledge_base.add(wait)
 
-    def _remove(self, knowledge_base_id: str, wait: _Wait) -> None:
+    def remove(self, knowledge_base_id: str, wait: _Wait) -> None:
+        """Forget a wait, and all that was there for it alone."""
         knowledge_base = self._knowledge_bases[knowledge_base_id]
         knowledge_base.remove(wait)
         if not knowledge_base.waits:

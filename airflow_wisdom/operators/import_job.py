@@ -6,13 +6,14 @@ import hashlib
 import json
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.cadence import Cadence
-from airflow_wisdom.exceptions import ResourceNotFoundError
+from airflow_wisdom.exceptions import ConflictError, ResourceNotFoundError
 from airflow_wisdom.import_job import ImportJob, ImportJobStatus
 from airflow_wisdom.tasks import WisdomTask, seconds
 
@@ -192,7 +193,11 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     def _find_or_start(self, context: Context) -> ImportJob:
         mark = self._mark(context)
-        earlier = self._earlier_jobs(mark) if context["ti"].try_number > 1 else []
+        if context["ti"].try_number == 1:
+            # Hardly ever does a first try find its token used: the history is not searched before that happens.
+            with suppress(ConflictError):
+                return self._start(mark, attempt=0)
+        earlier = self._earlier_jobs(mark)
         for job in earlier:
             if not _has_failed(job):
                 self.log.info("Import job %s was started by an earlier try", job.import_job_id)

@@ -1,0 +1,58 @@
+"""Start an import job, wait for it with the sensor, read it, and delete it: one task for each.
+
+`import_quick_responses` does the same in one task; this is for pipelines that have something to do in between. The
+Airflow connection `aws_default` holds everything that depends on where it runs, see there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow.sdk import DAG, Param
+
+from airflow_wisdom.operators import (
+    WisdomDeleteImportJobOperator,
+    WisdomGetImportJobOperator,
+    WisdomStartImportJobOperator,
+)
+from airflow_wisdom.sensors import WisdomImportJobSensor
+
+KNOWLEDGE_BASE = "{{ conn.aws_default.extra_dejson.knowledge_base_id }}"
+SAMPLE = Path(__file__).parent / "data" / "quick_responses.csv"
+
+with DAG(
+    dag_id="import_job_step_by_step",
+    schedule=None,
+    params={"source": Param(str(SAMPLE), type="string", description="Path of the CSV file")},
+    doc_md=__doc__,
+    tags=["wisdom"],
+) as dag:
+    # [START step_by_step]
+    start = WisdomStartImportJobOperator(
+        task_id="start",
+        knowledge_base_id=KNOWLEDGE_BASE,
+        source="{{ params.source }}",
+        wait_for_completion=False,
+    )
+    wait = WisdomImportJobSensor(
+        task_id="wait",
+        knowledge_base_id=KNOWLEDGE_BASE,
+        import_job_id=start.output["import_job_id"],
+        deferrable=True,
+        timeout=30 * 60,
+        soft_fail=True,
+    )
+    read = WisdomGetImportJobOperator(
+        task_id="import",
+        knowledge_base_id=KNOWLEDGE_BASE,
+        import_job_id="{{ ti.xcom_pull(task_ids='wait')['importJobId'] }}",
+    )
+    delete = WisdomDeleteImportJobOperator(
+        task_id="delete",
+        knowledge_base_id=KNOWLEDGE_BASE,
+        import_job_id=start.output["import_job_id"],
+        wait_for_completion=True,
+    )
+    # [END step_by_step]
+
+    wait >> read >> delete

@@ -1,0 +1,48 @@
+"""What all tests share: an Airflow of their own, and the fake service."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# Set before anything imports Airflow, which reads it then. Each process of pytest-xdist has a database of its own.
+_home = ROOT / ".airflow-tests" / os.environ.get("PYTEST_XDIST_WORKER", "main")
+for _name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[_name]
+os.environ.update(
+    AIRFLOW_HOME=str(_home),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags_examples"),
+    # Against a fake there is no quota to spare.
+    AIRFLOW__WISDOM__CALLS_PER_SECOND="1000",
+)
+sys.path.insert(0, str(Path(__file__).parent))
+
+import pytest  # noqa: E402 - see above
+
+pytest_plugins = ["airflow_wisdom.testing.fixtures"]
+
+
+@pytest.fixture(params=["wisdom", "qconnect"])
+def service_name(request):
+    """Both names of the one service."""
+    return request.param
+
+
+@pytest.fixture
+def knowledge_base(fake_wisdom):
+    return fake_wisdom.create_knowledge_base()
+
+
+@pytest.fixture(scope="session")
+def airflow_database():
+    """A migrated metadata database, for tests that run whole DAGs."""
+    shutil.rmtree(_home, ignore_errors=True)
+    _home.mkdir(parents=True)
+    from airflow.utils.db import initdb
+
+    initdb()

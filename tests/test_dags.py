@@ -1,0 +1,125 @@
+"""The example DAGs: they parse without a warning, and they run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "dags_examples"
+
+
+@pytest.fixture
+def dag_files():
+    return sorted(path for path in EXAMPLES.glob("*.py") if path.name != "demo.py")
+
+
+@pytest.fixture
+def aws(fake_wisdom_over_http, monkeypatch):
+    """The Airflow connection as a DAG of the examples expects it: the knowledge base is in its extra."""
+    knowledge_base = fake_wisdom_over_http.create_knowledge_base()
+    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    connection["extra"]["knowledge_base_id"] = knowledge_base
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    return fake_wisdom_over_http
+
+
+def test_airflow_parses_every_example_without_a_warning(airflow_database, dag_files):
+    from airflow.dag_processing.dagbag import DagBag
+
+    for path in dag_files:
+        with warnings.catch_warnings():
+            # Airflow's own warnings about its dependencies are not about this DAG.
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="(airflow|pathspec)")
+            bag = DagBag(str(path))
+        assert bag.import_errors == {}
+        assert len(bag.dags) == 1
+        assert bag.captured_warnings == {}
+
+
+def test_every_operator_is_shown_by_an_example(dag_files):
+    from airflow_wisdom import operators
+
+    shown = "".join(path.read_text() for path in dag_files)
+    for name in [*operators.__all__, "WisdomImportJobSensor"]:
+        assert f"{name}(" in shown
+
+
+@pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
+@pytest.mark.parametrize("module", ["import_quick_responses", "import_job_step_by_step"])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_the_example_runs_to_its_end(airflow_database, aws, monkeypatch, module, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    aws.import_jobs(after_calls=3)
+    run = import_module(module).dag.test()
+    monkeypatch.delenv("TZ")
+    time.tzset()
+    assert str(run.state) == "success"
+    assert aws.calls()["StartImportJob"] == 1
+    xcoms = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in run.get_task_instances()}
+    assert xcoms["import"]["status"] == "COMPLETE"
+    assert "X-Amz" not in json.dumps(xcoms)
+    if module == "import_quick_responses":
+        assert xcoms["report"]["rows"] == 90
+        assert len(xcoms["report"]["refused"]) == 7
+
+
+def demo(folder):
+    """The demo as `make demo` runs it, in a checkout of its own."""
+    for part in ("dags_examples", "airflow_wisdom"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return subprocess.Popen(
+        [sys.executable, str(folder / "dags_examples" / "demo.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+    )
+
+
+def left_behind(folder):
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line or "testing.server" in line]
+
+
+def test_the_demo_says_what_happened(tmp_path):
+    process = demo(tmp_path)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    for words in ("Status      COMPLETE", "Imported    83 of 90", "Refused     7", "Refund - to gift card"):
+        assert words in said
+    assert [line for line in left_behind(tmp_path) if str(tmp_path) in line] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_process_behind(tmp_path, number):
+    process = demo(tmp_path)
+    for line in process.stdout:
+        if "Airflow starts" in line:
+            break
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted" in said
+    assert [line for line in left_behind(tmp_path) if str(tmp_path) in line] == []
+
+
+def test_the_dag_of_the_readme_is_a_dag():
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    names = {}
+    exec(block, names)
+    assert len(block.strip().splitlines()) <= 12
+    assert names["WisdomStartImportJobOperator"].__name__ in block

@@ -1,0 +1,88 @@
+"""The exception tree: fields that survive every way an exception travels, and secrets that do not."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import pickle
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_wisdom import exceptions
+from airflow_wisdom.exceptions import WisdomError, from_dict, redact
+
+SIGNED = "https://bucket/key?X-Amz-Credential=me&X-Amz-Signature=abc123"
+
+
+def classes():
+    everything = vars(exceptions).values()
+    return [kind for kind in everything if inspect.isclass(kind) and issubclass(kind, WisdomError)]
+
+
+def fields(kind):
+    """A value of its own for every field of an exception class."""
+    names = ["knowledge_base_id", "import_job_id"]
+    for base in kind.__mro__:
+        if issubclass(base, WisdomError):
+            parameters = inspect.signature(base.__init__).parameters.values()
+            names += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return {name: f"the {name}" for name in names} | {"message": "What happened"} | numbers(names)
+
+
+def numbers(names):
+    return {name: 400 + i for i, name in enumerate(names) if name in ("http_status", "elapsed", "max_bytes")}
+
+
+@pytest.mark.parametrize("kind", classes())
+def test_an_exception_keeps_its_fields_wherever_it_goes(kind):
+    made = kind(**fields(kind))
+    ways = [
+        pickle.loads(pickle.dumps(made)),
+        copy.copy(made),
+        from_dict(json.loads(json.dumps(made.to_dict()))),
+    ]
+    for again in ways:
+        assert type(again) is kind
+        assert vars(again) == fields(kind)
+        assert str(again) == str(made)
+
+
+@pytest.mark.parametrize("kind", classes())
+def test_none_is_an_airflow_exception(kind):
+    """Airflow skips a sensor with soft_fail on any AirflowException."""
+    assert not issubclass(kind, AirflowException)
+
+
+def test_the_docstring_draws_the_tree():
+    drawn = exceptions.__doc__
+    assert all(kind.__name__ in drawn for kind in classes())
+
+
+def test_only_weather_is_transient():
+    transient = {kind.__name__ for kind in classes() if kind.transient}
+    assert transient == {"ServiceUnavailableError", "EndpointError"}
+
+
+def test_a_note_does_not_hinder_travel():
+    made = WisdomError("What happened")
+    made.__notes__ = ["seen while testing"]
+    assert vars(pickle.loads(pickle.dumps(made))) == {
+        "message": "What happened",
+        "knowledge_base_id": None,
+        "import_job_id": None,
+    }
+
+
+def test_an_unknown_type_of_a_newer_version_is_still_an_error():
+    assert type(from_dict({"type": "FutureError", "message": "m"})) is WisdomError
+    assert type(from_dict({"type": "redact", "message": "m"})) is WisdomError
+
+
+def test_presigned_urls_are_redacted():
+    assert redact(f"PUT {SIGNED} failed, see {SIGNED}.") == (
+        "PUT https://bucket/key?<redacted> failed, see https://bucket/key?<redacted>"
+    )
+    assert redact("https://docs/page?chapter=3") == "https://docs/page?chapter=3"
+    assert "abc123" not in repr(WisdomError(f"PUT {SIGNED} failed"))

@@ -1,0 +1,463 @@
+"""The hook, through a real boto3 client, against the fake service in process and over HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import boto3
+import pytest
+import requests
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+from running import GOOD_CSV, PARTLY_BAD_CSV, start_job
+
+from airflow_wisdom import exceptions, hooks
+from airflow_wisdom.cadence import Cadence
+from airflow_wisdom.exceptions import (
+    AccessDeniedError,
+    AirflowConnectionNotFoundError,
+    AwsError,
+    ClientConfigurationError,
+    ConflictError,
+    EndpointError,
+    FailedRecordReportError,
+    ImportJobFailedError,
+    ImportJobTimeoutError,
+    InvalidCredentialsError,
+    ResourceNotFoundError,
+    ServiceUnavailableError,
+    UnknownImportJobStatusError,
+    UploadError,
+    UploadTooLargeError,
+    UploadUrlExpiredError,
+    ValidationError,
+)
+from airflow_wisdom.hooks import WisdomHook
+
+QUICK = Cadence.every(0.01)
+ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
+
+
+@pytest.fixture(params=["fake_wisdom", "fake_wisdom_over_http"])
+def fake(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def kb(fake):
+    return fake.create_knowledge_base()
+
+
+@pytest.fixture
+def hook(fake, service_name):
+    return WisdomHook(config=ONE_ATTEMPT, service_name=service_name)
+
+
+def put_connection(monkeypatch, **connection):
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps({"conn_type": "aws", **connection}))
+
+
+def test_the_whole_way_of_an_import(hook, kb, tmp_path):
+    source = tmp_path / "quick_responses.csv"
+    source.write_bytes(PARTLY_BAD_CSV)
+    upload_id = hook.upload(kb, source)
+    started = hook.start_import_job(kb, upload_id, client_token="t", metadata={"team": "billing"})
+    assert started.status == "START_IN_PROGRESS"
+    assert started.upload_id == upload_id
+    assert started.metadata == {"team": "billing"}
+    ended = hook.wait_for_import_job(kb, started.import_job_id, cadence=QUICK)
+    assert ended.status == "COMPLETE"
+    (refused,) = hook.failed_records(ended).records
+    assert refused["Content"] == "Good evening!"
+    hook.delete_import_job(kb, started.import_job_id)
+    hook.wait_for_deletion(kb, started.import_job_id, cadence=QUICK)
+    with pytest.raises(ResourceNotFoundError):
+        hook.get_import_job(kb, started.import_job_id)
+
+
+def test_a_knowledge_base_is_named_by_id_or_arn(fake, hook, kb):
+    arn = fake.client().get_knowledge_base(knowledgeBaseId=kb)["knowledgeBase"]["knowledgeBaseArn"]
+    job = hook.start_import_job(arn, hook.upload(arn, GOOD_CSV))
+    assert hook.get_import_job(arn, job.import_job_id).knowledge_base_id == kb
+    assert [job.import_job_id for job in hook.list_import_jobs(arn)] == [job.import_job_id]
+
+
+@pytest.mark.parametrize("source", ["path", "text path", "bytes", "file", "pipe"])
+def test_a_file_is_taken_from_wherever_it_is(hook, kb, tmp_path, source):
+    path = tmp_path / "f.csv"
+    path.write_bytes(GOOD_CSV)
+    upload = {"path": path, "text path": str(path), "bytes": GOOD_CSV}
+    if source in upload:
+        upload_id = hook.upload(kb, upload[source])
+    elif source == "file":
+        # What was read before, such as a line of comment, is not sent.
+        file = io.BytesIO(b"# comment\n" + GOOD_CSV)
+        file.readline()
+        upload_id = hook.upload(kb, file)
+    else:
+        read, write = os.pipe()
+        with os.fdopen(write, "wb") as pipe:
+            pipe.write(GOOD_CSV)
+        with os.fdopen(read, "rb") as pipe:
+            upload_id = hook.upload(kb, pipe)
+    job = hook.start_import_job(kb, upload_id)
+    done = hook.wait_for_import_job(kb, job.import_job_id, cadence=QUICK)
+    assert requests.get(done.url, timeout=10).content == GOOD_CSV
+
+
+def test_lists_are_read_page_by_page_as_they_are_asked_for(fake, hook, kb):
+    jobs = {start_job(fake, kb) for _ in range(5)}
+    listing = hook.list_import_jobs(kb, page_size=2)
+    next(listing)
+    assert fake.calls()["ListImportJobs"] == 1
+    rest = list(listing)
+    assert fake.calls()["ListImportJobs"] == 3
+    assert len(rest) == 4
+    assert {job.import_job_id for job in rest} <= jobs
+
+
+def test_an_upload_sends_the_signed_headers_and_a_length(fake_wisdom_over_http, monkeypatch):
+    """Seen from the server: no credentials from ~/.netrc, no media type of one's own, no chunks."""
+    seen = {}
+
+    class S3(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            seen["headers"] = {name.lower(): value for name, value in self.headers.items()}
+            seen["body"] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    kb = fake_wisdom_over_http.create_knowledge_base()
+    hook = WisdomHook()
+    with HTTPServer(("127.0.0.1", 0), S3) as server:
+        threading.Thread(target=server.handle_request).start()
+        start = hook.conn.start_content_upload
+
+        def elsewhere(**request):
+            answer = start(**request)
+            signed = {"Content-Type": "text/csv", "x-amz-server-side-encryption": "aws:kms"}
+            url = f"http://127.0.0.1:{server.server_port}/key?X-Amz-Signature=abc"
+            return {**answer, "url": url, "headersToInclude": signed}
+
+        monkeypatch.setattr(hook.conn, "start_content_upload", elsewhere)
+        hook.upload(kb, GOOD_CSV)
+    assert seen["body"] == GOOD_CSV
+    transport = {"host", "user-agent", "accept-encoding"}
+    assert {name: value for name, value in seen["headers"].items() if name not in transport} == {
+        "content-type": "text/csv",
+        "x-amz-server-side-encryption": "aws:kms",
+        "content-length": str(len(GOOD_CSV)),
+    }
+
+
+def test_an_expired_url_is_asked_for_anew_once(fake, hook, kb):
+    fake.expire_uploads(1)
+    upload_id = hook.upload(kb, io.BytesIO(GOOD_CSV))
+    assert fake.calls()["StartContentUpload"] == 2
+    job = hook.start_import_job(kb, upload_id)
+    assert hook.wait_for_import_job(kb, job.import_job_id, cadence=QUICK).status == "COMPLETE"
+
+    fake.expire_uploads(2)
+    with pytest.raises(UploadUrlExpiredError) as raised:
+        hook.upload(kb, GOOD_CSV)
+    assert fake.calls()["StartContentUpload"] == 4
+    assert raised.value.http_status == 403
+    assert "X-Amz" not in str(raised.value)
+
+
+def test_a_refused_upload_says_what_s3_said(fake, hook, kb):
+    fake.fault("PutObject", "SlowDown", http_status=503, message="Please reduce your request rate.")
+    with pytest.raises(UploadError, match="SlowDown: Please reduce your request rate") as raised:
+        hook.upload(kb, GOOD_CSV)
+    assert (raised.value.code, raised.value.http_status) == ("SlowDown", 503)
+    assert raised.value.knowledge_base_id == kb
+
+
+def test_a_file_of_the_wrong_size_is_never_sent(fake, hook, kb, tmp_path):
+    with pytest.raises(UploadTooLargeError, match="11 bytes, at most 10") as raised:
+        hook.upload(kb, b"x" * 11, max_bytes=10)
+    assert raised.value.max_bytes == 10
+    with pytest.raises(UploadTooLargeError, match="1,000,001 bytes, at most 1,000,000"):
+        hook.upload(kb, b"x" * 1_000_001)
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    with pytest.raises(UploadError, match="empty"):
+        hook.upload(kb, empty)
+    with pytest.raises(FileNotFoundError):
+        hook.upload(kb, tmp_path / "nowhere.csv")
+    assert "StartContentUpload" not in fake.calls()
+
+
+def test_a_connection_that_breaks_during_the_upload_leaks_no_url(fake_wisdom_over_http, monkeypatch):
+    kb = fake_wisdom_over_http.create_knowledge_base()
+    hook = WisdomHook()
+    start = hook.conn.start_content_upload
+    closed = "http://127.0.0.1:1/key?X-Amz-Signature=abc123"
+    monkeypatch.setattr(hook.conn, "start_content_upload", lambda **kw: {**start(**kw), "url": closed})
+    with pytest.raises(UploadError, match="PUT failed") as raised:
+        hook.upload(kb, GOOD_CSV)
+    assert "abc123" not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
+def test_presigned_urls_stay_out_of_debug_logs(fake_wisdom_over_http, caplog):
+    caplog.set_level(logging.DEBUG)
+    hook, kb = WisdomHook(), fake_wisdom_over_http.create_knowledge_base()
+    job = hook.start_import_job(kb, hook.upload(kb, PARTLY_BAD_CSV))
+    hook.failed_records(hook.wait_for_import_job(kb, job.import_job_id, cadence=QUICK))
+    assert "<redacted>" in caplog.text
+    assert "X-Amz-Signature" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("code", "http_status", "expected"),
+    [
+        ("AccessDeniedException", 403, AccessDeniedError),
+        ("UnauthorizedException", 401, AccessDeniedError),
+        ("ExpiredTokenException", 403, InvalidCredentialsError),
+        ("UnrecognizedClientException", 403, InvalidCredentialsError),
+        ("ConflictException", 409, ConflictError),
+        ("ResourceNotFoundException", 404, ResourceNotFoundError),
+        ("ServiceQuotaExceededException", 402, exceptions.ServiceQuotaExceededError),
+        ("ValidationException", 400, ValidationError),
+        ("ThrottlingException", 429, ServiceUnavailableError),
+        ("ThrottlingException", 400, ServiceUnavailableError),
+        ("TooManyRequestsException", 429, ServiceUnavailableError),
+        ("InternalServerException", 500, ServiceUnavailableError),
+        ("SomethingNewException", 503, ServiceUnavailableError),
+        ("SomethingNewException", 418, AwsError),
+        ("NotImplementedException", 501, AwsError),
+    ],
+)
+def test_aws_errors_are_told_apart_by_code(fake, hook, kb, code, http_status, expected):
+    fake.fault("GetImportJob", code, http_status=http_status, message="No.")
+    job = start_job(fake, kb)
+    with pytest.raises(AwsError) as raised:
+        hook.get_import_job(kb, job)
+    error = raised.value
+    assert type(error) is expected
+    assert (error.code, error.http_status, error.operation) == (code, http_status, "GetImportJob")
+    assert (error.knowledge_base_id, error.import_job_id) == (kb, job)
+    assert str(error).startswith(f"GetImportJob: {code}: No.")
+
+
+def test_an_aws_error_carries_the_request_id_that_support_asks_for(hook, kb):
+    with pytest.raises(ResourceNotFoundError) as raised:
+        hook.get_import_job(kb, "00000000-0000-0000-0000-000000000000")
+    assert raised.value.request_id
+    assert f"request {raised.value.request_id}" in str(raised.value)
+
+
+def test_errors_of_a_list_are_of_the_tree_too(fake, hook, kb):
+    fake.fault("ListImportJobs", "AccessDeniedException", http_status=403)
+    with pytest.raises(AccessDeniedError) as raised:
+        list(hook.list_import_jobs(kb))
+    assert raised.value.operation == "ListImportJobs"
+
+
+def test_a_parameter_that_botocore_refuses_is_a_validation_error(hook, kb):
+    with pytest.raises(ValidationError, match="GetImportJob: ParamValidation"):
+        hook.get_import_job(kb, 17)
+
+
+def test_a_reused_client_token_is_a_conflict(hook, kb):
+    hook.start_import_job(kb, hook.upload(kb, GOOD_CSV), client_token="t")
+    with pytest.raises(ConflictError):
+        hook.start_import_job(kb, hook.upload(kb, GOOD_CSV), client_token="t")
+
+
+def test_a_missing_airflow_connection_is_an_error_and_no_fall_back(fake, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
+    for conn_id in ("aws_default", "mispelt"):
+        with pytest.raises(AirflowConnectionNotFoundError, match=conn_id) as raised:
+            WisdomHook(conn_id).get_import_job("kb", "job")
+        assert raised.value.conn_id == conn_id
+    assert WisdomHook(None, region_name="us-east-1").conn.meta.region_name == "us-east-1"
+
+
+def test_what_stops_a_client_from_being_made_is_said(fake, monkeypatch):
+    put_connection(monkeypatch, extra={"region_name": "us-east-1", "endpoint_url": "not a url"})
+    with pytest.raises(ClientConfigurationError, match="not a url"):
+        WisdomHook().get_import_job("kb", "job")
+    put_connection(monkeypatch, extra={"region_name": "us-east-1"})
+    with pytest.raises(ClientConfigurationError, match="wisdum"):
+        WisdomHook(service_name="wisdum").conn  # noqa: B018 - the property makes the client
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name)
+    put_connection(monkeypatch)
+    with pytest.raises(ClientConfigurationError, match="region"):
+        WisdomHook().get_import_job("kb", "job")
+
+
+def test_a_role_that_may_not_be_assumed_is_an_aws_error(fake_wisdom_over_http, monkeypatch):
+    extra = {
+        "region_name": "us-east-1",
+        "endpoint_url": fake_wisdom_over_http.endpoint_url,
+        "role_arn": "too short",
+    }
+    put_connection(monkeypatch, login="a", password="b", extra=extra)
+    with pytest.raises(exceptions.WisdomError):
+        WisdomHook().get_import_job("kb", "job")
+
+
+def test_a_connection_with_a_role_assumes_it(fake_wisdom_over_http, monkeypatch):
+    kb = fake_wisdom_over_http.create_knowledge_base()
+    extra = {
+        "region_name": "us-east-1",
+        "endpoint_url": fake_wisdom_over_http.endpoint_url,
+        "role_arn": "arn:aws:iam::123456789012:role/importer",
+    }
+    put_connection(monkeypatch, login="a", password="b", extra=extra)
+    hook = WisdomHook()
+    assert list(hook.list_import_jobs(kb)) == []
+    assert hook.conn._get_credentials().method == "sts-assume-role"
+
+
+def test_an_endpoint_that_is_not_there_is_weather(fake_wisdom_over_http, monkeypatch):
+    put_connection(
+        monkeypatch,
+        login="a",
+        password="b",
+        extra={"region_name": "us-east-1", "endpoint_url": "http://127.0.0.1:1"},
+    )
+    with pytest.raises(EndpointError) as raised:
+        WisdomHook(config=ONE_ATTEMPT).get_import_job("kb", "job")
+    assert raised.value.transient
+
+
+def test_an_answer_that_is_no_answer_is_weather(fake, hook, kb, monkeypatch):
+    job = start_job(fake, kb)
+    monkeypatch.setattr(hook.conn, "get_import_job", lambda **_: {"importJob": {"status": "COMPLETE"}})
+    with pytest.raises(EndpointError, match="makes no sense"):
+        hook.get_import_job(kb, job)
+
+
+def test_settings_come_from_the_hook_then_the_connection_then_the_defaults(fake, monkeypatch):
+    put_connection(
+        monkeypatch,
+        extra={"region_name": "eu-west-2", "config_kwargs": {"read_timeout": 2, "user_agent_extra": "mine"}},
+    )
+    defaults = {"read_timeout": 1, "connect_timeout": 1}
+    config = WisdomHook(client_defaults=defaults).conn.meta.config
+    assert (config.read_timeout, config.connect_timeout) == (2, 1)
+    assert "mine" in config.user_agent_extra
+    own = WisdomHook("aws_default", "us-west-2", False, Config(read_timeout=3), client_defaults=defaults)
+    assert (own.conn.meta.config.read_timeout, own.conn.meta.region_name) == (3, "us-west-2")
+
+
+def test_the_report_of_failed_records_is_found_wherever_the_job_comes_from(fake, hook, kb):
+    job_id = start_job(fake, kb, PARTLY_BAD_CSV)
+    hook.wait_for_import_job(kb, job_id, cadence=QUICK)
+    (summary,) = hook.list_import_jobs(kb)
+    assert len(hook.failed_records(summary)) == 1
+    spotless = hook.wait_for_import_job(kb, start_job(fake, kb, b"Name,Content\nx,y\n"), cadence=QUICK)
+    assert len(hook.failed_records(spotless)) == 0
+
+
+def test_a_report_that_can_not_be_fetched_is_an_error_without_its_url(fake, hook, kb):
+    done = hook.wait_for_import_job(kb, start_job(fake, kb, PARTLY_BAD_CSV), cadence=QUICK)
+    fake.fault("GetObject", "AccessDenied", http_status=403, message="Request has expired")
+    with pytest.raises(FailedRecordReportError) as raised:
+        hook.failed_records(done)
+    assert raised.value.http_status == 403
+    assert "X-Amz" not in str(raised.value)
+
+
+def test_waiting_outlasts_throttling_and_server_errors_and_says_so_once(fake, hook, kb, capsys):
+    fake.import_jobs(after_calls=1)
+    job = start_job(fake, kb)
+    fake.fault("GetImportJob", "ThrottlingException", http_status=400, times=2)
+    fake.fault("GetImportJob", "InternalServerException", http_status=500, times=2)
+    assert hook.wait_for_import_job(kb, job, cadence=QUICK).status == "COMPLETE"
+    assert capsys.readouterr().out.count("Still waiting") == 1
+
+
+def test_waiting_ends_at_the_deadline(fake, hook, kb):
+    fake.import_jobs(after_seconds=3600)
+    job = start_job(fake, kb)
+    with pytest.raises(ImportJobTimeoutError) as raised:
+        hook.wait_for_import_job(kb, job, deadline=time.time() + 0.05, cadence=Cadence.every(30))
+    assert raised.value.status == "START_IN_PROGRESS"
+    fake.fault("GetImportJob", "ThrottlingException", times=100)
+    with pytest.raises(ImportJobTimeoutError) as raised:
+        hook.wait_for_import_job(kb, job, deadline=time.time(), cadence=QUICK)
+    assert raised.value.status is None
+
+
+def test_deletion_is_waited_for_until_the_job_is_gone(fake, hook, kb):
+    fake.deletions(after_calls=2)
+    job = start_job(fake, kb)
+    hook.wait_for_import_job(kb, job, cadence=QUICK)
+    hook.delete_import_job(kb, job)
+    hook.wait_for_deletion(kb, job, cadence=QUICK)
+    with pytest.raises(ResourceNotFoundError):
+        hook.get_import_job(kb, job)
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"), [("DELETE_FAILED", ImportJobFailedError), ("LOCKED", UnknownImportJobStatusError)]
+)
+def test_a_deletion_that_ends_badly_is_an_error(fake, hook, kb, end, expected):
+    fake.deletions(after_calls=1, status=end)
+    job = start_job(fake, kb)
+    hook.wait_for_import_job(kb, job, cadence=QUICK)
+    hook.delete_import_job(kb, job)
+    with pytest.raises(expected, match=end):
+        hook.wait_for_deletion(kb, job, cadence=QUICK)
+
+
+def test_a_deleted_job_that_stays_visible_is_gone(fake, hook, kb):
+    fake.deletions(status="DELETED")
+    job = start_job(fake, kb)
+    hook.wait_for_import_job(kb, job, cadence=QUICK)
+    hook.delete_import_job(kb, job)
+    hook.wait_for_deletion(kb, job, cadence=QUICK)
+
+
+def test_times_do_not_depend_on_the_zone_of_the_machine(fake, hook, kb, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        job = hook.wait_for_import_job(kb, start_job(fake, kb), cadence=QUICK)
+        created = job.to_dict()["createdTime"]
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert created.endswith("+00:00")
+    assert abs(job.created_time.timestamp() - time.time()) < 60
+
+
+def test_a_tls_certificate_that_is_not_trusted_is_not_weather(hook, kb, monkeypatch):
+    """Waiting does not make a certificate trusted."""
+    from botocore.exceptions import SSLError
+
+    def refuse(**_):
+        raise SSLError(endpoint_url="https://wisdom", error="self-signed certificate")
+
+    monkeypatch.setattr(hook.conn, "get_import_job", refuse)
+    with pytest.raises(ClientConfigurationError, match="self-signed"):
+        hook.get_import_job(kb, "job")
+
+
+def test_a_time_out_of_the_network_is_weather(hook, kb, monkeypatch):
+    def refuse(**_):
+        raise ReadTimeoutError(endpoint_url="https://wisdom", error="late")
+
+    monkeypatch.setattr(hook.conn, "get_import_job", refuse)
+    with pytest.raises(EndpointError):
+        hook.get_import_job(kb, "job")
+
+
+def test_conn_is_the_bare_client(hook, service_name):
+    assert type(hook.conn) is not type(boto3.client("s3"))
+    assert hook.conn.meta.service_model.service_name == service_name
+    assert hooks.WisdomHook.default_conn_name == "aws_default"

@@ -1,0 +1,236 @@
+"""The operators: start without starting twice, read, and delete."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, resume, run, start_job
+
+from airflow_wisdom.exceptions import (
+    AirflowConnectionNotFoundError,
+    ConflictError,
+    ImportJobFailedError,
+    ImportJobTimeoutError,
+    UploadTooLargeError,
+    ValidationError,
+)
+from airflow_wisdom.operators import (
+    WisdomDeleteImportJobOperator,
+    WisdomGetImportJobOperator,
+    WisdomStartImportJobOperator,
+)
+from airflow_wisdom.operators.import_job import MARK
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "quick_responses.csv"
+    path.write_bytes(GOOD_CSV)
+    return path
+
+
+def start(knowledge_base, **kwargs):
+    kwargs = {"poll_interval": 0.01, **kwargs}
+    return WisdomStartImportJobOperator(task_id="import", knowledge_base_id=knowledge_base, **kwargs)
+
+
+def get(knowledge_base, job, **kwargs):
+    return WisdomGetImportJobOperator(task_id="get", knowledge_base_id=knowledge_base, import_job_id=job, **kwargs)
+
+
+def delete(knowledge_base, job, **kwargs):
+    kwargs = {"poll_interval": 0.01, **kwargs}
+    return WisdomDeleteImportJobOperator(
+        task_id="delete", knowledge_base_id=knowledge_base, import_job_id=job, **kwargs
+    )
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_file_is_uploaded_imported_and_waited_for(fake_wisdom, knowledge_base, source, service_name, deferrable):
+    fake_wisdom.import_jobs(after_calls=2)
+    ti = FakeTaskInstance()
+    pushed = run(start(knowledge_base, source=str(source), deferrable=deferrable, service_name=service_name), ti=ti)
+    assert pushed["status"] == "COMPLETE"
+    assert "url" not in pushed
+    assert ti.xcoms == {"import_job_id": pushed["importJobId"]}
+    responses = fake_wisdom.client().list_quick_responses(knowledgeBaseId=knowledge_base)
+    assert len(responses["quickResponseSummaries"]) == 2
+
+
+def test_an_upload_of_another_task_is_imported(fake_wisdom, knowledge_base, source):
+    upload_id = get(knowledge_base, "-").hook.upload(knowledge_base, source)
+    pushed = run(start(knowledge_base, upload_id=upload_id))
+    assert pushed["uploadId"] == upload_id
+
+
+def test_a_task_that_does_not_wait_ends_while_the_job_runs(fake_wisdom, knowledge_base, source):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    pushed = run(start(knowledge_base, source=str(source), wait_for_completion=False))
+    assert pushed["status"] == "START_IN_PROGRESS"
+
+
+def test_everything_that_aws_takes_is_passed_on(fake_wisdom, knowledge_base, source):
+    configuration = {
+        "source": "AMAZON_CONNECT",
+        "configuration": {"connectConfiguration": {"instanceId": "00000000-0000-0000-0000-000000000000"}},
+    }
+    pushed = run(
+        start(
+            knowledge_base,
+            source=str(source),
+            metadata={"team": "billing"},
+            external_source_configuration=configuration,
+            client_token="mine",
+        )
+    )
+    assert pushed["externalSourceConfiguration"] == configuration
+    assert pushed["metadata"].pop(MARK)
+    assert pushed["metadata"] == {"team": "billing"}
+    source.write_bytes(PARTLY_BAD_CSV)
+    with pytest.raises(ConflictError):
+        run(start(knowledge_base, source=str(source), client_token="mine"))
+
+
+@pytest.mark.parametrize("given", [{}, {"upload_id": "u", "source": "s"}, {"upload_id": "", "source": ""}])
+def test_exactly_one_of_upload_and_source_is_needed(fake_wisdom, knowledge_base, given):
+    """Checked when the task runs: before that a template may stand for either."""
+    with pytest.raises(ValueError, match="Exactly one of upload_id and source"):
+        run(start(knowledge_base, **given))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("reused", ["conflict", "first"])
+def test_a_second_try_waits_for_the_job_of_the_first(fake_wisdom, knowledge_base, source, deferrable, reused):
+    """Whatever AWS does with a used client token: the worker died after the job was started."""
+    fake_wisdom.reused_client_token(reused)
+    fake_wisdom.import_jobs(after_calls=3)
+    first = run(start(knowledge_base, source=str(source), wait_for_completion=False))
+    second = run(start(knowledge_base, source=str(source), deferrable=deferrable), try_number=2)
+    assert second["importJobId"] == first["importJobId"]
+    assert second["status"] == "COMPLETE"
+    calls = fake_wisdom.calls()
+    assert (calls["StartImportJob"], calls["StartContentUpload"]) == (1, 1)
+
+
+def test_a_first_try_that_is_run_twice_starts_one_job(fake_wisdom, knowledge_base, source):
+    """Airflow may run a task again without counting a try, when it loses sight of a worker."""
+    first = run(start(knowledge_base, source=str(source)))
+    again = run(start(knowledge_base, source=str(source)))
+    assert again["importJobId"] == first["importJobId"]
+
+
+def test_a_try_after_a_failed_job_starts_anew(fake_wisdom, knowledge_base, source):
+    fake_wisdom.import_jobs(status="FAILED")
+    for try_number in (1, 2):
+        with pytest.raises(ImportJobFailedError):
+            run(start(knowledge_base, source=str(source)), try_number=try_number)
+    fake_wisdom.import_jobs()
+    third = run(start(knowledge_base, source=str(source)), try_number=3)
+    assert third["status"] == "COMPLETE"
+    assert fake_wisdom.calls()["StartImportJob"] == 3
+
+
+def test_a_changed_file_is_another_import(fake_wisdom, knowledge_base, source):
+    """Clearing a task after mending its file imports the mended file."""
+    first = run(start(knowledge_base, source=str(source)))
+    source.write_bytes(b"Name,Content\nAnother,one\n")
+    second = run(start(knowledge_base, source=str(source)), try_number=2)
+    assert second["importJobId"] != first["importJobId"]
+
+
+def test_another_run_of_the_dag_imports_again(fake_wisdom, knowledge_base, source):
+    fake_wisdom.partly_failed("COMPLETE")
+    run(start(knowledge_base, source=str(source)))
+    source_of_next = FakeTaskInstance(try_number=2)
+    source_of_next.run_id = "tomorrow"
+    with pytest.raises(ImportJobFailedError):  # the same names once more: every row is refused
+        run(start(knowledge_base, source=str(source)), ti=source_of_next)
+    assert fake_wisdom.calls()["StartImportJob"] == 2
+
+
+def test_a_first_try_does_not_search_the_history(fake_wisdom, knowledge_base, source):
+    run(start(knowledge_base, source=str(source)))
+    assert "ListImportJobs" not in fake_wisdom.calls()
+
+
+def test_a_wait_ends_at_its_time_out(fake_wisdom, knowledge_base, source):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    for deferrable in (False, True):
+        with pytest.raises(ImportJobTimeoutError) as raised:
+            run(start(knowledge_base, source=str(source), timeout=0.05, deferrable=deferrable))
+        assert raised.value.status == "START_IN_PROGRESS"
+
+
+def test_a_complete_job_is_read_again_through_weather(fake_wisdom, knowledge_base, source):
+    """The trigger saw the job complete; a throttled read after it is no failure of the import."""
+    fake_wisdom.import_jobs(after_calls=2)
+    task = start(
+        knowledge_base,
+        source=str(source),
+        deferrable=True,
+        botocore_config={"retries": {"total_max_attempts": 1}},
+    )
+    context = {"ti": FakeTaskInstance()}
+    with pytest.raises(TaskDeferred) as raised:
+        task.execute(context)
+    trigger = raised.value.trigger
+    fired = resume(task, raised.value, context)
+    fake_wisdom.fault("GetImportJob", "ThrottlingException", http_status=429)
+    event = {"status": "success", "jobs": [{**fired, "error": None}]}
+    assert trigger.import_job_ids == [fired["importJobId"]]
+    assert task.execute_complete(context, event)["status"] == "COMPLETE"
+
+
+def test_a_file_that_is_too_large_is_refused(fake_wisdom, knowledge_base, source):
+    with pytest.raises(UploadTooLargeError):
+        run(start(knowledge_base, source=str(source), max_bytes=10))
+
+
+def test_a_missing_connection_is_an_error(fake_wisdom, knowledge_base, source):
+    with pytest.raises(AirflowConnectionNotFoundError, match="mispelt"):
+        run(start(knowledge_base, source=str(source), aws_conn_id="mispelt"))
+
+
+def test_reading_may_accept_a_job_that_is_not_complete(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(status="FAILED")
+    job = start_job(fake_wisdom, knowledge_base)
+    assert run(get(knowledge_base, job, require_complete=False))["status"] == "FAILED"
+
+
+def test_reading_tells_of_a_report_without_its_url(fake_wisdom, knowledge_base):
+    job = start_job(fake_wisdom, knowledge_base, PARTLY_BAD_CSV)
+    pushed = run(get(knowledge_base, job))
+    assert pushed["hasFailedRecordReport"] is True
+    assert "failedRecordReport" not in pushed
+    assert "X-Amz-Signature" in run(get(knowledge_base, job, include_urls=True))["failedRecordReport"]
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_job_is_deleted(fake_wisdom, knowledge_base, wait):
+    fake_wisdom.deletions(after_calls=2)
+    job = start_job(fake_wisdom, knowledge_base)
+    run(get(knowledge_base, job))
+    assert run(delete(knowledge_base, job, wait_for_completion=wait)) is None
+    left = list(get(knowledge_base, job).hook.list_import_jobs(knowledge_base))
+    assert bool(left) is not wait
+
+
+def test_deleting_a_job_that_is_gone_succeeds(fake_wisdom, knowledge_base):
+    job = start_job(fake_wisdom, knowledge_base)
+    run(get(knowledge_base, job))
+    for _ in range(2):
+        run(delete(knowledge_base, job, wait_for_completion=True))
+    with pytest.raises(ValidationError):
+        run(delete(knowledge_base, "no id"))
+
+
+def test_a_deletion_that_fails_or_lasts_is_an_error(fake_wisdom, knowledge_base):
+    job = start_job(fake_wisdom, knowledge_base)
+    run(get(knowledge_base, job))
+    fake_wisdom.deletions(after_calls=1_000_000)
+    with pytest.raises(ImportJobTimeoutError):
+        run(delete(knowledge_base, job, wait_for_completion=True, timeout=0.05))
+    fake_wisdom.set_status(job, "COMPLETE")
+    fake_wisdom.deletions(status="DELETE_FAILED")
+    with pytest.raises(ImportJobFailedError, match="could not be deleted"):
+        run(delete(knowledge_base, job, wait_for_completion=True))

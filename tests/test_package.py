@@ -1,0 +1,219 @@
+"""The package as Airflow and its users meet it: registration, names, cost of import, direction of imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points, metadata, version
+from pathlib import Path
+
+import airflow
+import jsonschema
+import pytest
+from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.sdk import DAG, XComArg
+
+import airflow_wisdom
+from airflow_wisdom import operators, sensors
+from airflow_wisdom.provider_info import get_provider_info
+from airflow_wisdom.tasks import WisdomTask
+
+PACKAGE = Path(airflow_wisdom.__file__).parent
+TASKS = [
+    sensors.WisdomImportJobSensor,
+    operators.WisdomDeleteImportJobOperator,
+    operators.WisdomGetImportJobOperator,
+    operators.WisdomStartImportJobOperator,
+]
+REQUIRED = {"knowledge_base_id": "kb", "import_job_id": "job"}
+
+ROOMS = ["exceptions", "import_job", "cadence", "hooks", "watcher", "triggers", "tasks", "sensors", "operators"]
+"""A room imports only from rooms before it."""
+
+LATE = {("watcher", "hooks"), ("tasks", "hooks")}
+"""Imports made where a task runs, because boto3 is slow to import: never at the top of a module."""
+
+
+def python(code):
+    """Run code in a process of its own and return what it prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def airflow_command(*arguments):
+    command = [sys.executable, "-m", "airflow", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_version_has_one_source():
+    assert version("airflow-wisdom") == airflow_wisdom.__version__
+    assert metadata("airflow-wisdom")["License-Expression"] == "Apache-2.0"
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_airflow_finds_the_provider():
+    (entry,) = [e for e in entry_points(group="apache_airflow_provider") if e.value.startswith("airflow_wisdom")]
+    assert entry.load() is get_provider_info
+    listed = json.loads(airflow_command("providers", "list", "--output", "json"))
+    (ours,) = [line for line in listed if line["package_name"] == "airflow-wisdom"]
+    assert ours["version"] == airflow_wisdom.__version__
+    assert airflow_wisdom.__version__ in airflow_command("providers", "get", "airflow-wisdom")
+
+
+def test_the_provider_info_is_of_the_form_that_airflow_demands():
+    """One malformed key makes `import airflow` fail for the whole installation."""
+    schema = Path(airflow.__file__).parent / "provider_info.schema.json"
+    jsonschema.validate(get_provider_info(), json.loads(schema.read_text()))
+    assert get_provider_info()["package-name"] == metadata("airflow-wisdom")["Name"]
+
+
+def test_every_module_of_the_provider_info_exists():
+    listed = [module for key in ("hooks", "triggers", "sensors", "operators") for module in get_provider_info()[key]]
+    for item in listed:
+        for module in item["python-modules"]:
+            assert importlib.import_module(module)
+
+
+def test_the_config_option_that_the_watcher_reads_is_described():
+    from airflow_wisdom.watcher import CALLS_PER_SECOND
+
+    option = get_provider_info()["config"]["wisdom"]["options"]["calls_per_second"]
+    assert float(option["default"]) == CALLS_PER_SECOND
+
+
+def test_the_public_names_are_these():
+    assert sorted(operators.__all__) == [
+        "WisdomDeleteImportJobOperator",
+        "WisdomGetImportJobOperator",
+        "WisdomStartImportJobOperator",
+    ]
+
+
+def test_importing_the_package_imports_nothing():
+    code = "import sys; before = set(sys.modules); import airflow_wisdom; print(set(sys.modules) - before)"
+    assert python(code).strip() == "{'airflow_wisdom'}"
+
+
+def test_parsing_a_dag_loads_no_aws_library():
+    """The DAG processor imports these modules again in every parse."""
+    code = (
+        "import sys, airflow.sdk; before = set(sys.modules);"
+        "import airflow_wisdom.operators, airflow_wisdom.sensors, airflow_wisdom.triggers;"
+        "print(*(set(sys.modules) - before))"
+    )
+    loaded = python(code).split()
+    assert "airflow_wisdom.operators.import_job" in loaded
+    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon", "airflow_wisdom.hooks")
+    assert [name for name in loaded if name.startswith(slow)] == []
+
+
+def imports(path, *, top_level):
+    """Yield the rooms that a module imports from, at its top or inside its functions."""
+    tree = ast.parse(path.read_text())
+    at_top = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_wisdom")
+        if ours and (id(node) in at_top) is top_level and not typing_only(tree, node):
+            parts = node.module.split(".")
+            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+
+
+def typing_only(tree, node):
+    guards = [n for n in tree.body if isinstance(n, ast.If) and getattr(n.test, "id", "") == "TYPE_CHECKING"]
+    return any(node in guard.body for guard in guards)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_one_way(room):
+    path = PACKAGE / room
+    files = path.glob("*.py") if path.is_dir() else [path.with_suffix(".py")]
+    below = {*ROOMS[: ROOMS.index(room)], room}
+    for file in files:
+        assert set(imports(file, top_level=True)) <= below - {late for own, late in LATE if own == room}
+        assert set(imports(file, top_level=False)) <= {late for own, late in LATE if own == room}
+
+
+@pytest.mark.parametrize("room", ["exceptions", "import_job", "cadence"])
+def test_pure_rooms_import_neither_airflow_nor_aws(room):
+    code = f"import sys, airflow_wisdom.{room}; print(*sys.modules)"
+    loaded = python(code).split()
+    assert {"airflow", "boto3", "botocore", "requests"}.isdisjoint(loaded)
+
+
+def test_moto_is_imported_in_the_testing_room_alone():
+    for file in PACKAGE.rglob("*.py"):
+        if "testing" not in file.parts:
+            imported = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Import | ast.ImportFrom)]
+            assert "moto" not in " ".join(map(ast.unparse, imported))
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_the_aws_parameters_are_the_same_everywhere(kind):
+    """They are written once, and default arguments of a DAG reach them."""
+    parameters = set(inspect.signature(WisdomTask.__init__).parameters) - {"self", "kwargs"}
+    assert parameters == {"aws_conn_id", "region_name", "verify", "botocore_config", "service_name"}
+    own = set(inspect.signature(kind.__init__).parameters)
+    assert parameters.isdisjoint(own)
+    with DAG(
+        "d",
+        schedule=None,
+        default_args={"aws_conn_id": "other", "region_name": "eu-west-2", "service_name": "qconnect"},
+    ):
+        task = kind(task_id="t", **{name: REQUIRED[name] for name in own & REQUIRED.keys()})
+    assert (task.hook.aws_conn_id, task.hook._region_name) == ("other", "eu-west-2")
+    assert task.hook.client_type == "qconnect"
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_every_template_field_takes_an_xcom_argument(kind):
+    """Which also means that nothing about it is decided before the task runs."""
+    with DAG("d", schedule=None):
+        source = BaseOperator(task_id="source")
+        given = {name: XComArg(source, key=name) for name in kind.template_fields}
+        task = kind(task_id="t", **given)
+    assert {name: getattr(task, name) for name in given} == given
+    assert task.upstream_task_ids == {"source"}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_texts_that_a_dag_author_would_template_are_templates(kind):
+    parameters = {**inspect.signature(kind.__init__).parameters, **inspect.signature(WisdomTask.__init__).parameters}
+    fixed = {
+        "self",
+        "kwargs",
+        "deferrable",
+        "include_urls",
+        "max_bytes",
+        "poke_interval",
+        "poll_interval",
+        "require_complete",
+        "timeout",
+        "wait_for_completion",
+    }
+    assert set(parameters) - fixed == set(kind.template_fields)
+
+
+def public(module):
+    for name, item in vars(module).items():
+        if not name.startswith("_") and getattr(item, "__module__", None) == module.__name__:
+            yield item
+
+
+@pytest.mark.parametrize("room", [*ROOMS[:-1], "operators.import_job", "provider_info"])
+def test_everything_public_is_documented(room):
+    module = importlib.import_module(f"airflow_wisdom.{room}")
+    for item in [module, *public(module)]:
+        if inspect.isclass(item) or inspect.isfunction(item) or inspect.ismodule(item):
+            assert item.__doc__, item
+
+
+@pytest.mark.parametrize("kind", [*TASKS, WisdomTask])
+def test_a_class_documents_its_own_parameters_and_no_others(kind):
+    own = set(inspect.signature(kind.__init__).parameters) - {"self", "kwargs"}
+    documented = {
+        line.split()[1].rstrip(":") for line in kind.__doc__.splitlines() if line.strip().startswith(":param")
+    }
+    assert documented == own

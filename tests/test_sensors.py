@@ -1,0 +1,105 @@
+"""The sensor: what it pushes, when it defers, and that soft_fail skips on time-out only."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+from running import FakeTaskInstance, run, start_job
+
+from airflow_wisdom.exceptions import ImportJobFailedError, ResourceNotFoundError
+from airflow_wisdom.sensors import WisdomImportJobSensor
+
+MODES = [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}]
+
+
+@pytest.fixture(params=MODES, ids=["poke", "reschedule", "deferrable"])
+def mode(request):
+    return request.param
+
+
+def sensor(knowledge_base, job, **kwargs):
+    kwargs = {"poke_interval": 0.01, **kwargs}
+    return WisdomImportJobSensor(task_id="wait", knowledge_base_id=knowledge_base, import_job_id=job, **kwargs)
+
+
+def test_the_xcom_is_the_jobs_metadata(fake_wisdom, knowledge_base, mode):
+    fake_wisdom.import_jobs(after_calls=2)
+    job = start_job(fake_wisdom, knowledge_base)
+    pushed = run(sensor(knowledge_base, job, **mode))
+    assert pushed["importJobId"] == job
+    assert pushed["hasFailedRecordReport"] is False
+    assert "url" not in pushed
+
+
+def test_urls_are_pushed_if_asked_for(fake_wisdom, knowledge_base, mode):
+    job = start_job(fake_wisdom, knowledge_base)
+    assert "X-Amz-Signature" in run(sensor(knowledge_base, job, include_urls=True, **mode))["url"]
+
+
+@pytest.mark.parametrize("setting", [{"soft_fail": True}, {}])
+def test_soft_fail_skips_on_time_out(fake_wisdom, knowledge_base, mode, setting):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    with pytest.raises(AirflowSkipException if setting else AirflowSensorTimeout):
+        run(sensor(knowledge_base, job, timeout=0.05, **mode, **setting))
+
+
+def test_soft_fail_does_not_skip_a_job_that_failed(fake_wisdom, knowledge_base, mode):
+    fake_wisdom.import_jobs(after_calls=2, status="FAILED")
+    job = start_job(fake_wisdom, knowledge_base)
+    with pytest.raises(ImportJobFailedError):
+        run(sensor(knowledge_base, job, soft_fail=True, **mode))
+    with pytest.raises(ResourceNotFoundError):
+        run(sensor(knowledge_base, "00000000-0000-0000-0000-000000000000", soft_fail=True, **mode))
+
+
+def test_throttling_and_server_errors_are_waited_out(fake_wisdom, knowledge_base, mode, capsys):
+    fake_wisdom.import_jobs(after_calls=1)
+    job = start_job(fake_wisdom, knowledge_base)
+    fake_wisdom.fault("GetImportJob", "ThrottlingException", http_status=429, times=1)
+    fake_wisdom.fault("GetImportJob", "InternalServerException", http_status=500, times=1)
+    once = {"botocore_config": {"retries": {"total_max_attempts": 1}}}
+    assert run(sensor(knowledge_base, job, **mode, **once))["status"] == "COMPLETE"
+
+
+def test_a_job_that_has_ended_is_not_deferred(fake_wisdom, knowledge_base):
+    job = start_job(fake_wisdom, knowledge_base)
+    pushed = sensor(knowledge_base, job, deferrable=True).execute({"ti": FakeTaskInstance()})
+    assert pushed["status"] == "COMPLETE"
+
+
+def test_a_deferral_carries_how_aws_is_reached_and_one_deadline(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    aws = {"aws_conn_id": "aws_default", "region_name": "us-east-1", "verify": False, "service_name": "qconnect"}
+    task = sensor(knowledge_base, job, deferrable=True, timeout=60, botocore_config={"read_timeout": 7}, **aws)
+    with pytest.raises(TaskDeferred) as raised:
+        task.execute({"ti": FakeTaskInstance()})
+    deferred = raised.value
+    _, kwargs = deferred.trigger.serialize()
+    assert {name: kwargs[name] for name in aws} == aws
+    assert kwargs["botocore_config"] == {"read_timeout": 7}
+    assert kwargs["poll_interval"] == 0.01
+    assert timedelta(seconds=60) < deferred.timeout < timedelta(minutes=10)
+    json.dumps(kwargs, allow_nan=False)
+
+
+def test_without_an_interval_the_triggerer_keeps_its_own_cadence():
+    task = WisdomImportJobSensor(task_id="wait", knowledge_base_id="kb", import_job_id="job")
+    assert (task.poke_interval, task.poll_interval) == (60, None)
+    timed = WisdomImportJobSensor(
+        task_id="wait", knowledge_base_id="kb", import_job_id="job", poke_interval=timedelta(minutes=2)
+    )
+    assert (timed.poke_interval, timed.poll_interval) == (120, 120)
+
+
+def test_a_time_out_says_which_job_and_how_it_was_last_seen(fake_wisdom, knowledge_base, mode):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    with pytest.raises(AirflowSensorTimeout) as raised:
+        run(sensor(knowledge_base, job, timeout=0.05, **mode))
+    for part in (job, knowledge_base, "START_IN_PROGRESS", " s)"):
+        assert part in str(raised.value)
