@@ -1,0 +1,3 @@
+from .models import wisdom_backends
+
+__all__ = ["wisdom_backends"]

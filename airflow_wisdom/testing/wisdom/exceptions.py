@@ -1,0 +1,41 @@
+"""Exceptions raised by the wisdom service.
+
+The HTTP status of a `ServiceException` comes from botocore's model.
+"""
+
+from moto.core.exceptions import ServiceException
+
+
+class ValidationException(ServiceException):
+    code = "ValidationException"
+
+
+class ResourceNotFoundException(ServiceException):
+    code = "ResourceNotFoundException"
+
+
+class ConflictException(ServiceException):
+    code = "ConflictException"
+
+
+class PreconditionFailedException(ServiceException):
+    code = "PreconditionFailedException"
+
+
+class ServiceQuotaExceededException(ServiceException):
+    code = "ServiceQuotaExceededException"
+
+
+class TooManyTagsException(ServiceException):
+    code = "TooManyTagsException"
+
+
+class RawError(Exception):
+    """An error whose code and HTTP status are free, where a `ServiceException` is bound to the model."""
+
+    def __init__(self, code: str, message: str, http_status: int, **details: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.http_status = http_status
+        self.details = details
