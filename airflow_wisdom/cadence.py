@@ -55,10 +55,13 @@ def time_left(deadline: float | None, now: float) -> float:
 class Budget:
     """Spaces out calls, so that no more than so many start within any second.
 
-    :param calls_per_second: The rate that is kept.
+    :param calls_per_second: The rate that is kept, more than zero.
+    :raises ValueError: It is not.
     """
 
     def __init__(self, calls_per_second: float) -> None:
+        if not calls_per_second > 0:
+            raise ValueError(f"calls_per_second must be more than 0, not {calls_per_second}")
         self._spacing = 1.0 / calls_per_second
         self._free_at = 0.0
 

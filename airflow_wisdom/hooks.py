@@ -400,7 +400,7 @@ class WisdomHook(AwsBaseHook):
                     self.log.warning("Still waiting for import job %s: %s", import_job_id, exc)
                 weather = True
             now = time.time()
-            age = (job.elapsed() if job else None) or now - began
+            age = (job.elapsed(now) if job else None) or now - began
             left = time_left(deadline, now)
             if left == 0:
                 raise timed_out(knowledge_base_id, import_job_id, job, waited=now - began)

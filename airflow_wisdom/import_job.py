@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import time
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from enum import Enum
@@ -117,16 +118,16 @@ class ImportJob:
         assert isinstance(safe, dict)  # noqa: S101 - tells the type checker what a dict turns into
         return safe
 
-    def elapsed(self, now: datetime | None = None) -> float | None:
+    def elapsed(self, now: float | None = None) -> float | None:
         """Return the age of the job in seconds, up to its last change if it is no longer running.
 
-        :param now: The current time, with its zone. Default: the clock's.
+        :param now: POSIX time now. Default: the clock's.
         """
         if self.created_time is None:
             return None
-        still_running = self.status == ImportJobStatus.START_IN_PROGRESS
-        until = None if still_running else self.last_modified_time
-        return max(0.0, ((until or now or datetime.now(timezone.utc)) - self.created_time).total_seconds())
+        ended = self.last_modified_time if self.status != ImportJobStatus.START_IN_PROGRESS else None
+        until = ended.timestamp() if ended else time.time() if now is None else now
+        return max(0.0, until - self.created_time.timestamp())
 
     def is_complete(self) -> bool:
         """Tell whether the job succeeded: True if it is COMPLETE, False while it is running.

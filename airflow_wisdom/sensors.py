@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -11,14 +12,15 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
     conf,
 )
+from airflow.triggers.base import StartTriggerArgs
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
 from airflow_wisdom.import_job import ImportJob, timed_out
 from airflow_wisdom.tasks import WisdomTask, seconds
+from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from airflow.sdk import Context
 
@@ -41,6 +43,12 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
     :param poke_interval: Seconds between two looks. Default: Airflow's 60 in a worker; in the triggerer, intervals
         that grow with the job's age, see :class:`airflow_wisdom.cadence.Cadence`.
 
+    :param start_from_trigger: Whether the task begins in the triggerer, without a worker (Airflow 3.3; before, it
+        defers as usual). Default: no. Its drawbacks are Airflow's: an XComArg arrives as text, and a template that
+        pulls an XCom needs ``map_indexes=-1``; a mapped task begins in a worker all the same.
+    :param end_from_trigger: Whether a deferred task whose job is complete ends in the triggerer, without a worker.
+        Default: no. Its drawbacks are Airflow's: no asset events and no ``on_success_callback``.
+
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`. The rest, `timeout` among it: see
     ``BaseSensorOperator``.
     """
@@ -59,6 +67,8 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         include_urls: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float | None = None,
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         if poke_interval is not None:
@@ -69,12 +79,16 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         self.include_urls = include_urls
         self.deferrable = deferrable
         self.poll_interval = None if poke_interval is None else seconds(poke_interval)
+        self.end_from_trigger = end_from_trigger
+        self.start_from_trigger = start_from_trigger
+        if start_from_trigger:
+            self.start_trigger_args = self._start_trigger_args()
         self._seen: ImportJob | None = None
         self._weather = False
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Wait for the job and return its metadata."""
-        if self.deferrable:
+        if self.deferrable or self.start_from_trigger:
             return self._look_then_defer(context)
         began = time.time()
         try:
@@ -104,19 +118,44 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         deadline = time.time() + self.timeout
         look = self.poke(context)
         if not look.is_done:
-            self.defer_until_complete(
-                self.knowledge_base_id,
-                self.import_job_id,
-                deadline=deadline,
-                poll_interval=self.poll_interval,
+            self.defer(
+                trigger=WisdomImportJobSensorTrigger(**self._trigger_kwargs(), deadline=deadline),
+                method_name="execute_complete",
+                timeout=self._trigger_timeout(),
             )
         metadata: dict[str, Any] | None = look.xcom_value
         return metadata
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as above
+    def _start_trigger_args(self) -> StartTriggerArgs:
+        # The deadline is not known when the DAG is parsed: the trigger takes it from the deferral's time-out.
+        return StartTriggerArgs(
+            trigger_cls=WisdomImportJobSensorTrigger.path(),
+            trigger_kwargs=self._trigger_kwargs(),
+            next_method="execute_complete",
+            timeout=self._trigger_timeout(),
+        )
+
+    def _trigger_timeout(self) -> timedelta:
+        return timedelta(seconds=self.timeout) + AIRFLOW_GRACE
+
+    def _trigger_kwargs(self) -> dict[str, Any]:
+        return {
+            "knowledge_base_id": self.knowledge_base_id,
+            "import_job_id": self.import_job_id,
+            "include_urls": self.include_urls,
+            "end_from_trigger": self.end_from_trigger,
+            "poll_interval": self.poll_interval,
+            **self.aws_parameters(),
+        }
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | str) -> dict[str, Any]:  # noqa: ARG002
         """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
         try:
-            job = self.completed_job(event)
+            # `dag.test()` does not know events that end a task: it comes here with a text in place of the payload.
+            if isinstance(event, str):
+                job = self.reread(self.knowledge_base_id, self.import_job_id)
+            else:
+                job = self.completed_job(event)
         except ImportJobTimeoutError as exc:
             raise AirflowSensorTimeout(str(exc)) from exc
         return job.to_dict(include_urls=self.include_urls)

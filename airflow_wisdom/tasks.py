@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_wisdom.cadence import time_left
 from airflow_wisdom.exceptions import from_dict
-from airflow_wisdom.triggers import WisdomImportJobTrigger
+from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.import_job import ImportJob
-
-TRIGGERER_GRACE = timedelta(minutes=5)
-"""How long after the deadline Airflow ends a deferred task itself, should no triggerer be running."""
 
 REREAD_PATIENCE = 300.0
 """Seconds for which a complete job is asked for anew while AWS does not answer."""
@@ -75,8 +73,24 @@ class WisdomTask(BaseOperator):
             service_name=self.service_name,
         )
 
+    def aws_parameters(self) -> dict[str, Any]:
+        """Return the parameters that this class adds, for the trigger: the deferred half uses the same."""
+        return {
+            "aws_conn_id": self.aws_conn_id,
+            "region_name": self.region_name,
+            "verify": self.verify,
+            "botocore_config": self.botocore_config,
+            "service_name": self.service_name,
+        }
+
     def defer_until_complete(
-        self, knowledge_base_id: str, import_job_id: str, *, deadline: float, poll_interval: float | None
+        self,
+        knowledge_base_id: str,
+        import_job_id: str,
+        *,
+        deadline: float,
+        poll_interval: float | None,
+        delete_on_kill: bool = False,
     ) -> None:
         """Defer the task until the import job has ended; it comes back in ``execute_complete``.
 
@@ -85,6 +99,7 @@ class WisdomTask(BaseOperator):
         :param deadline: POSIX time at which waiting ends.
         :param poll_interval: Seconds between two looks. Default: see
             :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
+        :param delete_on_kill: See there.
         """
         self.defer(
             trigger=WisdomImportJobTrigger(
@@ -92,14 +107,11 @@ class WisdomTask(BaseOperator):
                 import_job_ids=[import_job_id],
                 deadline=deadline,
                 poll_interval=poll_interval,
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-                verify=self.verify,
-                botocore_config=self.botocore_config,
-                service_name=self.service_name,
+                delete_on_kill=delete_on_kill,
+                **self.aws_parameters(),
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + TRIGGERER_GRACE,
+            timeout=timedelta(seconds=time_left(deadline, time.time())) + AIRFLOW_GRACE,
         )
 
     def completed_job(self, event: dict[str, Any]) -> ImportJob:
@@ -111,10 +123,16 @@ class WisdomTask(BaseOperator):
         (seen,) = event["jobs"]
         if seen["error"]:
             raise from_dict(seen["error"])
-        # Waits no longer than the weather holds: the job is COMPLETE.
-        return self.hook.wait_for_import_job(
-            seen["knowledgeBaseId"], seen["importJobId"], deadline=time.time() + REREAD_PATIENCE
-        )
+        return self.reread(seen["knowledgeBaseId"], seen["importJobId"])
+
+    def reread(self, knowledge_base_id: str, import_job_id: str) -> ImportJob:
+        """Return an import job that is known to be COMPLETE; throttling and the like are waited out for a while.
+
+        :param knowledge_base_id: Id or ARN of the knowledge base.
+        :param import_job_id: Id of the import job.
+        """
+        deadline = time.time() + REREAD_PATIENCE
+        return self.hook.wait_for_import_job(knowledge_base_id, import_job_id, deadline=deadline)
 
 
 def seconds(duration: timedelta | float) -> float:

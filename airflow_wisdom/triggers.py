@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from asgiref.sync import sync_to_async
 
 from airflow_wisdom.cadence import Cadence
+from airflow_wisdom.exceptions import ResourceNotFoundError
 from airflow_wisdom.watcher import AwsConnection, ImportJobWatcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
 
     from airflow_wisdom.watcher import Outcome
+
+AIRFLOW_GRACE = timedelta(minutes=5)
+"""How long after the deadline Airflow itself ends a deferred task, should no triggerer be running."""
 
 
 class WisdomImportJobTrigger(BaseTrigger):
@@ -28,9 +36,13 @@ class WisdomImportJobTrigger(BaseTrigger):
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param import_job_ids: Ids of the import jobs.
-    :param deadline: POSIX time at which waiting ends, the same after a restart of the triggerer. Default: none.
+    :param deadline: POSIX time at which waiting ends, the same after a restart of the triggerer. Default: shortly
+        before Airflow itself ends the deferral, if it does.
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age, see
         :class:`airflow_wisdom.cadence.Cadence`.
+    :param delete_on_kill: Whether the jobs are deleted when a user ends the deferred task, by marking or clearing it;
+        never when a triggerer restarts. Needs Airflow 3.3. What deleting does to a running job is not documented.
+        Default: no.
     :param aws_conn_id: As for :class:`airflow_wisdom.hooks.WisdomHook`, like the next three.
     :param region_name: See there.
     :param verify: See there.
@@ -45,6 +57,7 @@ class WisdomImportJobTrigger(BaseTrigger):
         import_job_ids: Sequence[str],
         deadline: float | None = None,
         poll_interval: float | None = None,
+        delete_on_kill: bool = False,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -56,6 +69,7 @@ class WisdomImportJobTrigger(BaseTrigger):
         self.import_job_ids = list(import_job_ids)
         self.deadline = deadline
         self.poll_interval = poll_interval
+        self.delete_on_kill = delete_on_kill
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
@@ -69,31 +83,63 @@ class WisdomImportJobTrigger(BaseTrigger):
             "import_job_ids",
             "deadline",
             "poll_interval",
+            "delete_on_kill",
             "aws_conn_id",
             "region_name",
             "verify",
             "botocore_config",
             "service_name",
         )
-        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+        return self.path(), {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def path(cls) -> str:
+        """Return the path by which the triggerer finds this class."""
+        return f"{cls.__module__}.{cls.__qualname__}"
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event."""
+        yield self._event(await self._outcomes())
+
+    async def on_kill(self) -> None:
+        """Delete the jobs, if that was asked for; Airflow calls this when a user ends the deferred task."""
+        if self.delete_on_kill:
+            await sync_to_async(self._delete, thread_sensitive=False)()
+
+    def _delete(self) -> None:
+        hook = self._connection().make_hook()
+        for import_job_id in self.import_job_ids:
+            self.log.info("The task was ended: deleting import job %s", import_job_id)
+            with suppress(ResourceNotFoundError):
+                hook.delete_import_job(self.knowledge_base_id, import_job_id)
+
+    async def _outcomes(self, *, whole: bool = False) -> list[Outcome]:
+        connection, deadline = self._connection(), self._deadline()
         cadence = Cadence() if self.poll_interval is None else Cadence.every(self.poll_interval)
-        outcomes = await asyncio.gather(
+        return await asyncio.gather(
             *(
                 ImportJobWatcher.wait_for(
-                    self._connection(),
+                    connection,
                     self.knowledge_base_id,
                     import_job_id,
-                    deadline=self.deadline,
+                    deadline=deadline,
                     cadence=cadence,
+                    whole=whole,
                 )
                 for import_job_id in self.import_job_ids
             )
         )
+
+    def _deadline(self) -> float | None:
+        # The triggerer sets it, from the database: it stays the same when another triggerer takes over.
+        timeout_after: datetime | None = getattr(self, "timeout_after", None)
+        if self.deadline is not None or timeout_after is None:
+            return self.deadline
+        return (timeout_after - AIRFLOW_GRACE).timestamp()
+
+    def _event(self, outcomes: list[Outcome]) -> TriggerEvent:
         errors = [str(outcome.error) for outcome in outcomes if outcome.error]
-        yield TriggerEvent(
+        return TriggerEvent(
             {
                 "status": "error" if errors else "success",
                 "message": "; ".join(errors) or f"Complete: {', '.join(self.import_job_ids)}",
@@ -119,4 +165,60 @@ class WisdomImportJobTrigger(BaseTrigger):
             verify=self.verify,
             botocore_config=self.botocore_config,
             service_name=self.service_name,
+        )
+
+
+class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
+    """The trigger of a sensor that begins in the triggerer, without a worker, and may end there too.
+
+    Airflow renders what is a template field of the sensor and, under the same name, a parameter of the trigger.
+
+    :param import_job_id: Id of the import job.
+    :param include_urls: As for :class:`~airflow_wisdom.sensors.WisdomImportJobSensor`.
+    :param end_from_trigger: Whether a complete job ends the task here: its metadata goes to XCom from the triggerer.
+        Anything but a complete job is left to a worker, which knows how to fail or skip.
+
+    The rest: see :class:`WisdomImportJobTrigger`.
+    """
+
+    def __init__(
+        self, *, import_job_id: str, include_urls: bool = False, end_from_trigger: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(import_job_ids=[import_job_id], **kwargs)
+        self.import_job_id = import_job_id
+        self.include_urls = include_urls
+        self.end_from_trigger = end_from_trigger
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the path of this class and the parameters that make this trigger anew."""
+        path, kwargs = super().serialize()
+        del kwargs["import_job_ids"]
+        own = {name: getattr(self, name) for name in ("import_job_id", "include_urls", "end_from_trigger")}
+        return path, {**kwargs, **own}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield the event, or what ends the task."""
+        # Airflow renders the attribute after the trigger is made.
+        self.import_job_ids = [self.import_job_id]
+        outcomes = await self._outcomes(whole=self.end_from_trigger)
+        (outcome,) = outcomes
+        if self.end_from_trigger and outcome.job and not outcome.error:
+            metadata = outcome.job.to_dict(include_urls=self.include_urls)
+            await sync_to_async(self._push, thread_sensitive=False)(metadata)
+            yield TaskSuccessEvent()
+        else:
+            yield self._event(outcomes)
+
+    def _push(self, metadata: dict[str, Any]) -> None:
+        """Push to XCom as a worker does; the event's own `xcoms` would arrive encoded twice (seen on Airflow 3.3)."""
+        from airflow.sdk.execution_time.xcom import XCom
+
+        ti: Any = self.task_instance
+        XCom.set(
+            key="return_value",
+            value=metadata,
+            dag_id=ti.dag_id,
+            task_id=ti.task_id,
+            run_id=ti.run_id,
+            map_index=ti.map_index,
         )

@@ -33,7 +33,7 @@ from airflow_wisdom.exceptions import (
     ServiceUnavailableError,
     WisdomError,
 )
-from airflow_wisdom.import_job import ImportJob, timed_out
+from airflow_wisdom.import_job import ImportJob, ImportJobStatus, timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -122,7 +122,10 @@ class Outcome:
 
 @dataclass(eq=False, slots=True)
 class _Wait:
-    """Somebody waiting for an import job. Times are POSIX times."""
+    """Somebody waiting for an import job. Times are POSIX times.
+
+    `page` is the page of the list that shows the job, as far as is known; `due` is when to look again.
+    """
 
     import_job_id: str
     began: float
@@ -130,12 +133,18 @@ class _Wait:
     cadence: Cadence
     future: asyncio.Future[Outcome]
     due: float
+    whole: bool
     page: int | None = None
     job: ImportJob | None = None
 
     @property
     def is_over(self) -> bool:
         return self.future.done()
+
+    @property
+    def ends_whole(self) -> bool:
+        """Whether the job is known to be complete, and only has to be read once more."""
+        return self.whole and self.job is not None and self.job.status == ImportJobStatus.COMPLETE
 
     def end(self, error: WisdomError | None = None) -> None:
         if not self.is_over:
@@ -187,11 +196,14 @@ class ImportJobWatcher:
         *,
         deadline: float | None = None,
         cadence: Cadence | None = None,
+        whole: bool = False,
     ) -> Outcome:
         """Wait until an import job has ended, with the watcher of `connection` in the running event loop.
 
         The other parameters are those of :meth:`~airflow_wisdom.hooks.WisdomHook.wait_for_import_job`; what that
         raises, this returns.
+
+        :param whole: Whether a complete job is read once more alone, where a list showed it without all its members.
         """
         loop, now = asyncio.get_running_loop(), time.time()
         wait = _Wait(
@@ -201,6 +213,7 @@ class ImportJobWatcher:
             began=now,
             future=loop.create_future(),
             due=now,
+            whole=whole,
         )
         timer = None
         if deadline is not None:
@@ -318,12 +331,14 @@ class _KnowledgeBase:
         hook = await self._watcher.hook()
         now = time.time()
         due = sorted((wait for wait in self._pending() if wait.due <= now), key=attrgetter("due"))
-        unseen = dict.fromkeys(wait.import_job_id for wait in due)
-        expected = (wait.page or self._newcomers_page for wait in due)
+        alone = dict.fromkeys(wait.import_job_id for wait in due if wait.ends_whole)
+        listed = [wait for wait in due if wait.import_job_id not in alone]
+        unseen = dict.fromkeys(wait.import_job_id for wait in listed)
+        expected = (wait.page or self._newcomers_page for wait in listed)
         pages = pages_to_walk(expected) if self._listable else 0
         if pages:
             await self._walk(hook, unseen, pages)
-        for import_job_id in list(unseen)[:GETS_PER_ROUND]:
+        for import_job_id in [*alone, *unseen][:GETS_PER_ROUND]:
             await self._get(hook, import_job_id)
 
     async def _walk(self, hook: WisdomHook, unseen: dict[str, None], planned: int) -> None:
@@ -370,7 +385,10 @@ class _KnowledgeBase:
             self._seen(job)
 
     def _seen(self, job: ImportJob, page: int | None = None) -> None:
-        """Tell everybody who waits for `job`, or note when to look again."""
+        """Tell everybody who waits for `job`, or note when to look again.
+
+        :param page: The page of the list that showed it; None if it was read alone.
+        """
         waits = self._waiting_for(job.import_job_id)
         for wait in waits:
             wait.job = job
@@ -380,15 +398,21 @@ class _KnowledgeBase:
         except WisdomError as exc:
             self._fail(job.import_job_id, exc)
             return
-        now = time.time()
         for wait in waits:
-            if complete:
-                wait.end()
-            elif now >= wait.deadline:
-                wait.time_out(self.id)
+            if not complete:
+                self._look_again(wait, job)
+            elif wait.whole and page is not None:
+                wait.due = time.time()
             else:
-                age = job.elapsed() or now - wait.began
-                wait.due = min(wait.deadline, now + wait.cadence.interval(age))
+                wait.end()
+
+    def _look_again(self, wait: _Wait, job: ImportJob) -> None:
+        now = time.time()
+        if now >= wait.deadline:
+            wait.time_out(self.id)
+            return
+        age = job.elapsed(now) or now - wait.began
+        wait.due = min(wait.deadline, now + wait.cadence.interval(age))
 
     def _note_page(self, wait: _Wait, page: int | None) -> None:
         if page is not None:

@@ -181,6 +181,26 @@ def test_a_complete_job_is_read_again_through_weather(fake_wisdom, knowledge_bas
     assert task.execute_complete(context, event)["status"] == "COMPLETE"
 
 
+@pytest.mark.parametrize("delete", [True, False])
+def test_a_task_that_is_killed_while_it_waits_deletes_its_job_only_if_asked_to(
+    fake_wisdom, knowledge_base, source, delete
+):
+    task = start(knowledge_base, source=str(source), delete_on_kill=delete)
+    task.on_kill()  # before anything was started
+    run(task)
+    for _ in range(2):
+        task.on_kill()
+    assert bool(list(task.hook.list_import_jobs(knowledge_base))) is not delete
+
+
+def test_a_deferred_task_hands_over_whether_to_delete(fake_wisdom, knowledge_base, source):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    task = start(knowledge_base, source=str(source), deferrable=True, delete_on_kill=True)
+    with pytest.raises(TaskDeferred) as raised:
+        task.execute({"ti": FakeTaskInstance()})
+    assert raised.value.trigger.delete_on_kill is True
+
+
 def test_a_file_that_is_too_large_is_refused(fake_wisdom, knowledge_base, source):
     with pytest.raises(UploadTooLargeError):
         run(start(knowledge_base, source=str(source), max_bytes=10))

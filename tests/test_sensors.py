@@ -11,6 +11,7 @@ from running import FakeTaskInstance, run, start_job
 
 from airflow_wisdom.exceptions import ImportJobFailedError, ResourceNotFoundError
 from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger
 
 MODES = [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}]
 
@@ -103,3 +104,31 @@ def test_a_time_out_says_which_job_and_how_it_was_last_seen(fake_wisdom, knowled
         run(sensor(knowledge_base, job, timeout=0.05, **mode))
     for part in (job, knowledge_base, "START_IN_PROGRESS", " s)"):
         assert part in str(raised.value)
+
+
+def test_a_sensor_that_starts_from_the_trigger_says_so_in_its_dag(fake_wisdom, knowledge_base):
+    """Everything the trigger needs is JSON, and what Airflow renders has the same name on both sides."""
+    task = sensor("{{ params.kb }}", "{{ params.job }}", start_from_trigger=True, end_from_trigger=True, timeout=60)
+    arguments = task.start_trigger_args
+    kwargs = json.loads(json.dumps(arguments.trigger_kwargs, allow_nan=False))
+    trigger = WisdomImportJobSensorTrigger(**kwargs)
+    rendered = set(task.template_fields) & set(kwargs)
+    assert {"knowledge_base_id", "import_job_id", "aws_conn_id", "region_name"} <= rendered
+    assert all(hasattr(trigger, name) for name in rendered)
+    assert arguments.trigger_cls == "airflow_wisdom.triggers.WisdomImportJobSensorTrigger"
+    assert arguments.timeout == timedelta(seconds=60) + AIRFLOW_GRACE
+    assert sensor("kb", "job").start_trigger_args is None
+
+
+def test_a_sensor_that_can_not_start_from_the_trigger_defers_as_usual(fake_wisdom, knowledge_base):
+    """As on Airflow before 3.3, and in `dag.test()`."""
+    fake_wisdom.import_jobs(after_calls=2)
+    job = start_job(fake_wisdom, knowledge_base)
+    pushed = run(sensor(knowledge_base, job, start_from_trigger=True))
+    assert pushed["importJobId"] == job
+
+
+def test_an_end_that_dag_test_does_not_understand_is_read_anew(fake_wisdom, knowledge_base):
+    job = start_job(fake_wisdom, knowledge_base)
+    task = sensor(knowledge_base, job, deferrable=True, end_from_trigger=True)
+    assert task.execute_complete({}, "success")["importJobId"] == job

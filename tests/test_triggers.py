@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import time
+from contextlib import suppress
+from datetime import datetime, timezone
 
 import pytest
-from running import GOOD_CSV, fire, start_job
+from airflow.triggers.base import TaskSuccessEvent
+from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
 
-from airflow_wisdom.triggers import WisdomImportJobTrigger
+from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger, WisdomImportJobTrigger
 
 OTHER_THAN_DEFAULT = {
     "knowledge_base_id": "kb",
     "import_job_ids": ["a", "b"],
     "deadline": 1_800_000_000.5,
     "poll_interval": 2.5,
+    "delete_on_kill": True,
     "aws_conn_id": "other",
     "region_name": "eu-west-2",
     "verify": False,
     "botocore_config": {"read_timeout": 3},
     "service_name": "qconnect",
 }
+OF_THE_SENSOR = {"import_job_id": "a", "include_urls": True, "end_from_trigger": True}
 
 
-def test_serialisation_keeps_every_parameter_of_the_constructor():
-    parameters = inspect.signature(WisdomImportJobTrigger.__init__).parameters
-    assert set(OTHER_THAN_DEFAULT) == set(parameters) - {"self"}
-    for name, value in OTHER_THAN_DEFAULT.items():
+def parameters_of(kind):
+    parameters = {}
+    for base in kind.__mro__:
+        if issubclass(base, WisdomImportJobTrigger):
+            parameters |= inspect.signature(base.__init__).parameters
+    return {name: p for name, p in parameters.items() if name not in ("self", "kwargs")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (WisdomImportJobTrigger, OTHER_THAN_DEFAULT),
+        (WisdomImportJobSensorTrigger, {**OTHER_THAN_DEFAULT, **OF_THE_SENSOR}),
+    ],
+)
+def test_serialisation_keeps_every_parameter_of_the_constructor(kind, given):
+    parameters = parameters_of(kind)
+    assert set(given) == set(parameters)
+    for name, value in given.items():
         assert value != parameters[name].default, name
-    path, kwargs = WisdomImportJobTrigger(**OTHER_THAN_DEFAULT).serialize()
-    assert path == "airflow_wisdom.triggers.WisdomImportJobTrigger"
-    assert json.loads(json.dumps(kwargs, allow_nan=False)) == OTHER_THAN_DEFAULT
+    if kind is WisdomImportJobSensorTrigger:
+        given = {name: value for name, value in given.items() if name != "import_job_ids"}
+    path, kwargs = kind(**given).serialize()
+    assert path == f"airflow_wisdom.triggers.{kind.__name__}"
+    assert json.loads(json.dumps(kwargs, allow_nan=False)) == given
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
@@ -94,3 +117,82 @@ def test_a_missing_connection_is_told_by_an_event(fake_wisdom, knowledge_base):
     )
     assert {job["error"]["type"] for job in event["jobs"]} == {"AirflowConnectionNotFoundError"}
     assert event["jobs"][0]["error"]["conn_id"] == "mispelt"
+
+
+def test_without_a_deadline_of_its_own_it_ends_before_airflow_ends_it(fake_wisdom, knowledge_base):
+    """The triggerer hands over the time-out of the deferral, which the database keeps across restarts."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job])
+    trigger.timeout_after = datetime.now(timezone.utc) + AIRFLOW_GRACE
+    (event,) = asyncio.run(events_of(trigger))
+    assert event.payload["jobs"][0]["error"]["type"] == "ImportJobTimeoutError"
+
+
+async def events_of(trigger):
+    return [event async for event in trigger.run()]
+
+
+@pytest.mark.parametrize("delete", [True, False])
+def test_a_killed_task_deletes_its_job_only_if_asked_to(fake_wisdom, knowledge_base, delete):
+    job = start_job(fake_wisdom, knowledge_base)
+    client = fake_wisdom.client()
+    client.get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
+    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_on_kill=delete)
+    for _ in range(2):  # a job that is already gone is no error
+        asyncio.run(trigger.on_kill())
+    left = client.list_import_jobs(knowledgeBaseId=knowledge_base)["importJobSummaries"]
+    assert bool(left) is not delete
+
+
+def test_a_cancelled_trigger_deletes_nothing(fake_wisdom, knowledge_base):
+    """A triggerer that shuts down cancels its triggers."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_on_kill=True)
+
+    async def cancelled():
+        task = asyncio.create_task(events_of(trigger))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert "DeleteImportJob" not in fake_wisdom.calls()
+
+
+def test_a_sensors_trigger_may_end_the_task_itself(fake_wisdom, knowledge_base, monkeypatch):
+    fake_wisdom.import_jobs(after_calls=2)
+    job = start_job(fake_wisdom, knowledge_base, PARTLY_BAD_CSV)
+    pushed = []
+    monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.set", lambda **given: pushed.append(given))
+    trigger = WisdomImportJobSensorTrigger(
+        knowledge_base_id=knowledge_base, import_job_id=job, end_from_trigger=True, poll_interval=0.01
+    )
+    trigger._task_instance = FakeTaskInstance()
+    (event,) = asyncio.run(events_of(trigger))
+    assert isinstance(event, TaskSuccessEvent)
+    (xcom,) = pushed
+    assert (xcom["key"], xcom["task_id"], xcom["value"]["importJobId"]) == ("return_value", "task", job)
+    assert xcom["value"]["hasFailedRecordReport"] is True
+
+
+def test_a_sensors_trigger_leaves_failure_to_a_worker(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(status="FAILED")
+    job = start_job(fake_wisdom, knowledge_base)
+    event = fire(
+        WisdomImportJobSensorTrigger(
+            knowledge_base_id=knowledge_base, import_job_id=job, end_from_trigger=True, poll_interval=0.01
+        )
+    )
+    assert event["jobs"][0]["error"]["type"] == "ImportJobFailedError"
+
+
+def test_a_rendered_job_id_is_the_one_that_is_waited_for(fake_wisdom, knowledge_base):
+    """The triggerer renders the attribute after it has made the trigger."""
+    job = start_job(fake_wisdom, knowledge_base)
+    trigger = WisdomImportJobSensorTrigger(knowledge_base_id=knowledge_base, import_job_id="{{ params.job }}")
+    trigger.import_job_id = job
+    (event,) = asyncio.run(events_of(trigger))
+    assert event.payload["status"] == "success"

@@ -104,6 +104,8 @@ class WisdomStartImportJobOperator(WisdomTask):
     :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
         :class:`airflow_wisdom.cadence.Cadence`.
     :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
+    :param delete_on_kill: Whether the job is deleted when a user ends the task while it waits: see
+        :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`. Default: no, the job goes on.
     :param include_urls: As for :class:`WisdomGetImportJobOperator`.
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
@@ -142,6 +144,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | None = None,
         timeout: timedelta | float = ONE_DAY,
+        delete_on_kill: bool = False,
         include_urls: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -159,14 +162,16 @@ class WisdomStartImportJobOperator(WisdomTask):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.timeout = timeout
+        self.delete_on_kill = delete_on_kill
         self.include_urls = include_urls
+        self._started: ImportJob | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
         if bool(self.upload_id) == bool(self.source):
             raise ValueError("Exactly one of upload_id and source is needed")
         deadline = time.time() + seconds(self.timeout)
-        job = self._find_or_start(context)
+        self._started = job = self._find_or_start(context)
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
         if self.wait_for_completion:
             job = self._wait(job, deadline)
@@ -175,6 +180,12 @@ class WisdomStartImportJobOperator(WisdomTask):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as above
         """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
         return self.completed_job(event).to_dict(include_urls=self.include_urls)
+
+    def on_kill(self) -> None:
+        """Delete the job, if that was asked for; Airflow calls this when the task is ended while a worker waits."""
+        if self.delete_on_kill and self._started:
+            with suppress(ResourceNotFoundError):
+                self.hook.delete_import_job(self.knowledge_base_id, self._started.import_job_id)
 
     def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
         if job.is_complete():
@@ -185,6 +196,7 @@ class WisdomStartImportJobOperator(WisdomTask):
                 job.import_job_id,
                 deadline=deadline,
                 poll_interval=self.poll_interval,
+                delete_on_kill=self.delete_on_kill,
             )
         cadence = None if self.poll_interval is None else Cadence.every(self.poll_interval)
         return self.hook.wait_for_import_job(
