@@ -4,12 +4,15 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Of its own, because aiobotocore, which the peer needs, holds boto3 back.
+BENCH_VENV := .venv-bench
+BENCH_READY := $(BENCH_VENV)/.ready
 # Without cached bytecode every Airflow process starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs format constraints clean
+.PHONY: help demo test lint types unit docs bench format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +43,15 @@ unit: $(READY)
 docs: $(READY) ## Build the docs into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build
 
+$(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
+	@echo "Installing into $(BENCH_VENV) ..."
+	@test -x $(BENCH_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(BENCH_VENV)
+	@$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --editable . --group bench
+	@touch $@
+
+bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 for less, DOCS=1 for new plots
+	$(BENCH_VENV)/bin/python tests/benchmarks/run.py $(if $(QUICK),--quick) $(if $(DOCS),--docs)
+
 format: $(READY) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -47,6 +59,8 @@ format: $(READY) ## Format the code and mend what lint can mend
 constraints: $(READY) ## Pin the newest versions of everything that is installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
 	  --upgrade --extra testing --group dev pyproject.toml --output-file constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
+	  --upgrade --group bench pyproject.toml --output-file constraints-bench.txt
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache

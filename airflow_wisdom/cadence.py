@@ -30,9 +30,12 @@ class Cadence:
     jitter: float = 0.1
 
     @classmethod
-    def every(cls, seconds: float) -> Cadence:
-        """Return a cadence of one fixed interval, in seconds."""
-        return cls(floor=seconds, ceiling=seconds, jitter=0.0)
+    def of(cls, poll_interval: float | None) -> Cadence:
+        """Return the cadence that a user asked for.
+
+        :param poll_interval: One fixed interval, in seconds; None for intervals that grow.
+        """
+        return GROWING if poll_interval is None else cls(floor=poll_interval, ceiling=poll_interval, jitter=0.0)
 
     def interval(self, age: float) -> float:
         """Return how many seconds to wait until the next look.
@@ -41,6 +44,10 @@ class Cadence:
         """
         longest = min(self.ceiling, max(self.floor, self.ratio * age))
         return longest * (1.0 - self.jitter * random.random())
+
+
+GROWING = Cadence()
+"""The cadence of those who ask for none."""
 
 
 def time_left(deadline: float | None, now: float) -> float:
@@ -65,11 +72,13 @@ class Budget:
         self._spacing = 1.0 / calls_per_second
         self._free_at = 0.0
 
-    def reserve(self, now: float) -> float:
-        """Reserve the next free place for a call and return how many seconds from `now` it is."""
-        at = max(now, self._free_at)
-        self._free_at = at + self._spacing
-        return at - now
+    def pause(self, now: float) -> float:
+        """Return how many seconds from `now` it is until a call may start."""
+        return max(0.0, self._free_at - now)
+
+    def spend(self, now: float) -> None:
+        """Note that a call starts."""
+        self._free_at = now + self._spacing
 
     def hold(self, until: float) -> None:
         """Let no further call start before `until`."""

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Union
@@ -27,9 +28,10 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.parsers import ResponseParserError
+from botocore.utils import parse_timestamp
 
 from airflow_wisdom import exceptions
-from airflow_wisdom.cadence import Cadence, time_left
+from airflow_wisdom.cadence import GROWING, Cadence, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     AwsError,
@@ -174,9 +176,21 @@ class WisdomHook(AwsBaseHook):
         """Configuration of the botocore client: what was given, over the connection's, over `client_defaults`."""
         return Config(**self._client_defaults).merge(super().config)
 
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:
+        """Return a boto3 session whose times are in UTC.
+
+        botocore's own are in the zone of the machine: XCom takes those and then fails to read them elsewhere, and
+        finding out the zone for each of thousands is slow.
+        """
+        session = super().get_session(region_name=region_name, deferrable=deferrable)
+        if not deferrable:
+            parsers = session._session.get_component("response_parser_factory")  # noqa: SLF001 - boto3 has no other way
+            parsers.set_parser_defaults(timestamp_parser=_utc)
+        return session
+
     @cached_property
     def conn(self) -> Any:
-        """The bare boto3 client.
+        """The bare boto3 client; the times in its answers are in UTC.
 
         :raises AirflowConnectionNotFoundError: The Airflow connection does not exist.
         :raises ClientConfigurationError: No client can be made from it.
@@ -184,7 +198,7 @@ class WisdomHook(AwsBaseHook):
         try:
             return super().conn
         except (BotoCoreError, ClientError) as exc:
-            raise _wisdom_error(exc, "AssumeRole", {}) from exc
+            raise _wisdom_error(exc, "Client", {}) from exc
         except ValueError as exc:
             raise ClientConfigurationError(f"No client can be made: {exc}") from exc
 
@@ -281,6 +295,19 @@ class WisdomHook(AwsBaseHook):
         with self._calling("delete_import_job", request) as client:
             client.delete_import_job(**request)
 
+    def try_to_delete_import_job(self, knowledge_base_id: str, import_job_id: str) -> None:
+        """Delete an import job if AWS lets us, as when a task is killed; what stands in the way is logged, not raised.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param import_job_id: As for :meth:`get_import_job`.
+        """
+        try:
+            self.delete_import_job(knowledge_base_id, import_job_id)
+        except WisdomError as exc:
+            self.log.warning("Import job %s was not deleted: %s", import_job_id, exc)
+        else:
+            self.log.info("Import job %s was deleted", import_job_id)
+
     def upload(
         self,
         knowledge_base_id: str,
@@ -352,7 +379,7 @@ class WisdomHook(AwsBaseHook):
         :raises UnknownImportJobStatusError: AWS reports a status that this version does not know.
         :raises ImportJobTimeoutError: The deadline passed first.
         """
-        return self._wait(knowledge_base_id, import_job_id, ImportJob.is_complete, deadline, cadence or Cadence())
+        return self._wait(knowledge_base_id, import_job_id, ImportJob.is_complete, deadline, cadence or GROWING)
 
     def wait_for_deletion(
         self,
@@ -373,7 +400,7 @@ class WisdomHook(AwsBaseHook):
         :raises ImportJobTimeoutError: As for :meth:`wait_for_import_job`.
         """
         try:
-            self._wait(knowledge_base_id, import_job_id, ImportJob.is_deleted, deadline, cadence or Cadence())
+            self._wait(knowledge_base_id, import_job_id, ImportJob.is_deleted, deadline, cadence or GROWING)
         except ResourceNotFoundError:
             self.log.info("Import job %s is gone", import_job_id)
 
@@ -543,6 +570,13 @@ def _opened(source: UploadSource) -> Iterator[tuple[BinaryIO, int]]:
         # A length has to be sent first, and a pipe does not know its own.
         content = source.read()
         yield io.BytesIO(content), len(content)
+
+
+def _utc(value: Any) -> datetime:
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, timezone.utc)
+    parsed: datetime = parse_timestamp(value)
+    return parsed.astimezone(timezone.utc)
 
 
 def _without_none(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class ImportJobStatus(str, Enum):
         raise UnknownImportJobStatusError(f"Unknown import job status {value!r}", status=str(value))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImportJob:
     """An import job; AWS type ``ImportJobData``, or ``ImportJobSummary`` where it comes from a list.
 
@@ -182,6 +182,8 @@ def timed_out(
 ) -> ImportJobTimeoutError:
     """Return the error for a job that did not end before its deadline.
 
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
     :param job: The job as last seen; None if it never was.
     :param waited: Seconds of the wait, which stand in for the age of a job that was never seen.
     """

@@ -41,7 +41,7 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
         ``[operators] default_deferrable``.
     :param poke_interval: Seconds between two looks. Default: Airflow's 60 in a worker; in the triggerer, intervals
-        that grow with the job's age, see :class:`airflow_wisdom.cadence.Cadence`.
+        that grow with the job's age, see :class:`~airflow_wisdom.cadence.Cadence`.
 
     :param start_from_trigger: Whether the task begins in the triggerer, without a worker (Airflow 3.3; before, it
         defers as usual). Default: no. Its drawbacks are Airflow's: an XComArg arrives as text, and a template that

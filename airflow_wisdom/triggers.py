@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,10 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_wisdom.cadence import Cadence
-from airflow_wisdom.exceptions import ResourceNotFoundError
 from airflow_wisdom.watcher import AwsConnection, ImportJobWatcher
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import datetime
 
     from airflow_wisdom.watcher import Outcome
@@ -32,18 +30,18 @@ class WisdomImportJobTrigger(BaseTrigger):
     The event's payload is a dict of JSON primitives: ``status`` is ``success`` if every job is COMPLETE and else
     ``error``, ``message`` says it in words, and ``jobs`` is a list with, for each job, ``knowledgeBaseId``,
     ``importJobId``, the last seen ``status`` with ``createdTime`` and ``lastModifiedTime``, and ``error``: None, or
-    what :func:`airflow_wisdom.exceptions.from_dict` makes the exception from. It never holds a presigned URL.
+    what :func:`~airflow_wisdom.exceptions.from_dict` makes the exception from. It never holds a presigned URL.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param import_job_ids: Ids of the import jobs.
     :param deadline: POSIX time at which waiting ends, the same after a restart of the triggerer. Default: shortly
         before Airflow itself ends the deferral, if it does.
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age, see
-        :class:`airflow_wisdom.cadence.Cadence`.
+        :class:`~airflow_wisdom.cadence.Cadence`.
     :param delete_on_kill: Whether the jobs are deleted when a user ends the deferred task, by marking or clearing it;
         never when a triggerer restarts. Needs Airflow 3.3. What deleting does to a running job is not documented.
         Default: no.
-    :param aws_conn_id: As for :class:`airflow_wisdom.hooks.WisdomHook`, like the next three.
+    :param aws_conn_id: As for :class:`~airflow_wisdom.hooks.WisdomHook`, like the next three.
     :param region_name: See there.
     :param verify: See there.
     :param service_name: See there.
@@ -109,25 +107,21 @@ class WisdomImportJobTrigger(BaseTrigger):
     def _delete(self) -> None:
         hook = self._connection().make_hook()
         for import_job_id in self.import_job_ids:
-            self.log.info("The task was ended: deleting import job %s", import_job_id)
-            with suppress(ResourceNotFoundError):
-                hook.delete_import_job(self.knowledge_base_id, import_job_id)
+            hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
 
     async def _outcomes(self, *, whole: bool = False) -> list[Outcome]:
-        connection, deadline = self._connection(), self._deadline()
-        cadence = Cadence() if self.poll_interval is None else Cadence.every(self.poll_interval)
-        return await asyncio.gather(
-            *(
-                ImportJobWatcher.wait_for(
-                    connection,
-                    self.knowledge_base_id,
-                    import_job_id,
-                    deadline=deadline,
-                    cadence=cadence,
-                    whole=whole,
-                )
-                for import_job_id in self.import_job_ids
-            )
+        waits = [self._wait(import_job_id, whole) for import_job_id in self.import_job_ids]
+        # Nearly every trigger waits for one job: thousands of them are spared a task each.
+        return [await waits[0]] if len(waits) == 1 else await asyncio.gather(*waits)
+
+    def _wait(self, import_job_id: str, whole: bool) -> Coroutine[Any, Any, Outcome]:
+        return ImportJobWatcher.wait_for(
+            self._connection(),
+            self.knowledge_base_id,
+            import_job_id,
+            deadline=self._deadline(),
+            cadence=Cadence.of(self.poll_interval),
+            whole=whole,
         )
 
     def _deadline(self) -> float | None:

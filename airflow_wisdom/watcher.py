@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
@@ -25,7 +26,7 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.sdk import conf
 from asgiref.sync import sync_to_async
 
-from airflow_wisdom.cadence import Backoff, Budget, Cadence, pages_to_walk
+from airflow_wisdom.cadence import GROWING, Backoff, Budget, Cadence, pages_to_walk
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ClientConfigurationError,
@@ -56,6 +57,12 @@ GRACE = 5.0
 
 GETS_PER_ROUND = 10
 """GetImportJob calls after which it is considered anew whether a list is cheaper by now."""
+
+EARLY = 0.2
+"""Share of its interval by which a look at a job may be early, to go along with a look at others."""
+
+SURPRISES = 4
+"""Failures in a row that nobody thought of, after which a knowledge base's waits end."""
 
 THREADS = 4
 """Calls under way at once: one knowledge base with slow answers does not hold up the others."""
@@ -88,8 +95,8 @@ class AwsConnection:
 
     @classmethod
     def of(cls, *, botocore_config: dict[str, Any] | None, **parameters: Any) -> AwsConnection:
-        """Make the connection from the parameters of a trigger."""
-        return cls(botocore_config=json.dumps(botocore_config, sort_keys=True), **parameters)
+        """Return the connection for the parameters of a trigger: one object for all that are the same."""
+        return _connection(botocore_config=json.dumps(botocore_config, sort_keys=True), **parameters)
 
     def make_hook(self) -> WisdomHook:
         """Return a hook whose client is ready. This takes long: not for an event loop's own thread."""
@@ -108,6 +115,9 @@ class AwsConnection:
         return hook
 
 
+_connection = lru_cache(maxsize=256)(AwsConnection)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a wait ended.
@@ -124,7 +134,8 @@ class Outcome:
 class _Wait:
     """Somebody waiting for an import job. Times are POSIX times.
 
-    `page` is the page of the list that shows the job, as far as is known; `due` is when to look again.
+    `page` is the page of the list that shows the job, as far as is known; `due` is when to look again, `welcome` when
+    a look that others need anyway may show this job as well.
     """
 
     import_job_id: str
@@ -133,6 +144,7 @@ class _Wait:
     cadence: Cadence
     future: asyncio.Future[Outcome]
     due: float
+    welcome: float
     whole: bool
     page: int | None = None
     job: ImportJob | None = None
@@ -145,6 +157,12 @@ class _Wait:
     def ends_whole(self) -> bool:
         """Whether the job is known to be complete, and only has to be read once more."""
         return self.whole and self.job is not None and self.job.status == ImportJobStatus.COMPLETE
+
+    def see(self, job: ImportJob) -> None:
+        before = self.job
+        # What did not change is kept: replacing thousands of objects at each look makes the garbage collector work.
+        if before is None or before.status != job.status or (before.url is None) is not (job.url is None):
+            self.job = job
 
     def end(self, error: WisdomError | None = None) -> None:
         if not self.is_over:
@@ -172,6 +190,7 @@ class ImportJobWatcher:
     def __init__(self, connection: AwsConnection, calls_per_second: float = CALLS_PER_SECOND) -> None:
         self.connection = connection
         self.budget = Budget(calls_per_second)
+        self._turn = asyncio.Lock()
         self._knowledge_bases: dict[str, _KnowledgeBase] = {}
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="import-job-watcher")
         self._hook: asyncio.Task[WisdomHook] | None = None
@@ -209,10 +228,11 @@ class ImportJobWatcher:
         wait = _Wait(
             import_job_id=import_job_id,
             deadline=float("inf") if deadline is None else deadline,
-            cadence=cadence or Cadence(),
+            cadence=cadence or GROWING,
             began=now,
             future=loop.create_future(),
             due=now,
+            welcome=now,
             whole=whole,
         )
         timer = None
@@ -230,7 +250,12 @@ class ImportJobWatcher:
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run `function` in a worker thread, once the budget allows."""
-        await asyncio.sleep(self.budget.reserve(time.time()))
+        # One after the other, and by the clock when it is one's turn: calls that a busy event loop has kept waiting
+        # do not start all at once.
+        async with self._turn:
+            while pause := self.budget.pause(time.time()):  # noqa: ASYNC110 - it is time that is waited for
+                await asyncio.sleep(pause)
+            self.budget.spend(time.time())
         return await self._in_thread(function, *args)
 
     async def hook(self) -> WisdomHook:
@@ -308,11 +333,12 @@ class _KnowledgeBase:
                 await self._until_due()
                 await self._look()
             except WisdomError as exc:
-                await self._weather(exc)
-            except Exception as exc:
-                # A bug of this package ends in the open, not in waits without end.
-                log.exception("Looking at the import jobs of knowledge base %s failed", self.id)
-                self.fail_all(WisdomError(f"The watcher failed: {exc!r}", knowledge_base_id=self.id))
+                if exc.transient:
+                    await self._wait_out(exc)
+                else:
+                    self._watcher.fail_all(exc)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on waiting
+                await self._surprise(exc)
 
     async def _until_due(self) -> None:
         while (pause := self._next_due() - time.time()) > 0:
@@ -327,21 +353,20 @@ class _KnowledgeBase:
         return (wait for waits in self.waits.values() for wait in waits if not wait.is_over)
 
     async def _look(self) -> None:
-        """Look once at the jobs that are due."""
+        """Look once at the jobs that are due, and on the way at those that are almost so."""
         hook = await self._watcher.hook()
         now = time.time()
-        due = sorted((wait for wait in self._pending() if wait.due <= now), key=attrgetter("due"))
-        alone = dict.fromkeys(wait.import_job_id for wait in due if wait.ends_whole)
-        listed = [wait for wait in due if wait.import_job_id not in alone]
-        unseen = dict.fromkeys(wait.import_job_id for wait in listed)
-        expected = (wait.page or self._newcomers_page for wait in listed)
+        welcome = [wait for wait in self._pending() if wait.welcome <= now and not wait.ends_whole]
+        unseen = {wait.import_job_id for wait in welcome}
+        expected = (wait.page or self._newcomers_page for wait in welcome)
         pages = pages_to_walk(expected) if self._listable else 0
         if pages:
             await self._walk(hook, unseen, pages)
-        for import_job_id in [*alone, *unseen][:GETS_PER_ROUND]:
+        due = sorted((wait for wait in self._pending() if wait.due <= now), key=attrgetter("due"))
+        for import_job_id in list(dict.fromkeys(wait.import_job_id for wait in due))[:GETS_PER_ROUND]:
             await self._get(hook, import_job_id)
 
-    async def _walk(self, hook: WisdomHook, unseen: dict[str, None], planned: int) -> None:
+    async def _walk(self, hook: WisdomHook, unseen: set[str], planned: int) -> None:
         """Read pages of the list until all `unseen` jobs are seen, and remove from it those that were.
 
         The order of the list is not documented, so that a job may turn up on any page. Reading on beyond `planned`
@@ -365,7 +390,7 @@ class _KnowledgeBase:
             walked += 1
             self._backoff.succeeded()
             for job in page:
-                unseen.pop(job.import_job_id, None)
+                unseen.discard(job.import_job_id)
                 self._seen(job, walked)
         for import_job_id in unseen:
             for wait in self.waits.get(import_job_id, ()):
@@ -391,7 +416,7 @@ class _KnowledgeBase:
         """
         waits = self._waiting_for(job.import_job_id)
         for wait in waits:
-            wait.job = job
+            wait.see(job)
             self._note_page(wait, page)
         try:
             complete = job.is_complete()
@@ -402,7 +427,7 @@ class _KnowledgeBase:
             if not complete:
                 self._look_again(wait, job)
             elif wait.whole and page is not None:
-                wait.due = time.time()
+                wait.due = 0.0
             else:
                 wait.end()
 
@@ -412,7 +437,9 @@ class _KnowledgeBase:
             wait.time_out(self.id)
             return
         age = job.elapsed(now) or now - wait.began
-        wait.due = min(wait.deadline, now + wait.cadence.interval(age))
+        interval = wait.cadence.interval(age)
+        wait.due = min(wait.deadline, now + interval)
+        wait.welcome = now + (1.0 - EARLY) * interval
 
     def _note_page(self, wait: _Wait, page: int | None) -> None:
         if page is not None:
@@ -427,17 +454,22 @@ class _KnowledgeBase:
     def _waiting_for(self, import_job_id: str) -> list[_Wait]:
         return [wait for wait in self.waits.get(import_job_id, ()) if not wait.future.done()]
 
-    async def _weather(self, error: WisdomError) -> None:
-        """Leave AWS alone for a while, or for good if no call can succeed."""
-        if not error.transient:
-            self._watcher.fail_all(error)
-            return
+    async def _wait_out(self, error: Exception) -> None:
+        """Leave AWS alone for a while."""
         if self._backoff.failures == 0:
             log.warning("Still waiting for import jobs of knowledge base %s: %s", self.id, error)
         pause = self._backoff.failed()
         if isinstance(error, ServiceUnavailableError):
             self._watcher.budget.hold(time.time() + pause)
         await asyncio.sleep(pause)
+
+    async def _surprise(self, error: Exception) -> None:
+        """Try again after what nobody thought of, but not for ever: a bug ends in the open."""
+        log.error("Looking at import jobs of knowledge base %s failed", self.id, exc_info=error)
+        if self._backoff.failures < SURPRISES:
+            await self._wait_out(error)
+        else:
+            self.fail_all(WisdomError(f"The watcher failed: {error!r}", knowledge_base_id=self.id))
 
 
 def _detached(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

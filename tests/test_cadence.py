@@ -30,7 +30,7 @@ def test_an_end_is_noticed_within_a_tenth_of_the_duration_or_a_second(duration):
 
 
 def test_a_fixed_interval_is_kept_exactly():
-    assert {Cadence.every(7).interval(age) for age in (0, 10, 10_000)} == {7}
+    assert {Cadence.of(7).interval(age) for age in (0, 10, 10_000)} == {7}
 
 
 @given(st.lists(st.floats(0, 10), min_size=2, max_size=50), st.floats(0.5, 100))
@@ -38,16 +38,23 @@ def test_no_second_sees_more_calls_than_the_budget(arrivals, rate):
     budget, now, starts = Budget(rate), 0.0, []
     for pause in arrivals:
         now += pause
-        starts.append(now + budget.reserve(now))
-    starts.sort()
+        now += budget.pause(now)
+        budget.spend(now)
+        starts.append(now)
     assert all(later - earlier >= 1 / rate - 1e-9 for earlier, later in pairwise(starts))
 
 
 def test_a_held_budget_lets_nothing_through():
     budget = Budget(10)
     budget.hold(5)
-    assert budget.reserve(2) == 3
-    assert budget.reserve(7) == 0
+    assert budget.pause(2) == 3
+    assert budget.pause(7) == 0
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan")])
+def test_a_budget_of_nothing_is_refused(rate):
+    with pytest.raises(ValueError, match="calls_per_second"):
+        Budget(rate)
 
 
 def test_a_backoff_doubles_up_to_its_ceiling_and_begins_anew():

@@ -40,7 +40,7 @@ from airflow_wisdom.exceptions import (
 )
 from airflow_wisdom.hooks import WisdomHook
 
-QUICK = Cadence.every(0.01)
+QUICK = Cadence.of(0.01)
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
 
 
@@ -380,7 +380,7 @@ def test_waiting_ends_at_the_deadline(fake, hook, kb):
     fake.import_jobs(after_seconds=3600)
     job = start_job(fake, kb)
     with pytest.raises(ImportJobTimeoutError) as raised:
-        hook.wait_for_import_job(kb, job, deadline=time.time() + 0.05, cadence=Cadence.every(30))
+        hook.wait_for_import_job(kb, job, deadline=time.time() + 0.05, cadence=Cadence.of(30))
     assert raised.value.status == "START_IN_PROGRESS"
     fake.fault("GetImportJob", "ThrottlingException", times=100)
     with pytest.raises(ImportJobTimeoutError) as raised:

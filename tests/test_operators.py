@@ -86,9 +86,9 @@ def test_everything_that_aws_takes_is_passed_on(fake_wisdom, knowledge_base, sou
     assert pushed["externalSourceConfiguration"] == configuration
     assert pushed["metadata"].pop(MARK)
     assert pushed["metadata"] == {"team": "billing"}
-    source.write_bytes(PARTLY_BAD_CSV)
+    hook = get(knowledge_base, "-").hook
     with pytest.raises(ConflictError):
-        run(start(knowledge_base, source=str(source), client_token="mine"))
+        hook.start_import_job(knowledge_base, hook.upload(knowledge_base, source), client_token="mine")
 
 
 @pytest.mark.parametrize("given", [{}, {"upload_id": "u", "source": "s"}, {"upload_id": "", "source": ""}])
@@ -128,6 +128,30 @@ def test_a_try_after_a_failed_job_starts_anew(fake_wisdom, knowledge_base, sourc
     third = run(start(knowledge_base, source=str(source)), try_number=3)
     assert third["status"] == "COMPLETE"
     assert fake_wisdom.calls()["StartImportJob"] == 3
+
+
+def test_a_client_token_of_ones_own_does_not_hinder_a_new_start(fake_wisdom, knowledge_base, source):
+    fake_wisdom.import_jobs(status="FAILED")
+    with pytest.raises(ImportJobFailedError):
+        run(start(knowledge_base, source=str(source), client_token="mine"))
+    fake_wisdom.import_jobs()
+    assert run(start(knowledge_base, source=str(source), client_token="mine"), try_number=2)["status"] == "COMPLETE"
+
+
+def test_a_try_after_the_job_was_deleted_starts_anew(fake_wisdom, knowledge_base, source):
+    """Its token is used, but there is no job to find."""
+    first = run(start(knowledge_base, source=str(source)))
+    run(delete(knowledge_base, first["importJobId"]))
+    task = start(knowledge_base, source=str(source))
+    with pytest.raises(ImportJobFailedError):  # the same names once more: every row is refused
+        run(task, try_number=2)
+    assert len(list(task.hook.list_import_jobs(knowledge_base))) == 1
+
+
+def test_a_knowledge_base_is_the_same_by_id_and_by_arn(fake_wisdom, knowledge_base, source):
+    first = run(start(knowledge_base, source=str(source)))
+    again = run(start(first["knowledgeBaseArn"], source=str(source)), try_number=2)
+    assert again["importJobId"] == first["importJobId"]
 
 
 def test_a_changed_file_is_another_import(fake_wisdom, knowledge_base, source):
@@ -191,6 +215,15 @@ def test_a_task_that_is_killed_while_it_waits_deletes_its_job_only_if_asked_to(
     for _ in range(2):
         task.on_kill()
     assert bool(list(task.hook.list_import_jobs(knowledge_base))) is not delete
+
+
+def test_a_job_that_can_not_be_deleted_does_not_hinder_the_kill(fake_wisdom, knowledge_base, source, capsys):
+    """AWS may refuse to delete a job that is still running."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    task = start(knowledge_base, source=str(source), delete_on_kill=True, wait_for_completion=False)
+    run(task)
+    task.on_kill()
+    assert "was not deleted: DeleteImportJob: ConflictException" in capsys.readouterr().out
 
 
 def test_a_deferred_task_hands_over_whether_to_delete(fake_wisdom, knowledge_base, source):

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,14 +96,15 @@ class WisdomStartImportJobOperator(WisdomTask):
         :meth:`WisdomHook.upload() <airflow_wisdom.hooks.WisdomHook.upload>`.
     :param import_job_type: As for :meth:`WisdomHook.start_import_job()
         <airflow_wisdom.hooks.WisdomHook.start_import_job>`, like the next three.
-    :param client_token: See there. Default: one that stays the same for all tries of the task.
+    :param client_token: See there; after a job that failed, the next is started with a number added to it. Default:
+        one that stays the same for all tries of the task.
     :param metadata: See there; at most 9 pairs, the tenth is the mark.
     :param external_source_configuration: See there.
     :param wait_for_completion: Whether the task ends only when the job is COMPLETE. Default: yes.
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
         ``[operators] default_deferrable``.
     :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
-        :class:`airflow_wisdom.cadence.Cadence`.
+        :class:`~airflow_wisdom.cadence.Cadence`.
     :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
     :param delete_on_kill: Whether the job is deleted when a user ends the task while it waits: see
         :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`. Default: no, the job goes on.
@@ -184,8 +186,7 @@ class WisdomStartImportJobOperator(WisdomTask):
     def on_kill(self) -> None:
         """Delete the job, if that was asked for; Airflow calls this when the task is ended while a worker waits."""
         if self.delete_on_kill and self._started:
-            with suppress(ResourceNotFoundError):
-                self.hook.delete_import_job(self.knowledge_base_id, self._started.import_job_id)
+            self.hook.try_to_delete_import_job(self.knowledge_base_id, self._started.import_job_id)
 
     def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
         if job.is_complete():
@@ -198,9 +199,8 @@ class WisdomStartImportJobOperator(WisdomTask):
                 poll_interval=self.poll_interval,
                 delete_on_kill=self.delete_on_kill,
             )
-        cadence = None if self.poll_interval is None else Cadence.every(self.poll_interval)
         return self.hook.wait_for_import_job(
-            self.knowledge_base_id, job.import_job_id, deadline=deadline, cadence=cadence
+            self.knowledge_base_id, job.import_job_id, deadline=deadline, cadence=Cadence.of(self.poll_interval)
         )
 
     def _find_or_start(self, context: Context) -> ImportJob:
@@ -208,28 +208,35 @@ class WisdomStartImportJobOperator(WisdomTask):
         if context["ti"].try_number == 1:
             # Hardly ever does a first try find its token used: the history is not searched before that happens.
             with suppress(ConflictError):
-                return self._start(mark, attempt=0)
+                return self._start(mark, attempt="0")
         earlier = self._earlier_jobs(mark)
         for job in earlier:
             if not _has_failed(job):
                 self.log.info("Import job %s was started by an earlier try", job.import_job_id)
                 return self.hook.get_import_job(self.knowledge_base_id, job.import_job_id)
-        return self._start(mark, attempt=len(earlier))
+        with suppress(ConflictError):
+            return self._start(mark, attempt=str(len(earlier)))
+        # The token's job is in no list any more, because somebody deleted it.
+        return self._start(mark, attempt=str(uuid.uuid4()))
 
-    def _start(self, mark: str, attempt: int) -> ImportJob:
-        upload_id = self.upload_id or self.hook.upload(
-            self.knowledge_base_id, str(self.source), self.content_type, max_bytes=self.max_bytes
-        )
+    def _start(self, mark: str, attempt: str) -> ImportJob:
+        token = self.client_token or mark
         job = self.hook.start_import_job(
             self.knowledge_base_id,
-            upload_id,
+            self._uploaded,
             import_job_type=self.import_job_type,
-            client_token=self.client_token or f"{mark}-{attempt}",
+            client_token=token if attempt == "0" else f"{token}-{attempt}",
             metadata={**(self.metadata or {}), MARK: mark},
             external_source_configuration=self.external_source_configuration,
         )
         self.log.info("Started import job %s", job.import_job_id)
         return job
+
+    @cached_property
+    def _uploaded(self) -> str:
+        return self.upload_id or self.hook.upload(
+            self.knowledge_base_id, str(self.source), self.content_type, max_bytes=self.max_bytes
+        )
 
     def _earlier_jobs(self, mark: str) -> list[ImportJob]:
         jobs = self.hook.list_import_jobs(self.knowledge_base_id)
@@ -239,7 +246,9 @@ class WisdomStartImportJobOperator(WisdomTask):
         """Return what this task instance and this file have, and no other: the same for each try."""
         ti = context["ti"]
         content = self.upload_id or hashlib.sha256(Path(str(self.source)).read_bytes()).hexdigest()
-        name = [ti.dag_id, ti.run_id, ti.task_id, ti.map_index, self.knowledge_base_id, content]
+        # An ARN ends in the id: either names the same knowledge base.
+        knowledge_base_id = self.knowledge_base_id.rpartition("/")[2]
+        name = [ti.dag_id, ti.run_id, ti.task_id, ti.map_index, knowledge_base_id, content]
         return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(name)))
 
 
@@ -292,7 +301,7 @@ class WisdomDeleteImportJobOperator(WisdomTask):
             self.log.info("Nothing to delete: %s", exc)
             return
         if self.wait_for_completion:
-            cadence = None if self.poll_interval is None else Cadence.every(self.poll_interval)
+            cadence = Cadence.of(self.poll_interval)
             self.hook.wait_for_deletion(self.knowledge_base_id, self.import_job_id, deadline=deadline, cadence=cadence)
 
 

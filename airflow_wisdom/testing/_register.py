@@ -20,6 +20,7 @@ _lock = RLock()
 
 
 def is_registered() -> bool:
+    """Whether moto knows the service."""
     ours = sys.modules.get(PACKAGE)
     return ours is not None and sys.modules.get(ALIAS) is ours
 

@@ -24,6 +24,8 @@ class FakeWisdom:
     Every switch holds from now on until the next `reset`, which is also what entering `mock_aws` does.
 
     :param endpoint_url: where `airflow_wisdom.testing.server` listens; None: the moto of this process
+    :param region_name: the AWS region that it stands for
+    :param account_id: the AWS account that it stands for
     """
 
     def __init__(
@@ -134,6 +136,10 @@ class FakeWisdom:
         """Answer the next calls of an operation with an error.
 
         :param operation: such as `GetImportJob`; `PutObject` and `GetObject` are the presigned URLs
+        :param code: AWS's error code, any text
+        :param http_status: of the answer
+        :param times: how many calls are answered so
+        :param message: of the error
         """
         self._control("fault", operation=operation, code=code, http_status=http_status, times=times, message=message)
 

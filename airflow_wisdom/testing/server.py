@@ -40,7 +40,11 @@ def url_of(server: BaseWSGIServer) -> str:
 
 @contextmanager
 def running(host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve in a thread of this process, and give the URL."""
+    """Serve in a thread of this process, and give the URL.
+
+    :param host: the address to bind
+    :param port: 0 picks a free one
+    """
     server = make_server(host, port)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
