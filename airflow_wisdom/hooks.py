@@ -31,7 +31,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
 from airflow_wisdom import exceptions
-from airflow_wisdom.cadence import GROWING, Cadence, time_left
+from airflow_wisdom.cadence import Cadence, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     AwsError,
@@ -365,7 +365,7 @@ class WisdomHook(AwsBaseHook):
         import_job_id: str,
         *,
         deadline: float | None = None,
-        cadence: Cadence | None = None,
+        poll_interval: float | None = None,
     ) -> ImportJob:
         """Block until an import job is COMPLETE and return it.
 
@@ -374,12 +374,13 @@ class WisdomHook(AwsBaseHook):
         :param knowledge_base_id: As for :meth:`get_import_job`.
         :param import_job_id: As for :meth:`get_import_job`.
         :param deadline: POSIX time at which waiting ends. Default: none.
-        :param cadence: How often to look. Default: :class:`~airflow_wisdom.cadence.Cadence`'s defaults.
+        :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
+            :class:`~airflow_wisdom.cadence.Cadence`.
         :raises ImportJobFailedError: The job can no longer succeed.
         :raises UnknownImportJobStatusError: AWS reports a status that this version does not know.
         :raises ImportJobTimeoutError: The deadline passed first.
         """
-        return self._wait(knowledge_base_id, import_job_id, ImportJob.is_complete, deadline, cadence or GROWING)
+        return self._wait(knowledge_base_id, import_job_id, ImportJob.is_complete, deadline, poll_interval)
 
     def wait_for_deletion(
         self,
@@ -387,20 +388,20 @@ class WisdomHook(AwsBaseHook):
         import_job_id: str,
         *,
         deadline: float | None = None,
-        cadence: Cadence | None = None,
+        poll_interval: float | None = None,
     ) -> None:
         """Block until a deleted import job is gone: until AWS no longer finds it, or reports it DELETED.
 
         :param knowledge_base_id: As for :meth:`get_import_job`.
         :param import_job_id: As for :meth:`get_import_job`.
         :param deadline: As for :meth:`wait_for_import_job`.
-        :param cadence: As for :meth:`wait_for_import_job`.
+        :param poll_interval: As for :meth:`wait_for_import_job`.
         :raises ImportJobFailedError: The job is DELETE_FAILED.
         :raises UnknownImportJobStatusError: As for :meth:`wait_for_import_job`.
         :raises ImportJobTimeoutError: As for :meth:`wait_for_import_job`.
         """
         try:
-            self._wait(knowledge_base_id, import_job_id, ImportJob.is_deleted, deadline, cadence or GROWING)
+            self._wait(knowledge_base_id, import_job_id, ImportJob.is_deleted, deadline, poll_interval)
         except ResourceNotFoundError:
             self.log.info("Import job %s is gone", import_job_id)
 
@@ -410,9 +411,9 @@ class WisdomHook(AwsBaseHook):
         import_job_id: str,
         is_done: Callable[[ImportJob], bool],
         deadline: float | None,
-        cadence: Cadence,
+        poll_interval: float | None,
     ) -> ImportJob:
-        began = time.time()
+        began, cadence = time.time(), Cadence.of(poll_interval)
         job, weather = None, False
         while True:
             try:

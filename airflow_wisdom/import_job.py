@@ -142,6 +142,14 @@ class ImportJob:
             )
         return status.is_success
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the job can no longer succeed.
+
+        :raises UnknownImportJobStatusError: As for :meth:`is_complete`.
+        """
+        return self._known_status().is_failure
+
     def require_complete(self) -> None:
         """Accept a job that is COMPLETE, and no other.
 

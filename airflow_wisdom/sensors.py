@@ -12,17 +12,17 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
     conf,
 )
-from airflow.triggers.base import StartTriggerArgs
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.import_job import ImportJob, timed_out
 from airflow_wisdom.tasks import WisdomTask, seconds
-from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
+    from airflow.triggers.base import StartTriggerArgs
+
+    from airflow_wisdom.import_job import ImportJob
 
 
 class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
@@ -94,6 +94,8 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         try:
             return super().execute(context)  # type: ignore[no-any-return]
         except AirflowSensorTimeout as exc:
+            from airflow_wisdom.import_job import timed_out
+
             waited = time.time() - began
             error = timed_out(self.knowledge_base_id, self.import_job_id, self._seen, waited=waited)
             raise AirflowSensorTimeout(str(error)) from exc
@@ -118,6 +120,8 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         deadline = time.time() + self.timeout
         look = self.poke(context)
         if not look.is_done:
+            from airflow_wisdom.triggers import WisdomImportJobSensorTrigger
+
             self.defer(
                 trigger=WisdomImportJobSensorTrigger(**self._trigger_kwargs(), deadline=deadline),
                 method_name="execute_complete",
@@ -127,6 +131,10 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         return metadata
 
     def _start_trigger_args(self) -> StartTriggerArgs:
+        from airflow.triggers.base import StartTriggerArgs
+
+        from airflow_wisdom.triggers import WisdomImportJobSensorTrigger
+
         # The deadline is not known when the DAG is parsed: the trigger takes it from the deferral's time-out.
         return StartTriggerArgs(
             trigger_cls=WisdomImportJobSensorTrigger.path(),
@@ -136,6 +144,8 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         )
 
     def _trigger_timeout(self) -> timedelta:
+        from airflow_wisdom.triggers import AIRFLOW_GRACE
+
         return timedelta(seconds=self.timeout) + AIRFLOW_GRACE
 
     def _trigger_kwargs(self) -> dict[str, Any]:

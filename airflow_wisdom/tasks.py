@@ -1,4 +1,8 @@
-"""What operators and sensors have in common: the AWS parameters, the hook, and the way into and out of a deferral."""
+"""What operators and sensors have in common: the AWS parameters, the hook, and the way into and out of a deferral.
+
+The modules that a DAG imports are imported anew in every parse of it, so here, in `sensors` and in `operators`
+whatever is needed only where a task runs is imported there: boto3 above all, but also the trigger.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_wisdom.cadence import time_left
 from airflow_wisdom.exceptions import from_dict
-from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +64,6 @@ class WisdomTask(BaseOperator):
     @cached_property
     def hook(self) -> WisdomHook:
         """The hook, made where the task runs."""
-        # Imported here because a DAG is parsed far more often than it runs, and boto3 is slow to import.
         from airflow_wisdom.hooks import WisdomHook
 
         return WisdomHook(
@@ -101,6 +102,8 @@ class WisdomTask(BaseOperator):
             :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
         :param delete_on_kill: See there.
         """
+        from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobTrigger
+
         self.defer(
             trigger=WisdomImportJobTrigger(
                 knowledge_base_id=knowledge_base_id,
@@ -111,7 +114,7 @@ class WisdomTask(BaseOperator):
                 **self.aws_parameters(),
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=time_left(deadline, time.time())) + AIRFLOW_GRACE,
+            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + AIRFLOW_GRACE,
         )
 
     def completed_job(self, event: dict[str, Any]) -> ImportJob:

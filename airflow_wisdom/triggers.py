@@ -7,16 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
-from asgiref.sync import sync_to_async
-
-from airflow_wisdom.cadence import Cadence
-from airflow_wisdom.watcher import AwsConnection, ImportJobWatcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import datetime
 
-    from airflow_wisdom.watcher import Outcome
+    from airflow_wisdom.watcher import AwsConnection, Outcome
 
 AIRFLOW_GRACE = timedelta(minutes=5)
 """How long after the deadline Airflow itself ends a deferred task, should no triggerer be running."""
@@ -102,6 +98,8 @@ class WisdomImportJobTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Delete the jobs, if that was asked for; Airflow calls this when a user ends the deferred task."""
         if self.delete_on_kill:
+            from asgiref.sync import sync_to_async
+
             await sync_to_async(self._delete, thread_sensitive=False)()
 
     def _delete(self) -> None:
@@ -115,6 +113,9 @@ class WisdomImportJobTrigger(BaseTrigger):
         return [await waits[0]] if len(waits) == 1 else await asyncio.gather(*waits)
 
     def _wait(self, import_job_id: str, whole: bool) -> Coroutine[Any, Any, Outcome]:
+        from airflow_wisdom.cadence import Cadence
+        from airflow_wisdom.watcher import ImportJobWatcher
+
         return ImportJobWatcher.wait_for(
             self._connection(),
             self.knowledge_base_id,
@@ -153,6 +154,8 @@ class WisdomImportJobTrigger(BaseTrigger):
         }
 
     def _connection(self) -> AwsConnection:
+        from airflow_wisdom.watcher import AwsConnection
+
         return AwsConnection.of(
             aws_conn_id=self.aws_conn_id,
             region_name=self.region_name,
@@ -197,6 +200,8 @@ class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
         outcomes = await self._outcomes(whole=self.end_from_trigger)
         (outcome,) = outcomes
         if self.end_from_trigger and outcome.job and not outcome.error:
+            from asgiref.sync import sync_to_async
+
             metadata = outcome.job.to_dict(include_urls=self.include_urls)
             await sync_to_async(self._push, thread_sensitive=False)(metadata)
             yield TaskSuccessEvent()

@@ -18,7 +18,6 @@ from botocore.exceptions import ReadTimeoutError
 from running import GOOD_CSV, PARTLY_BAD_CSV, start_job
 
 from airflow_wisdom import exceptions, hooks
-from airflow_wisdom.cadence import Cadence
 from airflow_wisdom.exceptions import (
     AccessDeniedError,
     AirflowConnectionNotFoundError,
@@ -40,7 +39,7 @@ from airflow_wisdom.exceptions import (
 )
 from airflow_wisdom.hooks import WisdomHook
 
-QUICK = Cadence.of(0.01)
+QUICK = 0.01
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
 
 
@@ -71,12 +70,12 @@ def test_the_whole_way_of_an_import(hook, kb, tmp_path):
     assert started.status == "START_IN_PROGRESS"
     assert started.upload_id == upload_id
     assert started.metadata == {"team": "billing"}
-    ended = hook.wait_for_import_job(kb, started.import_job_id, cadence=QUICK)
+    ended = hook.wait_for_import_job(kb, started.import_job_id, poll_interval=QUICK)
     assert ended.status == "COMPLETE"
     (refused,) = hook.failed_records(ended).records
     assert refused["Content"] == "Good evening!"
     hook.delete_import_job(kb, started.import_job_id)
-    hook.wait_for_deletion(kb, started.import_job_id, cadence=QUICK)
+    hook.wait_for_deletion(kb, started.import_job_id, poll_interval=QUICK)
     with pytest.raises(ResourceNotFoundError):
         hook.get_import_job(kb, started.import_job_id)
 
@@ -107,7 +106,7 @@ def test_a_file_is_taken_from_wherever_it_is(hook, kb, tmp_path, source):
         with os.fdopen(read, "rb") as pipe:
             upload_id = hook.upload(kb, pipe)
     job = hook.start_import_job(kb, upload_id)
-    done = hook.wait_for_import_job(kb, job.import_job_id, cadence=QUICK)
+    done = hook.wait_for_import_job(kb, job.import_job_id, poll_interval=QUICK)
     assert requests.get(done.url, timeout=10).content == GOOD_CSV
 
 
@@ -164,7 +163,7 @@ def test_an_expired_url_is_asked_for_anew_once(fake, hook, kb):
     upload_id = hook.upload(kb, io.BytesIO(GOOD_CSV))
     assert fake.calls()["StartContentUpload"] == 2
     job = hook.start_import_job(kb, upload_id)
-    assert hook.wait_for_import_job(kb, job.import_job_id, cadence=QUICK).status == "COMPLETE"
+    assert hook.wait_for_import_job(kb, job.import_job_id, poll_interval=QUICK).status == "COMPLETE"
 
     fake.expire_uploads(2)
     with pytest.raises(UploadUrlExpiredError) as raised:
@@ -213,7 +212,7 @@ def test_presigned_urls_stay_out_of_debug_logs(fake_wisdom_over_http, caplog):
     caplog.set_level(logging.DEBUG)
     hook, kb = WisdomHook(), fake_wisdom_over_http.create_knowledge_base()
     job = hook.start_import_job(kb, hook.upload(kb, PARTLY_BAD_CSV))
-    hook.failed_records(hook.wait_for_import_job(kb, job.import_job_id, cadence=QUICK))
+    hook.failed_records(hook.wait_for_import_job(kb, job.import_job_id, poll_interval=QUICK))
     assert "<redacted>" in caplog.text
     assert "X-Amz-Signature" not in caplog.text
 
@@ -351,15 +350,15 @@ def test_settings_come_from_the_hook_then_the_connection_then_the_defaults(fake,
 
 def test_the_report_of_failed_records_is_found_wherever_the_job_comes_from(fake, hook, kb):
     job_id = start_job(fake, kb, PARTLY_BAD_CSV)
-    hook.wait_for_import_job(kb, job_id, cadence=QUICK)
+    hook.wait_for_import_job(kb, job_id, poll_interval=QUICK)
     (summary,) = hook.list_import_jobs(kb)
     assert len(hook.failed_records(summary)) == 1
-    spotless = hook.wait_for_import_job(kb, start_job(fake, kb, b"Name,Content\nx,y\n"), cadence=QUICK)
+    spotless = hook.wait_for_import_job(kb, start_job(fake, kb, b"Name,Content\nx,y\n"), poll_interval=QUICK)
     assert len(hook.failed_records(spotless)) == 0
 
 
 def test_a_report_that_can_not_be_fetched_is_an_error_without_its_url(fake, hook, kb):
-    done = hook.wait_for_import_job(kb, start_job(fake, kb, PARTLY_BAD_CSV), cadence=QUICK)
+    done = hook.wait_for_import_job(kb, start_job(fake, kb, PARTLY_BAD_CSV), poll_interval=QUICK)
     fake.fault("GetObject", "AccessDenied", http_status=403, message="Request has expired")
     with pytest.raises(FailedRecordReportError) as raised:
         hook.failed_records(done)
@@ -372,7 +371,7 @@ def test_waiting_outlasts_throttling_and_server_errors_and_says_so_once(fake, ho
     job = start_job(fake, kb)
     fake.fault("GetImportJob", "ThrottlingException", http_status=400, times=2)
     fake.fault("GetImportJob", "InternalServerException", http_status=500, times=2)
-    assert hook.wait_for_import_job(kb, job, cadence=QUICK).status == "COMPLETE"
+    assert hook.wait_for_import_job(kb, job, poll_interval=QUICK).status == "COMPLETE"
     assert capsys.readouterr().out.count("Still waiting") == 1
 
 
@@ -380,20 +379,20 @@ def test_waiting_ends_at_the_deadline(fake, hook, kb):
     fake.import_jobs(after_seconds=3600)
     job = start_job(fake, kb)
     with pytest.raises(ImportJobTimeoutError) as raised:
-        hook.wait_for_import_job(kb, job, deadline=time.time() + 0.05, cadence=Cadence.of(30))
+        hook.wait_for_import_job(kb, job, deadline=time.time() + 0.05, poll_interval=30)
     assert raised.value.status == "START_IN_PROGRESS"
     fake.fault("GetImportJob", "ThrottlingException", times=100)
     with pytest.raises(ImportJobTimeoutError) as raised:
-        hook.wait_for_import_job(kb, job, deadline=time.time(), cadence=QUICK)
+        hook.wait_for_import_job(kb, job, deadline=time.time(), poll_interval=QUICK)
     assert raised.value.status is None
 
 
 def test_deletion_is_waited_for_until_the_job_is_gone(fake, hook, kb):
     fake.deletions(after_calls=2)
     job = start_job(fake, kb)
-    hook.wait_for_import_job(kb, job, cadence=QUICK)
+    hook.wait_for_import_job(kb, job, poll_interval=QUICK)
     hook.delete_import_job(kb, job)
-    hook.wait_for_deletion(kb, job, cadence=QUICK)
+    hook.wait_for_deletion(kb, job, poll_interval=QUICK)
     with pytest.raises(ResourceNotFoundError):
         hook.get_import_job(kb, job)
 
@@ -404,25 +403,25 @@ def test_deletion_is_waited_for_until_the_job_is_gone(fake, hook, kb):
 def test_a_deletion_that_ends_badly_is_an_error(fake, hook, kb, end, expected):
     fake.deletions(after_calls=1, status=end)
     job = start_job(fake, kb)
-    hook.wait_for_import_job(kb, job, cadence=QUICK)
+    hook.wait_for_import_job(kb, job, poll_interval=QUICK)
     hook.delete_import_job(kb, job)
     with pytest.raises(expected, match=end):
-        hook.wait_for_deletion(kb, job, cadence=QUICK)
+        hook.wait_for_deletion(kb, job, poll_interval=QUICK)
 
 
 def test_a_deleted_job_that_stays_visible_is_gone(fake, hook, kb):
     fake.deletions(status="DELETED")
     job = start_job(fake, kb)
-    hook.wait_for_import_job(kb, job, cadence=QUICK)
+    hook.wait_for_import_job(kb, job, poll_interval=QUICK)
     hook.delete_import_job(kb, job)
-    hook.wait_for_deletion(kb, job, cadence=QUICK)
+    hook.wait_for_deletion(kb, job, poll_interval=QUICK)
 
 
 def test_times_do_not_depend_on_the_zone_of_the_machine(fake, hook, kb, monkeypatch):
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:
-        job = hook.wait_for_import_job(kb, start_job(fake, kb), cadence=QUICK)
+        job = hook.wait_for_import_job(kb, start_job(fake, kb), poll_interval=QUICK)
         created = job.to_dict()["createdTime"]
     finally:
         monkeypatch.delenv("TZ")

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_wisdom.cadence import Cadence
 from airflow_wisdom.exceptions import ConflictError, ResourceNotFoundError
-from airflow_wisdom.import_job import ImportJob, ImportJobStatus
 from airflow_wisdom.tasks import WisdomTask, seconds
 
 if TYPE_CHECKING:
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.sdk import Context
+
+    from airflow_wisdom.import_job import ImportJob
 
 ONE_DAY = 24 * 60 * 60.0
 
@@ -200,7 +200,7 @@ class WisdomStartImportJobOperator(WisdomTask):
                 delete_on_kill=self.delete_on_kill,
             )
         return self.hook.wait_for_import_job(
-            self.knowledge_base_id, job.import_job_id, deadline=deadline, cadence=Cadence.of(self.poll_interval)
+            self.knowledge_base_id, job.import_job_id, deadline=deadline, poll_interval=self.poll_interval
         )
 
     def _find_or_start(self, context: Context) -> ImportJob:
@@ -211,7 +211,7 @@ class WisdomStartImportJobOperator(WisdomTask):
                 return self._start(mark, attempt="0")
         earlier = self._earlier_jobs(mark)
         for job in earlier:
-            if not _has_failed(job):
+            if not job.has_failed:
                 self.log.info("Import job %s was started by an earlier try", job.import_job_id)
                 return self.hook.get_import_job(self.knowledge_base_id, job.import_job_id)
         with suppress(ConflictError):
@@ -301,9 +301,6 @@ class WisdomDeleteImportJobOperator(WisdomTask):
             self.log.info("Nothing to delete: %s", exc)
             return
         if self.wait_for_completion:
-            cadence = Cadence.of(self.poll_interval)
-            self.hook.wait_for_deletion(self.knowledge_base_id, self.import_job_id, deadline=deadline, cadence=cadence)
-
-
-def _has_failed(job: ImportJob) -> bool:
-    return ImportJobStatus(job.status).is_failure
+            self.hook.wait_for_deletion(
+                self.knowledge_base_id, self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
+            )
