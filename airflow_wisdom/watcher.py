@@ -26,18 +26,19 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.sdk import conf
 from asgiref.sync import sync_to_async
 
-from airflow_wisdom.cadence import GROWING, Backoff, Budget, Cadence, pages_to_walk
+from airflow_wisdom.cadence import GROWING, Backoff, Budget, Cadence, pages_to_walk, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ClientConfigurationError,
     InvalidCredentialsError,
+    ResourceNotFoundError,
     ServiceUnavailableError,
     WisdomError,
 )
 from airflow_wisdom.import_job import ImportJob, ImportJobStatus, timed_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from airflow_wisdom.hooks import WisdomHook
 
@@ -60,6 +61,9 @@ GETS_PER_ROUND = 10
 
 EARLY = 0.2
 """Share of its interval by which a look at a job may be early, to go along with a look at others."""
+
+LIST_FAILURES = 3
+"""Failures of a list in a row after which each job is looked at alone."""
 
 SURPRISES = 4
 """Failures in a row that nobody thought of, after which a knowledge base's waits end."""
@@ -132,7 +136,7 @@ class Outcome:
 
 @dataclass(eq=False, slots=True)
 class _Wait:
-    """Somebody waiting for an import job. Times are POSIX times.
+    """Somebody waiting for an import job. Times are those of the event loop, which no change of the clock moves.
 
     `page` is the page of the list that shows the job, as far as is known; `due` is when to look again, `welcome` when
     a look that others need anyway may show this job as well.
@@ -168,9 +172,11 @@ class _Wait:
         if not self.is_over:
             self.future.set_result(Outcome(self.job, error))
 
-    def time_out(self, knowledge_base_id: str) -> None:
-        waited = time.time() - self.began
-        self.end(timed_out(knowledge_base_id, self.import_job_id, self.job, waited=waited))
+    def time_out(self, knowledge_base_id: str, now: float) -> None:
+        if self.ends_whole:
+            self.end()
+        else:
+            self.end(timed_out(knowledge_base_id, self.import_job_id, self.job, waited=now - self.began))
 
 
 class ImportJobWatcher:
@@ -189,6 +195,7 @@ class ImportJobWatcher:
 
     def __init__(self, connection: AwsConnection, calls_per_second: float = CALLS_PER_SECOND) -> None:
         self.connection = connection
+        self.loop = asyncio.get_running_loop()
         self.budget = Budget(calls_per_second)
         self._turn = asyncio.Lock()
         self._knowledge_bases: dict[str, _KnowledgeBase] = {}
@@ -224,20 +231,22 @@ class ImportJobWatcher:
 
         :param whole: Whether a complete job is read once more alone, where a list showed it without all its members.
         """
-        loop, now = asyncio.get_running_loop(), time.time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        left = time_left(deadline, time.time())
         wait = _Wait(
             import_job_id=import_job_id,
-            deadline=float("inf") if deadline is None else deadline,
-            cadence=cadence or GROWING,
             began=now,
+            deadline=now + left,
+            cadence=cadence or GROWING,
             future=loop.create_future(),
             due=now,
             welcome=now,
             whole=whole,
         )
-        timer = None
-        if deadline is not None:
-            timer = loop.call_later(max(0.0, deadline - now) + GRACE, wait.time_out, knowledge_base_id)
+        # Should an answer still be outstanding by then.
+        late = now + left + GRACE
+        timer = None if deadline is None else loop.call_at(late, wait.time_out, knowledge_base_id, late)
         # Nothing is awaited between these two, so that the watcher can not close in between.
         watcher = cls._of(connection)
         watcher.add(knowledge_base_id, wait)
@@ -253,9 +262,9 @@ class ImportJobWatcher:
         # One after the other, and by the clock when it is one's turn: calls that a busy event loop has kept waiting
         # do not start all at once.
         async with self._turn:
-            while pause := self.budget.pause(time.time()):  # noqa: ASYNC110 - it is time that is waited for
+            while pause := self.budget.pause(self.loop.time()):  # noqa: ASYNC110 - it is time that is waited for
                 await asyncio.sleep(pause)
-            self.budget.spend(time.time())
+            self.budget.spend(self.loop.time())
         return await self._in_thread(function, *args)
 
     async def hook(self) -> WisdomHook:
@@ -283,6 +292,8 @@ class ImportJobWatcher:
 
     def remove(self, knowledge_base_id: str, wait: _Wait) -> None:
         """Forget a wait, and all that was there for it alone."""
+        if self.loop.is_closed():
+            return
         knowledge_base = self._knowledge_bases[knowledge_base_id]
         knowledge_base.remove(wait)
         if not knowledge_base.waits:
@@ -295,7 +306,7 @@ class ImportJobWatcher:
         if self._hook is not None:
             self._hook.cancel()
         self._executor.shutdown(wait=False)
-        watchers = self._watchers.get(asyncio.get_running_loop(), {})
+        watchers = self._watchers.get(self.loop, {})
         if watchers.get(self.connection) is self:
             del watchers[self.connection]
 
@@ -308,8 +319,10 @@ class _KnowledgeBase:
         self.waits: dict[str, list[_Wait]] = {}
         self._watcher = watcher
         self._backoff = Backoff()
-        self._listable = True
+        self._may_list = True
+        self._list_failures = 0
         self._newcomers_page = 1
+        self._in_trouble: set[str | None] = set()
         self._changed = asyncio.Event()
         self.task = _detached(self._run())
 
@@ -341,10 +354,13 @@ class _KnowledgeBase:
                 await self._surprise(exc)
 
     async def _until_due(self) -> None:
-        while (pause := self._next_due() - time.time()) > 0:
+        while (pause := self._next_due() - self._now()) > 0:
             self._changed.clear()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), None if pause == float("inf") else pause)
+
+    def _now(self) -> float:
+        return self._watcher.loop.time()
 
     def _next_due(self) -> float:
         return min((wait.due for wait in self._pending()), default=float("inf"))
@@ -355,19 +371,22 @@ class _KnowledgeBase:
     async def _look(self) -> None:
         """Look once at the jobs that are due, and on the way at those that are almost so."""
         hook = await self._watcher.hook()
-        now = time.time()
+        now = self._now()
         welcome = [wait for wait in self._pending() if wait.welcome <= now and not wait.ends_whole]
-        unseen = {wait.import_job_id for wait in welcome}
-        expected = (wait.page or self._newcomers_page for wait in welcome)
-        pages = pages_to_walk(expected) if self._listable else 0
+        pages = self._pages_to_walk(welcome)
         if pages:
-            await self._walk(hook, unseen, pages)
+            await self._walk(hook, {wait.import_job_id for wait in welcome}, pages)
         due = sorted((wait for wait in self._pending() if wait.due <= now), key=attrgetter("due"))
         for import_job_id in list(dict.fromkeys(wait.import_job_id for wait in due))[:GETS_PER_ROUND]:
             await self._get(hook, import_job_id)
 
+    def _pages_to_walk(self, waits: list[_Wait]) -> int:
+        if not self._may_list or self._list_failures >= LIST_FAILURES:
+            return 0
+        return pages_to_walk(wait.page or self._newcomers_page for wait in waits)
+
     async def _walk(self, hook: WisdomHook, unseen: set[str], planned: int) -> None:
-        """Read pages of the list until all `unseen` jobs are seen, and remove from it those that were.
+        """Read pages of the list until all `unseen` jobs are seen.
 
         The order of the list is not documented, so that a job may turn up on any page. Reading on beyond `planned`
         pages is worthwhile as long as it took fewer calls than a look at each missing job would.
@@ -375,26 +394,37 @@ class _KnowledgeBase:
         pages = hook.import_job_pages(self.id)
         walked = 0
         while unseen and walked < max(planned, len(unseen)):
-            try:
-                page = await self._watcher.call(next, pages, None)
-            except FINAL_FOR_ALL:
-                raise
-            except WisdomError as exc:
-                if exc.transient:
-                    raise
-                log.warning("Import jobs can not be listed, looking at each alone: %s", exc)
-                self._listable = False
-                return
+            page = await self._next_page(pages)
             if page is None:
                 return
             walked += 1
-            self._backoff.succeeded()
             for job in page:
                 unseen.discard(job.import_job_id)
                 self._seen(job, walked)
         for import_job_id in unseen:
             for wait in self.waits.get(import_job_id, ()):
                 wait.page = 2 * walked
+
+    async def _next_page(self, pages: Iterator[list[ImportJob]]) -> list[ImportJob] | None:
+        """Return the next page of a list; None after the last one, or if it turns out that there is no list for us."""
+        try:
+            page: list[ImportJob] | None = await self._watcher.call(next, pages, None)
+        except FINAL_FOR_ALL:
+            raise
+        except ResourceNotFoundError as exc:
+            # It is the knowledge base that is missing, and every job with it.
+            self.fail_all(exc)
+            return None
+        except WisdomError as exc:
+            self._list_failures += 1
+            if exc.transient:
+                raise
+            log.warning("Import jobs can not be listed, looking at each alone: %s", exc)
+            self._may_list = False
+            return None
+        self._list_failures = 0
+        self._succeeded(None)
+        return page
 
     async def _get(self, hook: WisdomHook, import_job_id: str) -> None:
         try:
@@ -403,11 +433,20 @@ class _KnowledgeBase:
             raise
         except WisdomError as exc:
             if exc.transient:
+                self._put_off(import_job_id)
                 raise
             self._fail(import_job_id, exc)
         else:
-            self._backoff.succeeded()
+            # Where a list fails and a single job does not, the list gets one try in each round.
+            self._list_failures = min(self._list_failures, LIST_FAILURES - 1)
+            self._succeeded(import_job_id)
             self._seen(job)
+
+    def _put_off(self, import_job_id: str) -> None:
+        """Let the others go first: an answer that never comes for one job must not keep them waiting."""
+        now = self._now()
+        for wait in self._waiting_for(import_job_id):
+            wait.due = min(wait.deadline, now + wait.cadence.interval(now - wait.began))
 
     def _seen(self, job: ImportJob, page: int | None = None) -> None:
         """Tell everybody who waits for `job`, or note when to look again.
@@ -427,16 +466,16 @@ class _KnowledgeBase:
             if not complete:
                 self._look_again(wait, job)
             elif wait.whole and page is not None:
-                wait.due = 0.0
+                wait.due = self._now()
             else:
                 wait.end()
 
     def _look_again(self, wait: _Wait, job: ImportJob) -> None:
-        now = time.time()
+        now = self._now()
         if now >= wait.deadline:
-            wait.time_out(self.id)
+            wait.time_out(self.id, now)
             return
-        age = job.elapsed(now) or now - wait.began
+        age = job.elapsed(time.time()) or now - wait.began
         interval = wait.cadence.interval(age)
         wait.due = min(wait.deadline, now + interval)
         wait.welcome = now + (1.0 - EARLY) * interval
@@ -454,13 +493,19 @@ class _KnowledgeBase:
     def _waiting_for(self, import_job_id: str) -> list[_Wait]:
         return [wait for wait in self.waits.get(import_job_id, ()) if not wait.future.done()]
 
+    def _succeeded(self, import_job_id: str | None) -> None:
+        self._backoff.succeeded()
+        self._in_trouble.discard(import_job_id)
+
     async def _wait_out(self, error: Exception) -> None:
-        """Leave AWS alone for a while."""
-        if self._backoff.failures == 0:
+        """Leave AWS alone for a while; one line of log for each streak, of the list or of a single job."""
+        import_job_id = getattr(error, "import_job_id", None)
+        if import_job_id not in self._in_trouble and self._backoff.failures == 0:
             log.warning("Still waiting for import jobs of knowledge base %s: %s", self.id, error)
+        self._in_trouble.add(import_job_id)
         pause = self._backoff.failed()
         if isinstance(error, ServiceUnavailableError):
-            self._watcher.budget.hold(time.time() + pause)
+            self._watcher.budget.hold(self._now() + pause)
         await asyncio.sleep(pause)
 
     async def _surprise(self, error: Exception) -> None:

@@ -305,6 +305,88 @@ def test_whatever_passes_is_waited_out(run, weather):
     assert outcome.error is None
 
 
+def test_a_job_whose_answer_is_always_an_error_does_not_keep_the_others_waiting(run, caplog):
+    def broken(request):
+        return ("InternalServerException", 500) if "importJobs/broken" in request.url else None
+
+    async def scenario(service):
+        service.page_size = 0  # a list that shows nothing: every job is looked at alone
+        for n in range(5):
+            service.add("kb", f"job{n}", 60)
+        service.add("kb", "broken", 1)
+        service.next(*[broken] * 5000)
+        good = [asyncio.ensure_future(wait(f"job{n}")) for n in range(5)]
+        bad = asyncio.ensure_future(wait("broken", deadline=EPOCH + 600))
+        outcomes = await asyncio.gather(*good)
+        noticed = service.loop.now - EPOCH
+        return outcomes, await bad, noticed
+
+    _, (outcomes, bad, noticed) = run(scenario)
+    assert kinds(outcomes) == [OK] * 5
+    assert isinstance(bad.error, ImportJobTimeoutError)
+    assert noticed < 90
+    assert caplog.text.count("Still waiting") < 3
+
+
+def test_a_list_that_always_fails_is_not_needed(run):
+    def no_lists(request):
+        return None if "importJobs/" in request.url else ("InternalServerException", 500)
+
+    async def scenario(service):
+        for n in range(30):
+            service.add("kb", f"job{n}", 60)
+        service.next(*[no_lists] * 5000)
+        outcomes = await asyncio.gather(*(wait(f"job{n}") for n in range(30)))
+        return outcomes, service.loop.now - EPOCH
+
+    _, (outcomes, noticed) = run(scenario)
+    assert kinds(outcomes) == [OK] * 30
+    assert noticed < 180
+
+
+def test_a_knowledge_base_that_does_not_exist_is_told_to_all_its_waits_at_once(run):
+    def missing(request):
+        return ("ResourceNotFoundException", 404) if "/gone/" in request.url else None
+
+    async def scenario(service):
+        service.add("kb", "job", 10)
+        service.next(*[missing] * 500)
+        return await asyncio.gather(wait("job"), *(wait(f"job{n}", "gone") for n in range(200)))
+
+    service, outcomes = run(scenario)
+    assert kinds(outcomes) == [OK, *[ResourceNotFoundError] * 200]
+    assert sum(service.calls.values()) < 30
+
+
+def test_a_clock_that_is_set_back_changes_nothing(run, monkeypatch):
+    async def scenario(service):
+        service.add("kb", "job", 100)
+        task = asyncio.ensure_future(wait("job", deadline=EPOCH + 200))
+        await asyncio.sleep(20)
+        monkeypatch.setattr("time.time", lambda: service.loop.now - 86_400)
+        outcome = await task
+        return outcome, service.loop.now - EPOCH
+
+    _, (outcome, noticed) = run(scenario)
+    assert outcome.error is None
+    assert noticed < 115
+
+
+def test_a_complete_job_that_can_not_be_read_alone_is_complete_all_the_same(run):
+    def no_gets(request):
+        return ("InternalServerException", 500) if "importJobs/" in request.url else None
+
+    async def scenario(service):
+        for n in range(3):
+            service.add("kb", f"job{n}", 10)
+        service.next(*[no_gets] * 5000)
+        return await asyncio.gather(*(wait(f"job{n}", whole=True, deadline=EPOCH + 100) for n in range(3)))
+
+    _, outcomes = run(scenario)
+    assert kinds(outcomes) == [OK] * 3
+    assert all(outcome.job.url is None for outcome in outcomes)
+
+
 def test_a_surprise_is_survived(run, monkeypatch):
     """Something that nobody thought of, twice, and then no more."""
     surprises = [RuntimeError("what?"), LookupError("who?")]

@@ -143,7 +143,7 @@ class Service:
         start = int(query.get("nextToken", ["0"])[0])
         end = start + self.page_size
         answer = {"importJobSummaries": [self._summary(knowledge_base, job) for job in jobs[start:end]]}
-        if end < len(jobs):
+        if self.page_size and end < len(jobs):
             answer["nextToken"] = str(end)
         return ok(request, answer)
 
