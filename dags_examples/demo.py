@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent / ".demo"
+HOME = FOLDER / "airflow"
 LOG = FOLDER / "airflow.log"
 RESULT = FOLDER / "result.json"
 
@@ -41,7 +42,8 @@ STEPS = {
 def main() -> int:
     """Run the demo and say what happened."""
     signal.signal(signal.SIGTERM, _interrupted)
-    FOLDER.mkdir(exist_ok=True)
+    # Airflow 3.0 does not make its home itself.
+    HOME.mkdir(parents=True, exist_ok=True)
     RESULT.unlink(missing_ok=True)
     started = time.monotonic()
     try:
@@ -112,7 +114,7 @@ def _environment(endpoint: str, knowledge_base: str) -> dict[str, str]:
     # No setting of an Airflow or an AWS account that this machine may have besides must shine through.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}
     return inherited | {
-        "AIRFLOW_HOME": str(FOLDER / "airflow"),
+        "AIRFLOW_HOME": str(HOME),
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__DAGS_FOLDER": str(HERE),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
