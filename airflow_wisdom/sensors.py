@@ -14,18 +14,16 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.tasks import WisdomTask, seconds
+from airflow_wisdom.tasks import WisdomImportJobTask, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
 
     from airflow_wisdom.import_job import ImportJob
 
 
-class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
+class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
     """Waits until an import job is COMPLETE, and pushes its metadata to XCom; AWS operation ``GetImportJob``.
 
     Waits in any of Airflow's ways: ``mode="poke"`` (default), ``mode="reschedule"`` or ``deferrable=True``.
@@ -34,8 +32,6 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
 
     The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
 
-    :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param import_job_id: Id of the import job.
     :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
         Default: no.
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
@@ -49,21 +45,13 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
     :param end_from_trigger: Whether a deferred task whose job is complete ends in the triggerer, without a worker.
         Default: no. Its drawbacks are Airflow's: no asset events and no ``on_success_callback``.
 
-    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`. The rest, `timeout` among it: see
-    ``BaseSensorOperator``.
+    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomImportJobTask`. The rest, `timeout` among
+    it: see ``BaseSensorOperator``.
     """
-
-    template_fields: Sequence[str] = (
-        "knowledge_base_id",
-        "import_job_id",
-        *WisdomTask.template_fields,
-    )
 
     def __init__(
         self,
         *,
-        knowledge_base_id: str,
-        import_job_id: str,
         include_urls: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float | None = None,
@@ -74,8 +62,6 @@ class WisdomImportJobSensor(WisdomTask, BaseSensorOperator):
         if poke_interval is not None:
             kwargs["poke_interval"] = poke_interval
         super().__init__(**kwargs)
-        self.knowledge_base_id = knowledge_base_id
-        self.import_job_id = import_job_id
         self.include_urls = include_urls
         self.deferrable = deferrable
         self.poll_interval = None if poke_interval is None else seconds(poke_interval)

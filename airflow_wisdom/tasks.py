@@ -138,6 +138,23 @@ class WisdomTask(BaseOperator):
         return self.hook.wait_for_import_job(knowledge_base_id, import_job_id, deadline=deadline)
 
 
+class WisdomImportJobTask(WisdomTask):
+    """Base of the tasks that are about one import job that is already there.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
+
+    How AWS is reached: see :class:`WisdomTask`.
+    """
+
+    template_fields: Sequence[str] = ("knowledge_base_id", "import_job_id", *WisdomTask.template_fields)
+
+    def __init__(self, *, knowledge_base_id: str, import_job_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.knowledge_base_id = knowledge_base_id
+        self.import_job_id = import_job_id
+
+
 def seconds(duration: timedelta | float) -> float:
     """Return a duration in seconds."""
     return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ConflictError, ResourceNotFoundError
-from airflow_wisdom.tasks import WisdomTask, seconds
+from airflow_wisdom.tasks import WisdomImportJobTask, WisdomTask, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,42 +30,30 @@ MARK = "airflow-import"
 """Key in an import job's metadata under which a task finds the job that an earlier try of it started."""
 
 
-class WisdomGetImportJobOperator(WisdomTask):
+class WisdomGetImportJobOperator(WisdomImportJobTask):
     """Reads an import job once and pushes its metadata to XCom; AWS operation ``GetImportJob``.
 
     The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
 
-    :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param import_job_id: Id of the import job.
     :param require_complete: Whether the task fails unless the job is COMPLETE. Default: yes; False pushes the
         metadata whatever the status.
     :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
         Default: no.
 
-    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
+    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomImportJobTask`.
 
     :raises ImportJobError: The job is not COMPLETE.
     :raises ResourceNotFoundError: There is no such job.
     """
 
-    template_fields: Sequence[str] = (
-        "knowledge_base_id",
-        "import_job_id",
-        *WisdomTask.template_fields,
-    )
-
     def __init__(
         self,
         *,
-        knowledge_base_id: str,
-        import_job_id: str,
         require_complete: bool = True,
         include_urls: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.knowledge_base_id = knowledge_base_id
-        self.import_job_id = import_job_id
         self.require_complete = require_complete
         self.include_urls = include_urls
 
@@ -252,42 +240,30 @@ class WisdomStartImportJobOperator(WisdomTask):
         return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(name)))
 
 
-class WisdomDeleteImportJobOperator(WisdomTask):
+class WisdomDeleteImportJobOperator(WisdomImportJobTask):
     """Deletes an import job; AWS operation ``DeleteImportJob``. A job that is already gone is a success.
 
     The quick responses that the job created stay. What happens to a job that is still running is not documented.
 
-    :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param import_job_id: Id of the import job.
     :param wait_for_completion: Whether the task ends only when the job is gone. Default: no.
     :param poll_interval: As for :class:`WisdomStartImportJobOperator`.
     :param timeout: As for :class:`WisdomStartImportJobOperator`.
 
-    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
+    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomImportJobTask`.
 
     :raises ImportJobError: The job could not be deleted, or was not gone in time.
     :raises AwsError: AWS did not accept the deletion.
     """
 
-    template_fields: Sequence[str] = (
-        "knowledge_base_id",
-        "import_job_id",
-        *WisdomTask.template_fields,
-    )
-
     def __init__(
         self,
         *,
-        knowledge_base_id: str,
-        import_job_id: str,
         wait_for_completion: bool = False,
         poll_interval: float | None = None,
         timeout: timedelta | float = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.knowledge_base_id = knowledge_base_id
-        self.import_job_id = import_job_id
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
         self.timeout = timeout
