@@ -8,10 +8,11 @@ import os
 import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Union
 
+import boto3
 import requests
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -27,6 +28,7 @@ from botocore.exceptions import (
     ParamValidationError,
     SSLError,
 )
+from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
@@ -177,14 +179,18 @@ class WisdomHook(AwsBaseHook):
         return Config(**self._client_defaults).merge(super().config)
 
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:
-        """Return a boto3 session whose times are in UTC.
+        """Return a boto3 session that shares its service models with the others, and whose times are in UTC.
 
         botocore's own are in the zone of the machine: XCom takes those and then fails to read them elsewhere, and
         finding out the zone for each of thousands is slow.
         """
         session = super().get_session(region_name=region_name, deferrable=deferrable)
         if not deferrable:
-            parsers = session._session.get_component("response_parser_factory")  # noqa: SLF001 - boto3 has no other way
+            botocore_session = session._session  # noqa: SLF001 - boto3 has no other way
+            botocore_session.register_component(
+                "data_loader", _loader(botocore_session.get_config_variable("data_path"))
+            )
+            parsers = botocore_session.get_component("response_parser_factory")
             parsers.set_parser_defaults(timestamp_parser=_utc)
         return session
 
@@ -571,6 +577,19 @@ def _opened(source: UploadSource) -> Iterator[tuple[BinaryIO, int]]:
         # A length has to be sent first, and a pipe does not know its own.
         content = source.read()
         yield io.BytesIO(content), len(content)
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """Return one loader of service models for all sessions.
+
+    Each would load the model and the endpoints anew: tens of thousands of objects, over which the garbage collector then
+    holds up the whole process, the triggerer's event loop included.
+    """
+    loader = create_loader(data_path)
+    # As boto3 does for the loader of a session of its own.
+    loader.search_paths.append(str(Path(boto3.__file__).parent / "data"))
+    return loader
 
 
 def _utc(value: Any) -> datetime:

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from datetime import timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
@@ -455,3 +456,25 @@ def test_conn_is_the_bare_client(hook, service_name):
     assert type(hook.conn) is not type(boto3.client("s3"))
     assert hook.conn.meta.service_model.service_name == service_name
     assert hooks.WisdomHook.default_conn_name == "aws_default"
+
+
+def test_clients_share_the_service_model(fake):
+    """Loading it anew for each makes so many objects that the garbage collector holds up a triggerer."""
+    sessions = [WisdomHook().get_session() for _ in range(2)]
+    one, other = (session._session.get_component("data_loader") for session in sessions)
+    assert one is other
+    assert "wisdom" in sessions[0].get_available_services()
+    assert "s3" in sessions[0].get_available_resources()
+
+
+def test_service_models_of_ones_own_are_found(fake, monkeypatch, tmp_path):
+    (tmp_path / "mine" / "2026-01-01").mkdir(parents=True)
+    (tmp_path / "mine" / "2026-01-01" / "service-2.json").write_text("{}")
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    assert "mine" in WisdomHook().get_session().get_available_services()
+
+
+def test_times_of_the_bare_client_are_in_utc(fake, hook, kb):
+    """XCom takes times in the zone of the machine, and then fails to read them where the zone is another."""
+    job = hook.conn.get_import_job(knowledgeBaseId=kb, importJobId=start_job(fake, kb))["importJob"]
+    assert job["createdTime"].tzinfo is timezone.utc
