@@ -7,15 +7,17 @@ READY := $(VENV)/.ready
 # Of its own, because aiobotocore, which the peer needs, holds boto3 back.
 BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
+E2E_VENV := .venv-e2e
+E2E_READY := $(E2E_VENV)/.ready
 # Without cached bytecode every Airflow process starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs bench format constraints clean
+.PHONY: help demo test lint types unit docs bench e2e format constraints clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, $(PYTHON) is not" >&2; exit 1; }
@@ -52,6 +54,15 @@ $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 for less, DOCS=1 for new plots
 	$(BENCH_VENV)/bin/python tests/benchmarks/run.py $(if $(QUICK),--quick) $(if $(DOCS),--docs)
 
+$(E2E_READY): pyproject.toml constraints.txt $(READY)
+	@echo "Installing into $(E2E_VENV) ..."
+	@test -x $(E2E_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(E2E_VENV)
+	@$(BIN)/uv pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --editable '.[testing]' psycopg2-binary asyncpg
+	@touch $@
+
+e2e: $(E2E_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tasks first; ARGS=--help for more
+	$(E2E_VENV)/bin/python tests/e2e/run.py $(ARGS)
+
 format: $(READY) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -63,4 +74,4 @@ constraints: $(READY) ## Pin the newest versions of everything that is installed
 	  --upgrade --group bench pyproject.toml --output-file constraints-bench.txt
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) $(BENCH_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(E2E_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache

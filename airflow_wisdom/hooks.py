@@ -583,8 +583,8 @@ def _opened(source: UploadSource) -> Iterator[tuple[BinaryIO, int]]:
 def _loader(data_path: str | None) -> Loader:
     """Return one loader of service models for all sessions.
 
-    Each would load the model and the endpoints anew: tens of thousands of objects, over which the garbage collector then
-    holds up the whole process, the triggerer's event loop included.
+    Each would load the model and the endpoints anew: tens of thousands of objects, over which the garbage collector
+    then holds up the whole process, the triggerer's event loop included.
     """
     loader = create_loader(data_path)
     # As boto3 does for the loader of a session of its own.
