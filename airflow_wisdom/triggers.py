@@ -93,7 +93,12 @@ class WisdomImportJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event."""
-        yield self._event(await self._outcomes())
+        if len(self.import_job_ids) == 1:
+            # As nearly every trigger does: thousands of them are spared a task each.
+            outcomes = [await self._wait(self.import_job_ids[0])]
+        else:
+            outcomes = await asyncio.gather(*map(self._wait, self.import_job_ids))
+        yield self._event(outcomes)
 
     async def on_kill(self) -> None:
         """Delete the jobs, if that was asked for; Airflow calls this when a user ends the deferred task."""
@@ -107,12 +112,7 @@ class WisdomImportJobTrigger(BaseTrigger):
         for import_job_id in self.import_job_ids:
             hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
 
-    async def _outcomes(self, *, whole: bool = False) -> list[Outcome]:
-        waits = [self._wait(import_job_id, whole) for import_job_id in self.import_job_ids]
-        # Nearly every trigger waits for one job: thousands of them are spared a task each.
-        return [await waits[0]] if len(waits) == 1 else await asyncio.gather(*waits)
-
-    def _wait(self, import_job_id: str, whole: bool) -> Coroutine[Any, Any, Outcome]:
+    def _wait(self, import_job_id: str, *, whole: bool = False) -> Coroutine[Any, Any, Outcome]:
         from airflow_wisdom.cadence import Cadence
         from airflow_wisdom.watcher import ImportJobWatcher
 
@@ -197,8 +197,7 @@ class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
         """Wait, and yield the event, or what ends the task."""
         # Airflow renders the attribute after the trigger is made.
         self.import_job_ids = [self.import_job_id]
-        outcomes = await self._outcomes(whole=self.end_from_trigger)
-        (outcome,) = outcomes
+        outcome = await self._wait(self.import_job_id, whole=self.end_from_trigger)
         if self.end_from_trigger and outcome.job and not outcome.error:
             from asgiref.sync import sync_to_async
 
@@ -206,7 +205,7 @@ class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
             await sync_to_async(self._push, thread_sensitive=False)(metadata)
             yield TaskSuccessEvent()
         else:
-            yield self._event(outcomes)
+            yield self._event([outcome])
 
     def _push(self, metadata: dict[str, Any]) -> None:
         """Push to XCom as a worker does; the event's own `xcoms` would arrive encoded twice (seen on Airflow 3.3)."""

@@ -201,6 +201,7 @@ class ImportJobWatcher:
         self._knowledge_bases: dict[str, _KnowledgeBase] = {}
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="import-job-watcher")
         self._hook: asyncio.Task[WisdomHook] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def _of(cls, connection: AwsConnection) -> ImportJobWatcher:
@@ -244,17 +245,12 @@ class ImportJobWatcher:
             welcome=now,
             whole=whole,
         )
-        # Should an answer still be outstanding by then.
-        late = now + left + GRACE
-        timer = None if deadline is None else loop.call_at(late, wait.time_out, knowledge_base_id, late)
         # Nothing is awaited between these two, so that the watcher can not close in between.
         watcher = cls._of(connection)
         watcher.add(knowledge_base_id, wait)
         try:
             return await wait.future
         finally:
-            if timer:
-                timer.cancel()
             watcher.remove(knowledge_base_id, wait)
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
@@ -289,6 +285,7 @@ class ImportJobWatcher:
         if knowledge_base is None:
             knowledge_base = self._knowledge_bases[knowledge_base_id] = _KnowledgeBase(knowledge_base_id, self)
         knowledge_base.add(wait)
+        self._watch_deadline(wait.deadline + GRACE)
 
     def remove(self, knowledge_base_id: str, wait: _Wait) -> None:
         """Forget a wait, and all that was there for it alone."""
@@ -302,7 +299,30 @@ class ImportJobWatcher:
         if not self._knowledge_bases:
             self._close()
 
+    def _watch_deadline(self, late: float) -> None:
+        """See to it that waits end at `late` even if an answer is still outstanding then.
+
+        One timer does for all: with one each, thousands of waits would make the garbage collector work.
+        """
+        if late == float("inf") or (self._timer is not None and self._timer.when() <= late):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_at(late, self._end_late_waits)
+
+    def _end_late_waits(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        for knowledge_base in self._knowledge_bases.values():
+            for wait in list(knowledge_base.pending()):
+                if wait.deadline + GRACE <= now:
+                    wait.time_out(knowledge_base.id, now)
+                else:
+                    self._watch_deadline(wait.deadline + GRACE)
+
     def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self._hook is not None:
             self._hook.cancel()
         self._executor.shutdown(wait=False)
@@ -363,20 +383,20 @@ class _KnowledgeBase:
         return self._watcher.loop.time()
 
     def _next_due(self) -> float:
-        return min((wait.due for wait in self._pending()), default=float("inf"))
+        return min((wait.due for wait in self.pending()), default=float("inf"))
 
-    def _pending(self) -> Iterable[_Wait]:
+    def pending(self) -> Iterable[_Wait]:
         return (wait for waits in self.waits.values() for wait in waits if not wait.is_over)
 
     async def _look(self) -> None:
         """Look once at the jobs that are due, and on the way at those that are almost so."""
         hook = await self._watcher.hook()
         now = self._now()
-        welcome = [wait for wait in self._pending() if wait.welcome <= now and not wait.ends_whole]
+        welcome = [wait for wait in self.pending() if wait.welcome <= now and not wait.ends_whole]
         pages = self._pages_to_walk(welcome)
         if pages:
             await self._walk(hook, {wait.import_job_id for wait in welcome}, pages)
-        due = sorted((wait for wait in self._pending() if wait.due <= now), key=attrgetter("due"))
+        due = sorted((wait for wait in self.pending() if wait.due <= now), key=attrgetter("due"))
         for import_job_id in list(dict.fromkeys(wait.import_job_id for wait in due))[:GETS_PER_ROUND]:
             await self._get(hook, import_job_id)
 

@@ -1,0 +1,147 @@
+"""Tables and targets, from the results of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import import_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MS = 1000
+KIB = 1024
+LARGEST_STALL = 0.1
+
+COLUMNS = {
+    "CPU s": lambda it: f"{it['cpu_seconds']:.2f}",
+    "stall ms": lambda it: f"{MS * it['largest_stall_seconds']:.0f}",
+    "without GC ms": lambda it: f"{MS * it['largest_stall_without_gc_seconds']:.0f}",
+    "KiB/trigger": lambda it: f"{it['memory_per_trigger_bytes'] / KIB:.1f}",
+    "calls": lambda it: str(it["calls"]),
+    "peak/s": lambda it: str(it["peak_calls_per_second"]),
+    "throttled": lambda it: str(it["throttled"]),
+    "delay p50 s": lambda it: f"{it['delay_percentiles_seconds'][50]:.1f}",
+    "p95 s": lambda it: f"{it['delay_percentiles_seconds'][95]:.1f}",
+    "noticed": lambda it: f"{it['noticed']}/{it['jobs']}",
+}
+
+MEASURES = {
+    "CPU": lambda it: it["cpu_seconds"],
+    "largest stall": lambda it: it["largest_stall_seconds"],
+    "memory per trigger": lambda it: it["memory_per_trigger_bytes"],
+    "calls": lambda it: it["calls"],
+    "peak calls per second": lambda it: it["peak_calls_per_second"],
+    "median delay": lambda it: it["delay_percentiles_seconds"][50],
+}
+
+AT_MOST = {"CPU": 20, "largest stall": 50, "memory per trigger": 30, "calls": 5, "median delay": 2}
+"""The least factor by which ours is to be below the peer's at 500 jobs."""
+
+IMPORTS_AT_MOST = 20
+
+
+def judge(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the targets, what was measured, and whether it meets them."""
+    targets = [*_at_500(results["waiting"]), *_at_10_000(results["waiting"]), *_imports(results["import_cost"])]
+    return [{"target": target, "measured": measured, "met": met} for target, measured, met in targets]
+
+
+def _at_500(waiting: list[dict[str, Any]]) -> Iterator[tuple[str, str, bool]]:
+    ours, peer = _find(waiting, "500 jobs", "ours"), _find(waiting, "500 jobs", "peer")
+    for name, factor in AT_MOST.items():
+        times = MEASURES[name](peer) / MEASURES[name](ours)
+        yield f"500 jobs: {name} at most 1/{factor} of the peer's", f"1/{times:.1f}", times >= factor
+    yield _stall("500 jobs", ours)
+
+
+def _at_10_000(waiting: list[dict[str, Any]]) -> Iterator[tuple[str, str, bool]]:
+    ours = _find(waiting, "10,000 jobs", "ours")
+    if ours is None:
+        return
+    noticed, throttled, memory = ours["noticed"], ours["throttled"], ours["memory_per_trigger_bytes"] / KIB
+    yield "10,000 jobs: every job noticed", str(noticed), noticed == ours["jobs"]
+    yield "10,000 jobs: no call throttled", f"{throttled} throttled", throttled == 0
+    yield _stall("10,000 jobs", ours)
+    yield "10,000 jobs: memory per trigger at most 10 KiB", f"{memory:.1f} KiB", memory <= 10
+
+
+def _stall(name: str, ours: dict[str, Any]) -> tuple[str, str, bool]:
+    stall, without_gc = ours["largest_stall_seconds"], ours["largest_stall_without_gc_seconds"]
+    measured = f"{MS * stall:.0f} ms ({MS * without_gc:.0f} ms without garbage collection)"
+    return f"{name}: stall at most {MS * LARGEST_STALL:.0f} ms", measured, stall <= LARGEST_STALL
+
+
+def _imports(costs: dict[str, dict[str, float]]) -> Iterator[tuple[str, str, bool]]:
+    for kind in ("operators", "sensors", "triggers"):
+        times = 1 / import_cost.ratio(costs, kind)
+        yield f"Import of {kind} at most 1/{IMPORTS_AT_MOST} of the peer's", f"1/{times:.1f}", times >= IMPORTS_AT_MOST
+
+
+def _find(waiting: list[dict[str, Any]], scenario: str, side: str) -> Any:
+    """Return the measurement of a scenario, given by how its name begins; None if it was not made."""
+    return next((it for it in waiting if it["scenario"].startswith(scenario) and it["side"] == side), None)
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """Return everything as Markdown, in parts by name."""
+    return {
+        "machine": _machine(results["machine"], max(it["load"] for it in results["waiting"])),
+        "waiting": _waiting_table(results["waiting"]),
+        "ratios": _ratio_table(results["waiting"]),
+        "imports": _import_table(results["import_cost"]),
+        "cadence": _cadence_table(results["cadence"]),
+        "targets": _table(
+            ["target", "measured", ""],
+            [[it["target"], it["measured"], "met" if it["met"] else "NOT met"] for it in results["targets"]],
+        ),
+    }
+
+
+def _machine(machine: dict[str, Any], load: float) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    hardware = f"{machine['cores']} cores ({machine['cpu']}), load at most {load:.1f}"
+    return f"{machine['date']}, {hardware}, Python {machine['python']}, {versions}"
+
+
+def _waiting_table(waiting: list[dict[str, Any]]) -> str:
+    rows = [[it["scenario"], it["side"], *(show(it) for show in COLUMNS.values())] for it in waiting]
+    return _table(["scenario", "side", *COLUMNS], rows)
+
+
+def _ratio_table(waiting: list[dict[str, Any]]) -> str:
+    rows = []
+    for peer in (it for it in waiting if it["side"] == "peer"):
+        ours = next(it for it in waiting if it["side"] == "ours" and it["scenario"] == peer["scenario"])
+        rows.append([peer["scenario"], *(f"1/{value(peer) / value(ours):.1f}" for value in MEASURES.values())])
+    return _table(["scenario", *MEASURES], rows)
+
+
+def _import_table(costs: dict[str, dict[str, float]]) -> str:
+    rows = [
+        [f"`{module}`", f"{cost['wall_ms']:.1f}", f"{cost['cpu_ms']:.1f}", f"{cost['modules']:.0f}"]
+        for module, cost in costs.items()
+    ]
+    return _table(["module", "wall ms", "CPU ms", "modules"], rows)
+
+
+def _cadence_table(simulated: list[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(it["cadence"] for it in simulated))
+    by_place = {(it["duration_seconds"], it["cadence"]): it for it in simulated}
+    rows = [
+        [f"{duration} s", *(_cell(by_place[duration, name]) for name in names)]
+        for duration in dict.fromkeys(it["duration_seconds"] for it in simulated)
+    ]
+    return _table(["job runs", *names], rows)
+
+
+def _cell(it: dict[str, Any]) -> str:
+    return f"{it['delay_seconds']:.1f} s / {it['calls']:.0f}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
+    )
