@@ -29,6 +29,8 @@ RESULT = FOLDER / "result.json"
 SECONDS_OF_WORK = 3.0
 """How long the fake service takes for the import, so that there is something to wait for."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 STEPS = {
     "task_id=import ": "task import: starts",
     "Started import job": "task import: the file is uploaded, the import job started",
@@ -41,7 +43,8 @@ STEPS = {
 
 def main() -> int:
     """Run the demo and say what happened."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in SIGNALS:
+        signal.signal(number, _interrupted)
     # Airflow 3.0 does not make its home itself.
     HOME.mkdir(parents=True, exist_ok=True)
     RESULT.unlink(missing_ok=True)
@@ -59,6 +62,9 @@ def main() -> int:
 
 
 def _interrupted(*_: object) -> NoReturn:
+    # An impatient second Ctrl-C must not interrupt the cleaning up.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -66,9 +72,15 @@ def _say(started: float, text: str) -> None:
     print(f"{time.monotonic() - started:5.1f} s  {text}", flush=True)
 
 
+def _let_signals_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
 @contextmanager
 def _process(arguments: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Run a Python process that does not outlive this block, whatever happens in it."""
+    # A signal that arrives while the process is being started has to wait until it would be noticed below.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     process = subprocess.Popen(  # noqa: S603 - our own modules
         [sys.executable, *arguments],
         env=dict(environment),
@@ -77,8 +89,10 @@ def _process(arguments: list[str], environment: Mapping[str, str]) -> Iterator[s
         text=True,
         # A group of its own: Ctrl-C reaches this process alone, which then stops the others in order.
         start_new_session=True,
+        preexec_fn=_let_signals_through,  # noqa: PLW1509 - there are no threads here
     )
     try:
+        _let_signals_through()
         yield process
     finally:
         if process.poll() is None:

@@ -111,12 +111,15 @@ def test_the_demo_says_what_happened(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_leaves_no_process_behind(tmp_path, number):
+@pytest.mark.parametrize("pause", [0, 0.005, 0.02, 1])
+def test_an_interrupted_demo_leaves_no_process_behind(tmp_path, number, pause):
+    """Also when the signal comes in the very moment in which another process is being started."""
     process = demo(tmp_path)
     for line in process.stdout:
         if "Airflow starts" in line:
             break
     assert len(left_behind(tmp_path)) >= 2
+    time.sleep(pause)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
