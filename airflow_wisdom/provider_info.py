@@ -37,7 +37,17 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "float",
                         "example": "2.0",
                         "default": "5.0",
-                    }
+                    },
+                    "gc_freeze": {
+                        "description": (
+                            "Whether a process that waits for import jobs takes what it has loaded out of the sight of "
+                            "Python's garbage collector, once, so that its passes do not hold up the triggers."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
                 },
             }
         },

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import json
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
@@ -116,6 +117,7 @@ class AwsConnection:
             client_defaults=_CLIENT_DEFAULTS,
         )
         hook.conn  # noqa: B018 - a cached property: the client is made here, in this thread
+        _spare_the_collector()
         return hook
 
 
@@ -535,6 +537,17 @@ class _KnowledgeBase:
             await self._wait_out(error)
         else:
             self.fail_all(WisdomError(f"The watcher failed: {error!r}", knowledge_base_id=self.id))
+
+
+@cache
+def _spare_the_collector() -> None:
+    """Take what the process has loaded by now out of the garbage collector's sight, once.
+
+    Airflow and boto3 are some 200,000 objects that stay for good. Looking through them takes the collector 0.1 s or more,
+    in which no thread and no trigger gets on, and it does so each time that a few hundred triggers have come.
+    """
+    if conf.getboolean("wisdom", "gc_freeze", fallback=True):
+        gc.freeze()
 
 
 def _detached(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -19,6 +19,8 @@ os.environ.update(
     AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags_examples"),
     # Against a fake there is no quota to spare.
     AIRFLOW__WISDOM__CALLS_PER_SECOND="1000",
+    # Hundreds of tests in one process leave garbage that should be collected.
+    AIRFLOW__WISDOM__GC_FREEZE="False",
 )
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -125,6 +125,22 @@ def test_the_client_is_made_once_for_everybody(run, monkeypatch):
     assert len(made) == 1
 
 
+@pytest.mark.parametrize("wanted", ["True", "False"])
+def test_the_collector_is_spared_once_unless_that_is_not_wanted(run, monkeypatch, wanted):
+    frozen = []
+    monkeypatch.setattr(room.gc, "freeze", lambda: frozen.append(1))
+    monkeypatch.setenv("AIRFLOW__WISDOM__GC_FREEZE", wanted)
+    room._spare_the_collector.cache_clear()
+
+    async def scenario(service):
+        for n in range(3):
+            service.add("kb", f"job{n}", 5)
+            await wait(f"job{n}")
+
+    run(scenario)
+    assert frozen == ([1] if wanted == "True" else [])
+
+
 def test_another_connection_has_a_watcher_of_its_own(run):
     async def scenario(service):
         service.add("kb", "job", 5)
