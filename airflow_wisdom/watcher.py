@@ -543,8 +543,8 @@ class _KnowledgeBase:
 def _spare_the_collector() -> None:
     """Take what the process has loaded by now out of the garbage collector's sight, once.
 
-    Airflow and boto3 are some 200,000 objects that stay for good. Looking through them takes the collector 0.1 s or more,
-    in which no thread and no trigger gets on, and it does so each time that a few hundred triggers have come.
+    Airflow and boto3 are some 200,000 objects that stay for good. Looking through them takes the collector 0.1 s or
+    more, in which no thread and no trigger gets on, and it does so whenever many triggers have come or gone.
     """
     if conf.getboolean("wisdom", "gc_freeze", fallback=True):
         gc.freeze()
