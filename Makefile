@@ -1,6 +1,6 @@
 # Every target works on a fresh checkout: the virtual environment is made on first use.
 
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.10 python3 2>/dev/null))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.10 python3,$(shell command -v $(name) 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -20,11 +20,12 @@ help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No python3 was found: on Debian, apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, $(PYTHON) is not" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No virtual environment could be made: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' constraints.txt)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[testing]' --group dev
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group dev
 	@touch $@
 
 demo: $(READY) ## Import a CSV of quick responses through Airflow, against a fake service on this machine
@@ -48,7 +49,7 @@ docs: $(READY) ## Build the docs into docs/_build
 $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 	@echo "Installing into $(BENCH_VENV) ..."
 	@test -x $(BENCH_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(BENCH_VENV)
-	@$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --editable . --group bench
+	@$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --build-constraint constraints-bench.txt --editable . --group bench
 	@touch $@
 
 bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 for less, DOCS=1 for new plots

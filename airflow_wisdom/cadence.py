@@ -34,8 +34,13 @@ class Cadence:
         """Return the cadence that a user asked for.
 
         :param poll_interval: One fixed interval, in seconds; None for intervals that grow.
+        :raises ValueError: The interval is not more than zero.
         """
-        return GROWING if poll_interval is None else cls(floor=poll_interval, ceiling=poll_interval, jitter=0.0)
+        if poll_interval is None:
+            return GROWING
+        if not poll_interval > 0:
+            raise ValueError(f"poll_interval must be more than 0, not {poll_interval}")
+        return cls(floor=poll_interval, ceiling=poll_interval, jitter=0.0)
 
     def interval(self, age: float) -> float:
         """Return how many seconds to wait until the next look.

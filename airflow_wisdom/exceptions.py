@@ -10,7 +10,8 @@
     │   ├── ResourceNotFoundError         no such knowledge base, or no such import job in it
     │   ├── ServiceQuotaExceededError
     │   ├── ValidationError
-    │   └── ServiceUnavailableError       throttling and 5xx; transient
+    │   └── ServiceUnavailableError       AWS has an error of its own; transient
+    │       └── ThrottlingError           too many calls, of all clients of the account; transient
     ├── EndpointError                     AWS was not reached, or gave no sensible answer in time; transient
     ├── ClientConfigurationError          the request could not even be made: no region, no credentials, no trust
     ├── AirflowConnectionNotFoundError    the Airflow connection does not exist
@@ -35,7 +36,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
-_PRESIGNED = re.compile(r"\?[^\s\"'<>\\]*X-Amz-[^\s\"'<>\\]*", re.IGNORECASE)
+_PRESIGNED = re.compile(r"(?:\?|%3F)[^\s\"'<>]*(?:X-Amz-|Signature)[^\s\"'<>]*", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
@@ -140,9 +141,13 @@ class ValidationError(AwsError):
 
 
 class ServiceUnavailableError(AwsError):
-    """AWS throttles the account, or has an error of its own: trying again later helps."""
+    """AWS has an error of its own, or throttles the account: trying again later helps."""
 
     transient = True
+
+
+class ThrottlingError(ServiceUnavailableError):
+    """AWS throttles the account: there are too many calls, of all its clients together."""
 
 
 class EndpointError(WisdomError):
@@ -245,7 +250,11 @@ def from_dict(fields: dict[str, Any]) -> WisdomError:
     kind = globals().get(str(fields.get("type")))
     if not (isinstance(kind, type) and issubclass(kind, WisdomError)):
         return WisdomError(str(fields.get("message")))
-    return _rebuild(kind, {name: value for name, value in fields.items() if name != "type"})
+    try:
+        return _rebuild(kind, {name: value for name, value in fields.items() if name != "type"})
+    except TypeError:
+        # Another version of this package, in the triggerer, knows other fields.
+        return WisdomError(str(fields.get("message")))
 
 
 def _rebuild(kind: type[WisdomError], fields: dict[str, Any]) -> WisdomError:

@@ -89,24 +89,35 @@ _ERRORS_BY_CODE: Mapping[str, type[AwsError]] = {
             "InternalError",
             "InternalFailure",
             "InternalServerException",
-            "LimitExceededException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
             "RequestTimeout",
             "RequestTimeoutException",
             "ServiceUnavailable",
             "ServiceUnavailableException",
+        ),
+        exceptions.ServiceUnavailableError,
+    ),
+    **dict.fromkeys(
+        (
+            "LimitExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
             "SlowDown",
             "Throttling",
             "ThrottledException",
             "ThrottlingException",
             "TooManyRequestsException",
         ),
-        exceptions.ServiceUnavailableError,
+        exceptions.ThrottlingError,
     ),
 }
 
+
+_ERRORS_BY_STATUS: Mapping[int | None, type[AwsError]] = {
+    **dict.fromkeys((408, 500, 502, 503, 504), exceptions.ServiceUnavailableError),
+    429: exceptions.ThrottlingError,
+}
+"""For an answer whose code is unknown, as that of a gateway in between."""
 
 _PASSING = (
     ConnectionError,
@@ -116,6 +127,10 @@ _PASSING = (
     PaginationError,
 )
 """What botocore raises that may be over in a minute."""
+
+
+_NONSENSE = (ResponseParserError, ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError)
+"""What an answer of the wrong form causes."""
 
 
 class _RedactPresignedUrls(logging.Filter):
@@ -204,7 +219,7 @@ class WisdomHook(AwsBaseHook):
         try:
             return super().conn
         except (BotoCoreError, ClientError) as exc:
-            raise _wisdom_error(exc, "Client", {}) from exc
+            raise _wisdom_error(exc, "Client", {}) from _cause(exc)
         except ValueError as exc:
             raise ClientConfigurationError(f"No client can be made: {exc}") from exc
 
@@ -386,7 +401,14 @@ class WisdomHook(AwsBaseHook):
         :raises UnknownImportJobStatusError: AWS reports a status that this version does not know.
         :raises ImportJobTimeoutError: The deadline passed first.
         """
-        return self._wait(knowledge_base_id, import_job_id, ImportJob.is_complete, deadline, poll_interval)
+        return self._wait(
+            knowledge_base_id,
+            import_job_id,
+            deadline=deadline,
+            poll_interval=poll_interval,
+            is_done=ImportJob.is_complete,
+            age=ImportJob.elapsed,
+        )
 
     def wait_for_deletion(
         self,
@@ -407,7 +429,15 @@ class WisdomHook(AwsBaseHook):
         :raises ImportJobTimeoutError: As for :meth:`wait_for_import_job`.
         """
         try:
-            self._wait(knowledge_base_id, import_job_id, ImportJob.is_deleted, deadline, poll_interval)
+            self._wait(
+                knowledge_base_id,
+                import_job_id,
+                deadline=deadline,
+                poll_interval=poll_interval,
+                is_done=ImportJob.is_deleted,
+                # How old the import is says nothing about how long its deletion takes.
+                age=lambda _job, _now: None,
+            )
         except ResourceNotFoundError:
             self.log.info("Import job %s is gone", import_job_id)
 
@@ -415,9 +445,11 @@ class WisdomHook(AwsBaseHook):
         self,
         knowledge_base_id: str,
         import_job_id: str,
-        is_done: Callable[[ImportJob], bool],
+        *,
         deadline: float | None,
         poll_interval: float | None,
+        is_done: Callable[[ImportJob], bool],
+        age: Callable[[ImportJob, float], float | None],
     ) -> ImportJob:
         began, cadence = time.time(), Cadence.of(poll_interval)
         job, weather = None, False
@@ -434,11 +466,10 @@ class WisdomHook(AwsBaseHook):
                     self.log.warning("Still waiting for import job %s: %s", import_job_id, exc)
                 weather = True
             now = time.time()
-            age = (job.elapsed(now) if job else None) or now - began
             left = time_left(deadline, now)
             if left == 0:
                 raise timed_out(knowledge_base_id, import_job_id, job, waited=now - began)
-            time.sleep(min(left, cadence.interval(age)))
+            time.sleep(min(left, cadence.interval((job and age(job, now)) or now - began)))
 
     @contextmanager
     def _calling(self, operation: str, request: Mapping[str, Any]) -> Iterator[Any]:
@@ -451,9 +482,9 @@ class WisdomHook(AwsBaseHook):
         try:
             yield client
         except (BotoCoreError, ClientError) as exc:
-            raise _wisdom_error(exc, name, where) from exc
-        except (ResponseParserError, KeyError, TypeError, ValueError) as exc:
-            raise EndpointError(f"{name}: the answer makes no sense: {exc!r}", **where) from exc
+            raise _wisdom_error(exc, name, where) from _cause(exc)
+        except _NONSENSE as exc:
+            raise EndpointError(f"{name}: the answer makes no sense: {exc!r}", **where) from _cause(exc)
 
     @staticmethod
     def _check_size(knowledge_base_id: str, size: int, max_bytes: int) -> None:
@@ -510,6 +541,16 @@ class WisdomHook(AwsBaseHook):
         raise fail(f"{method} failed: {redact(str(failure))}")
 
 
+def _cause(exc: Exception) -> Exception | None:
+    """Return `exc` to be shown as the cause of an error, unless there is a presigned URL in what would be shown."""
+    shown: BaseException | None = exc
+    while shown is not None:
+        if redact(str(shown)) != str(shown):
+            return None
+        shown = shown.__cause__ or shown.__context__
+    return exc
+
+
 def _wisdom_error(exc: BotoCoreError | ClientError, operation: str, where: Mapping[str, Any]) -> WisdomError:
     if isinstance(exc, ClientError):
         return _aws_error(exc, where)
@@ -527,7 +568,7 @@ def _aws_error(exc: ClientError, where: Mapping[str, Any]) -> AwsError:
     code, status = error.get("Code", "Unknown"), answer.get("HTTPStatusCode")
     kind = _ERRORS_BY_CODE.get(code)
     if kind is None:
-        kind = exceptions.ServiceUnavailableError if status in (500, 502, 503, 504) else AwsError
+        kind = _ERRORS_BY_STATUS.get(status, AwsError)
     return kind(
         error.get("Message") or "no message",
         code=code,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import time
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from enum import Enum
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_wisdom.exceptions import (
+    FailedRecordReportError,
     ImportJobError,
     ImportJobFailedError,
     ImportJobTimeoutError,
@@ -21,7 +24,7 @@ from airflow_wisdom.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class ImportJobStatus(str, Enum):
@@ -94,7 +97,7 @@ class ImportJob:
         names = _aws_names()
         known = {python: response[aws] for python, aws in names.items() if response.get(aws) is not None}
         other = {aws: value for aws, value in response.items() if aws not in names.values()}
-        return cls(**known, other=other)
+        return cls(**{**known, "status": str(known["status"])}, other=other)
 
     @property
     def has_failed_record_report(self) -> bool:
@@ -109,14 +112,14 @@ class ImportJob:
         :returns: The members that the job has; times are ISO 8601 in UTC.
         """
         members = {aws: getattr(self, python) for python, aws in _aws_names().items()}
-        members |= self.other
         if not include_urls:
             del members["url"], members["failedRecordReport"], members["urlExpiry"]
         present = {aws: value for aws, value in members.items() if value is not None}
         present["hasFailedRecordReport"] = self.has_failed_record_report
-        safe = _json_safe(present, keep_urls=include_urls)
-        assert isinstance(safe, dict)  # noqa: S101 - tells the type checker what a dict turns into
-        return safe
+        # What this version does not know may be a URL of a kind that it does not know either.
+        unknown = _json_safe(dict(self.other), _as_it_is if include_urls else _without_queries)
+        known = _json_safe(present, _as_it_is if include_urls else redact)
+        return {**unknown, **known}
 
     def elapsed(self, now: float | None = None) -> float | None:
         """Return the age of the job in seconds, up to its last change if it is no longer running.
@@ -212,7 +215,7 @@ class FailedRecords:
 
     :param columns: The report's header row.
     :param records: One dict a refused record, by column. A row longer than the header keeps what is over
-        under the empty name, joined by commas.
+        under the empty name, joined by commas; of two columns of one name, the second gets a number.
     """
 
     columns: tuple[str, ...] = ()
@@ -220,16 +223,32 @@ class FailedRecords:
 
     @classmethod
     def from_csv(cls, text: str) -> FailedRecords:
-        """Read the report from the text of a CSV file."""
-        reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
-        records = tuple(
-            {name: ",".join(value) if isinstance(value, list) else value for name, value in row.items()}
-            for row in reader
-        )
-        return cls(columns=tuple(reader.fieldnames or ()), records=records)
+        """Read the report from the text of a CSV file.
+
+        :raises FailedRecordReportError: It is no CSV.
+        """
+        try:
+            header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+        except csv.Error as exc:
+            raise FailedRecordReportError(f"The report of failed records is no CSV: {exc}") from exc
+        columns = _distinct(header)
+        return cls(columns=columns, records=tuple(_record(columns, row) for row in rows if row))
 
     def __len__(self) -> int:
         return len(self.records)
+
+
+def _distinct(header: list[str]) -> tuple[str, ...]:
+    columns: list[str] = []
+    for name in header:
+        count = sum(name == earlier for earlier in header[: len(columns)])
+        columns.append(f"{name} ({count + 1})" if count else name)
+    return tuple(columns)
+
+
+def _record(columns: tuple[str, ...], row: list[str]) -> dict[str, str]:
+    record = dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
+    return {**record, "": ",".join(row[len(columns) :])} if len(row) > len(columns) else record
 
 
 @cache
@@ -243,15 +262,22 @@ def _camel(snake: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _json_safe(value: Any, *, keep_urls: bool) -> Any:
+def _json_safe(value: Any, scrub: Callable[[str], str]) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc).isoformat()
     if isinstance(value, dict):
-        return {str(key): _json_safe(item, keep_urls=keep_urls) for key, item in value.items()}
+        return {str(key): _json_safe(item, scrub) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return [_json_safe(item, keep_urls=keep_urls) for item in value]
+        return [_json_safe(item, scrub) for item in value]
     if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     # NaN, which JSON does not have, and whatever else AWS may send one day become text.
-    text = value if isinstance(value, str) else str(value)
-    return text if keep_urls else redact(text)
+    return scrub(value if isinstance(value, str) else str(value))
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _without_queries(text: str) -> str:
+    return re.sub(r"(https?://[^\s?]+)\?\S*", r"\1?<redacted>", text)

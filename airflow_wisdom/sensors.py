@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
+    AirflowSkipException,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -28,7 +29,8 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
 
     Waits in any of Airflow's ways: ``mode="poke"`` (default), ``mode="reschedule"`` or ``deferrable=True``.
     Throttling, 5xx, connection errors and time-outs are waited out. A job that can no longer succeed, an unknown
-    status and a missing job fail the task in every way of waiting; ``soft_fail`` skips on time-out only.
+    status and a missing job fail the task in every way of waiting; ``soft_fail`` skips on time-out only, and
+    ``silent_fail`` and ``never_fail``, which would hide a failure, are refused.
 
     The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
 
@@ -74,9 +76,10 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Wait for the job and return its metadata."""
+        self._refuse_to_hide_failures()
         if self.deferrable or self.start_from_trigger:
             return self._look_then_defer(context)
-        began = time.time()
+        began = self._began(context)
         try:
             return super().execute(context)  # type: ignore[no-any-return]
         except AirflowSensorTimeout as exc:
@@ -85,6 +88,10 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
             waited = time.time() - began
             error = timed_out(self.knowledge_base_id, self.import_job_id, self._seen, waited=waited)
             raise AirflowSensorTimeout(str(error)) from exc
+
+    def _began(self, context: Context) -> float:
+        first = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
+        return first.timestamp() if first else time.time()
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once at the job."""
@@ -146,12 +153,30 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | str) -> dict[str, Any]:  # noqa: ARG002
         """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
+        # `dag.test()` does not know events that end a task: it comes here with a text in place of the payload.
+        if not isinstance(event, str):
+            self._raise_for_event(event)
+        return self.reread(self.knowledge_base_id, self.import_job_id).to_dict(include_urls=self.include_urls)
+
+    def _raise_for_event(self, event: dict[str, Any]) -> None:
         try:
-            # `dag.test()` does not know events that end a task: it comes here with a text in place of the payload.
-            if isinstance(event, str):
-                job = self.reread(self.knowledge_base_id, self.import_job_id)
-            else:
-                job = self.completed_job(event)
+            self.raise_for(event)
         except ImportJobTimeoutError as exc:
             raise AirflowSensorTimeout(str(exc)) from exc
-        return job.to_dict(include_urls=self.include_urls)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Come back from the deferral; where Airflow would skip on any failure of a trigger, skip on time-out only."""
+        self._refuse_to_hide_failures()
+        soft_fail, self.soft_fail = self.soft_fail, False
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSensorTimeout as exc:
+            if soft_fail:
+                raise AirflowSkipException(str(exc)) from exc
+            raise
+        finally:
+            self.soft_fail = soft_fail
+
+    def _refuse_to_hide_failures(self) -> None:
+        if self.silent_fail or self.never_fail:
+            raise ValueError("silent_fail and never_fail would hide an import job that failed; soft_fail does not")

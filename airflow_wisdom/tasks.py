@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_wisdom.exceptions import from_dict
+from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, from_dict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 REREAD_PATIENCE = 300.0
 """Seconds for which a complete job is asked for anew while AWS does not answer."""
+
+CLIENT_DEFAULTS = {"connect_timeout": 10, "read_timeout": 15, "retries": {"total_max_attempts": 3}}
+"""botocore's own settings let one call that nobody answers take five minutes, past any deadline."""
 
 
 class WisdomTask(BaseOperator):
@@ -72,6 +75,7 @@ class WisdomTask(BaseOperator):
             self.verify,
             self.botocore_config,
             service_name=self.service_name,
+            client_defaults=CLIENT_DEFAULTS,
         )
 
     def aws_parameters(self) -> dict[str, Any]:
@@ -117,25 +121,33 @@ class WisdomTask(BaseOperator):
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + AIRFLOW_GRACE,
         )
 
-    def completed_job(self, event: dict[str, Any]) -> ImportJob:
-        """Return the import job, read anew and whole, that a trigger's event reports as COMPLETE.
+    def raise_for(self, event: dict[str, Any]) -> None:
+        """Raise what ended the wait, exactly as it would have been raised without deferral, if it did not end well.
 
         :param event: Payload of the event of a :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
-        :raises WisdomError: The exception that ended the wait, as it would have been raised without deferral.
+        :raises WisdomError: What the event reports.
         """
-        (seen,) = event["jobs"]
-        if seen["error"]:
-            raise from_dict(seen["error"])
-        return self.reread(seen["knowledgeBaseId"], seen["importJobId"])
+        for job in event["jobs"]:
+            if job["error"]:
+                raise from_dict(job["error"])
 
     def reread(self, knowledge_base_id: str, import_job_id: str) -> ImportJob:
-        """Return an import job that is known to be COMPLETE; throttling and the like are waited out for a while.
+        """Return an import job that is known to be COMPLETE, read whole; throttling and the like are waited out.
 
         :param knowledge_base_id: Id or ARN of the knowledge base.
         :param import_job_id: Id of the import job.
+        :raises EndpointError: AWS did not answer for five minutes.
         """
         deadline = time.time() + REREAD_PATIENCE
-        return self.hook.wait_for_import_job(knowledge_base_id, import_job_id, deadline=deadline)
+        try:
+            return self.hook.wait_for_import_job(knowledge_base_id, import_job_id, deadline=deadline)
+        except ImportJobTimeoutError as exc:
+            # Not the job is late: no sensor must skip it.
+            raise EndpointError(
+                "The import job is COMPLETE, but AWS did not answer when it was read once more",
+                knowledge_base_id=knowledge_base_id,
+                import_job_id=import_job_id,
+            ) from exc
 
 
 class WisdomImportJobTask(WisdomTask):

@@ -93,6 +93,8 @@ class WisdomImportJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event."""
+        if not self.import_job_ids:
+            raise ValueError("There is no import job to wait for: import_job_ids is empty")
         if len(self.import_job_ids) == 1:
             # As nearly every trigger does: thousands of them are spared a task each.
             outcomes = [await self._wait(self.import_job_ids[0])]

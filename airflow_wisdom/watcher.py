@@ -31,9 +31,10 @@ from airflow_wisdom.cadence import GROWING, Backoff, Budget, Cadence, pages_to_w
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ClientConfigurationError,
+    EndpointError,
     InvalidCredentialsError,
     ResourceNotFoundError,
-    ServiceUnavailableError,
+    ThrottlingError,
     WisdomError,
 )
 from airflow_wisdom.import_job import ImportJob, ImportJobStatus, timed_out
@@ -55,7 +56,13 @@ Half of AWS's quota of 10, which all clients of the account and region share.
 """
 
 GRACE = 5.0
-"""Seconds after its deadline at which a wait ends even though an answer is still outstanding."""
+"""Seconds after its deadline at which a wait ends even though AWS has not answered its last look."""
+
+LONGEST_GRACE = 240.0
+"""Seconds after its deadline at which a wait ends even though its last look has not had its turn in the budget.
+
+Airflow itself ends the deferral a minute later.
+"""
 
 GETS_PER_ROUND = 10
 """GetImportJob calls after which it is considered anew whether a list is cheaper by now."""
@@ -105,10 +112,22 @@ class AwsConnection:
 
     def make_hook(self) -> WisdomHook:
         """Return a hook whose client is ready. This takes long: not for an event loop's own thread."""
+        try:
+            hook = self._hook()
+            hook.conn  # noqa: B018 - a cached property: the client is made here, in this thread
+        except WisdomError:
+            raise
+        except Exception as exc:
+            # Airflow's API server or secrets backend may just be starting again.
+            raise EndpointError(f"The AWS connection could not be looked up: {exc!r}") from exc
+        _spare_the_collector()
+        return hook
+
+    def _hook(self) -> WisdomHook:
         # Imported here because boto3 and the amazon provider take most of a second to import.
         from airflow_wisdom.hooks import WisdomHook
 
-        hook = WisdomHook(
+        return WisdomHook(
             self.aws_conn_id,
             self.region_name,
             self.verify,
@@ -116,9 +135,6 @@ class AwsConnection:
             service_name=self.service_name,
             client_defaults=_CLIENT_DEFAULTS,
         )
-        hook.conn  # noqa: B018 - a cached property: the client is made here, in this thread
-        _spare_the_collector()
-        return hook
 
 
 _connection = lru_cache(maxsize=256)(AwsConnection)
@@ -203,6 +219,7 @@ class ImportJobWatcher:
         self._knowledge_bases: dict[str, _KnowledgeBase] = {}
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="import-job-watcher")
         self._hook: asyncio.Task[WisdomHook] | None = None
+        self._hook_has_worked = False
         self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -212,8 +229,7 @@ class ImportJobWatcher:
             del cls._watchers[loop]
         watchers = cls._watchers.setdefault(asyncio.get_running_loop(), {})
         if connection not in watchers:
-            rate = conf.getfloat("wisdom", "calls_per_second", fallback=CALLS_PER_SECOND)
-            watchers[connection] = cls(connection, rate)
+            watchers[connection] = cls(connection, _configured_rate())
         return watchers[connection]
 
     @classmethod
@@ -255,15 +271,32 @@ class ImportJobWatcher:
         finally:
             watcher.remove(knowledge_base_id, wait)
 
-    async def call(self, function: Callable[..., T], *args: Any) -> T:
-        """Run `function` in a worker thread, once the budget allows."""
+    def renew_hook(self, failed: WisdomHook) -> bool:
+        """Have a hook made anew whose credentials AWS refuses; False if it is new already.
+
+        Somebody may have changed the Airflow connection since it was read, as when keys are rotated.
+        """
+        if self._hook is not None and self._hook.done() and self._hook.result() is failed:
+            if not self._hook_has_worked:
+                return False
+            self._hook, self._hook_has_worked = None, False
+        return True
+
+    async def call(self, function: Callable[..., T], *args: Any, started: Callable[[], None]) -> T:
+        """Run `function` in a worker thread, once the budget allows.
+
+        :param started: Called when it does.
+        """
         # One after the other, and by the clock when it is one's turn: calls that a busy event loop has kept waiting
         # do not start all at once.
         async with self._turn:
             while pause := self.budget.pause(self.loop.time()):  # noqa: ASYNC110 - it is time that is waited for
                 await asyncio.sleep(pause)
             self.budget.spend(self.loop.time())
-        return await self._in_thread(function, *args)
+        started()
+        result = await self._in_thread(function, *args)
+        self._hook_has_worked = True
+        return result
 
     async def hook(self) -> WisdomHook:
         """Return the hook that all calls go through, made on first use."""
@@ -316,11 +349,16 @@ class ImportJobWatcher:
         self._timer = None
         now = self.loop.time()
         for knowledge_base in self._knowledge_bases.values():
+            stuck = knowledge_base.is_stuck()
             for wait in list(knowledge_base.pending()):
-                if wait.deadline + GRACE <= now:
+                late = wait.deadline + GRACE
+                if late > now:
+                    self._watch_deadline(late)
+                elif stuck or now >= max(wait.deadline, wait.began) + LONGEST_GRACE:
                     wait.time_out(knowledge_base.id, now)
                 else:
-                    self._watch_deadline(wait.deadline + GRACE)
+                    # Its last look is only waiting for its turn.
+                    self._watch_deadline(now + GRACE)
 
     def _close(self) -> None:
         if self._timer is not None:
@@ -345,6 +383,8 @@ class _KnowledgeBase:
         self._list_failures = 0
         self._newcomers_page = 1
         self._in_trouble: set[str | None] = set()
+        self._hook: WisdomHook | None = None
+        self._call_started: float | None = None
         self._changed = asyncio.Event()
         self.task = _detached(self._run())
 
@@ -370,13 +410,21 @@ class _KnowledgeBase:
             except WisdomError as exc:
                 if exc.transient:
                     await self._wait_out(exc)
-                else:
+                elif not self._may_try_again(exc):
                     self._watcher.fail_all(exc)
             except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on waiting
                 await self._surprise(exc)
 
+    def _may_try_again(self, error: WisdomError) -> bool:
+        if self._hook is None or not isinstance(error, InvalidCredentialsError):
+            return False
+        return self._watcher.renew_hook(self._hook)
+
     async def _until_due(self) -> None:
         while (pause := self._next_due() - self._now()) > 0:
+            if not self.waits:
+                # `asyncio.wait_for` swallows a cancellation that comes in the moment its event is set.
+                raise asyncio.CancelledError
             self._changed.clear()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), None if pause == float("inf") else pause)
@@ -392,7 +440,7 @@ class _KnowledgeBase:
 
     async def _look(self) -> None:
         """Look once at the jobs that are due, and on the way at those that are almost so."""
-        hook = await self._watcher.hook()
+        self._hook = hook = await self._watcher.hook()
         now = self._now()
         welcome = [wait for wait in self.pending() if wait.welcome <= now and not wait.ends_whole]
         pages = self._pages_to_walk(welcome)
@@ -422,7 +470,7 @@ class _KnowledgeBase:
             walked += 1
             for job in page:
                 unseen.discard(job.import_job_id)
-                self._seen(job, walked)
+                self._seen(job.import_job_id, job, walked)
         for import_job_id in unseen:
             for wait in self.waits.get(import_job_id, ()):
                 wait.page = 2 * walked
@@ -430,7 +478,7 @@ class _KnowledgeBase:
     async def _next_page(self, pages: Iterator[list[ImportJob]]) -> list[ImportJob] | None:
         """Return the next page of a list; None after the last one, or if it turns out that there is no list for us."""
         try:
-            page: list[ImportJob] | None = await self._watcher.call(next, pages, None)
+            page: list[ImportJob] | None = await self._call(next, pages, None)
         except FINAL_FOR_ALL:
             raise
         except ResourceNotFoundError as exc:
@@ -450,7 +498,7 @@ class _KnowledgeBase:
 
     async def _get(self, hook: WisdomHook, import_job_id: str) -> None:
         try:
-            job = await self._watcher.call(hook.get_import_job, self.id, import_job_id)
+            job = await self._call(hook.get_import_job, self.id, import_job_id)
         except FINAL_FOR_ALL:
             raise
         except WisdomError as exc:
@@ -462,7 +510,21 @@ class _KnowledgeBase:
             # Where a list fails and a single job does not, the list gets one try in each round.
             self._list_failures = min(self._list_failures, LIST_FAILURES - 1)
             self._succeeded(import_job_id)
-            self._seen(job)
+            self._seen(import_job_id, job)
+
+    async def _call(self, function: Callable[..., T], *args: Any) -> T:
+        try:
+            return await self._watcher.call(function, *args, started=self._note_call)
+        finally:
+            self._call_started = None
+
+    def _note_call(self) -> None:
+        self._call_started = self._now()
+
+    def is_stuck(self) -> bool:
+        """Whether AWS does not answer, so that waiting longer for a look at an overdue job is of no use."""
+        hangs = self._call_started is not None and self._now() - self._call_started >= GRACE
+        return hangs or self._backoff.failures > 0
 
     def _put_off(self, import_job_id: str) -> None:
         """Let the others go first: an answer that never comes for one job must not keep them waiting."""
@@ -470,19 +532,20 @@ class _KnowledgeBase:
         for wait in self._waiting_for(import_job_id):
             wait.due = min(wait.deadline, now + wait.cadence.interval(now - wait.began))
 
-    def _seen(self, job: ImportJob, page: int | None = None) -> None:
-        """Tell everybody who waits for `job`, or note when to look again.
+    def _seen(self, import_job_id: str, job: ImportJob, page: int | None = None) -> None:
+        """Tell everybody who waits for a job, or note when to look again.
 
+        :param import_job_id: Its id as it was asked for.
         :param page: The page of the list that showed it; None if it was read alone.
         """
-        waits = self._waiting_for(job.import_job_id)
+        waits = self._waiting_for(import_job_id)
         for wait in waits:
             wait.see(job)
             self._note_page(wait, page)
         try:
             complete = job.is_complete()
         except WisdomError as exc:
-            self._fail(job.import_job_id, exc)
+            self._fail(import_job_id, exc)
             return
         for wait in waits:
             if not complete:
@@ -526,7 +589,8 @@ class _KnowledgeBase:
             log.warning("Still waiting for import jobs of knowledge base %s: %s", self.id, error)
         self._in_trouble.add(import_job_id)
         pause = self._backoff.failed()
-        if isinstance(error, ServiceUnavailableError):
+        if isinstance(error, ThrottlingError):
+            # The quota is one for all.
             self._watcher.budget.hold(self._now() + pause)
         await asyncio.sleep(pause)
 
@@ -537,6 +601,16 @@ class _KnowledgeBase:
             await self._wait_out(error)
         else:
             self.fail_all(WisdomError(f"The watcher failed: {error!r}", knowledge_base_id=self.id))
+
+
+def _configured_rate() -> float:
+    try:
+        rate: float = conf.getfloat("wisdom", "calls_per_second", fallback=CALLS_PER_SECOND)
+        Budget(rate)
+    except Exception as exc:  # noqa: BLE001 - Airflow's own errors differ; a slip is no reason to fail every wait
+        log.error("[wisdom] calls_per_second is not usable, %s it is: %s", CALLS_PER_SECOND, exc)  # noqa: TRY400
+        return CALLS_PER_SECOND
+    return rate
 
 
 @cache

@@ -33,6 +33,12 @@ def test_a_fixed_interval_is_kept_exactly():
     assert {Cadence.of(7).interval(age) for age in (0, 10, 10_000)} == {7}
 
 
+@pytest.mark.parametrize("interval", [0, -1, float("nan")])
+def test_an_interval_of_nothing_is_refused(interval):
+    with pytest.raises(ValueError, match="poll_interval"):
+        Cadence.of(interval)
+
+
 @given(st.lists(st.floats(0, 10), min_size=2, max_size=50), st.floats(0.5, 100))
 def test_no_second_sees_more_calls_than_the_budget(arrivals, rate):
     budget, now, starts = Budget(rate), 0.0, []

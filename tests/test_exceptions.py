@@ -62,7 +62,7 @@ def test_the_docstring_draws_the_tree():
 
 def test_only_weather_is_transient():
     transient = {kind.__name__ for kind in classes() if kind.transient}
-    assert transient == {"ServiceUnavailableError", "EndpointError"}
+    assert transient == {"ServiceUnavailableError", "ThrottlingError", "EndpointError"}
 
 
 def test_a_note_does_not_hinder_travel():
@@ -78,6 +78,25 @@ def test_a_note_does_not_hinder_travel():
 def test_an_unknown_type_of_a_newer_version_is_still_an_error():
     assert type(from_dict({"type": "FutureError", "message": "m"})) is WisdomError
     assert type(from_dict({"type": "redact", "message": "m"})) is WisdomError
+
+
+def test_a_field_of_another_version_is_no_obstacle():
+    known = WisdomError("m").to_dict()
+    assert str(from_dict({**known, "severity": 3})) == "m"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        r'{"url": "https://b/k?a=1\u0026X-Amz-Credential=me\u0026X-Amz-Signature=abc123"}',
+        "https%3A%2F%2Fb%2Fk%3FX-Amz-Signature%3Dabc123",
+        "https://d1.cloudfront.net/k?Expires=1&Signature=abc123&Key-Pair-Id=x",
+        "https://b.s3.amazonaws.com/k?AWSAccessKeyId=x&Signature=abc123",
+        "https://b/k?x-amz-signature=abc123",
+    ],
+)
+def test_no_form_of_a_signature_survives(secret):
+    assert "abc123" not in redact(secret)
 
 
 def test_presigned_urls_are_redacted():

@@ -8,7 +8,8 @@ import logging
 import os
 import threading
 import time
-from datetime import timezone
+import traceback
+from datetime import timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
@@ -32,6 +33,7 @@ from airflow_wisdom.exceptions import (
     InvalidCredentialsError,
     ResourceNotFoundError,
     ServiceUnavailableError,
+    ThrottlingError,
     UnknownImportJobStatusError,
     UploadError,
     UploadTooLargeError,
@@ -229,9 +231,10 @@ def test_presigned_urls_stay_out_of_debug_logs(fake_wisdom_over_http, caplog):
         ("ResourceNotFoundException", 404, ResourceNotFoundError),
         ("ServiceQuotaExceededException", 402, exceptions.ServiceQuotaExceededError),
         ("ValidationException", 400, ValidationError),
-        ("ThrottlingException", 429, ServiceUnavailableError),
-        ("ThrottlingException", 400, ServiceUnavailableError),
-        ("TooManyRequestsException", 429, ServiceUnavailableError),
+        ("ThrottlingException", 429, ThrottlingError),
+        ("ThrottlingException", 400, ThrottlingError),
+        ("TooManyRequestsException", 429, ThrottlingError),
+        ("SomethingNewException", 429, ThrottlingError),
         ("InternalServerException", 500, ServiceUnavailableError),
         ("SomethingNewException", 503, ServiceUnavailableError),
         ("SomethingNewException", 418, AwsError),
@@ -334,6 +337,55 @@ def test_an_answer_that_is_no_answer_is_weather(fake, hook, kb, monkeypatch):
     monkeypatch.setattr(hook.conn, "get_import_job", lambda **_: {"importJob": {"status": "COMPLETE"}})
     with pytest.raises(EndpointError, match="makes no sense"):
         hook.get_import_job(kb, job)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [{"importJob": "text"}, {"importJob": ["list"]}, {"importJob": None}, {}, [], {"importJob": {"status": 1}}],
+)
+def test_no_form_of_nonsense_escapes_the_tree(fake, hook, kb, monkeypatch, nonsense):
+    job = start_job(fake, kb)
+    monkeypatch.setattr(hook.conn, "get_import_job", lambda **_: nonsense)
+    with pytest.raises(EndpointError):
+        hook.get_import_job(kb, job)
+
+
+def test_no_cause_of_an_error_shows_a_presigned_url(fake, hook, kb):
+    """Airflow prints the whole chain of an exception."""
+    signed = "see https://b/k?X-Amz-Signature=abc123"
+    fake.fault("GetImportJob", "AccessDeniedException", http_status=403, message=signed)
+    with pytest.raises(AccessDeniedError) as raised:
+        hook.get_import_job(kb, start_job(fake, kb))
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "<redacted>" in shown
+    assert "abc123" not in shown
+
+
+def test_a_harmless_cause_is_kept(fake, hook, kb):
+    fake.fault("GetImportJob", "AccessDeniedException", http_status=403)
+    with pytest.raises(AccessDeniedError) as raised:
+        hook.get_import_job(kb, start_job(fake, kb))
+    assert type(raised.value.__cause__).__name__ == "AccessDeniedException"
+
+
+def test_a_deletion_is_watched_closely_however_old_the_import_is(fake, hook, kb, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    fake.deletions(after_calls=3)
+    job = start_job(fake, kb)
+    hook.wait_for_import_job(kb, job)
+    hook.delete_import_job(kb, job)
+    old = hook.conn.get_import_job
+
+    def aged(**request):
+        answer = old(**request)
+        answer["importJob"]["createdTime"] -= timedelta(hours=10)
+        return answer
+
+    monkeypatch.setattr(hook.conn, "get_import_job", aged)
+    hook.wait_for_deletion(kb, job)
+    assert pauses
+    assert max(pauses) <= 1
 
 
 def test_settings_come_from_the_hook_then_the_connection_then_the_defaults(fake, monkeypatch):

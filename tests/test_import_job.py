@@ -9,6 +9,7 @@ import botocore.session
 import pytest
 
 from airflow_wisdom.exceptions import (
+    FailedRecordReportError,
     ImportJobError,
     ImportJobFailedError,
     UnknownImportJobStatusError,
@@ -108,6 +109,7 @@ def test_members_that_aws_adds_tomorrow_survive():
         strange=float("nan"),
         when=CREATED,
         logUrl=SIGNED,
+        link="https://d1.cloudfront.net/k?token=abc123",
         externalSourceConfiguration={
             "source": "AMAZON_CONNECT",
             "configuration": {"SDK_UNKNOWN_MEMBER": {"name": "zendeskConfiguration"}},
@@ -117,6 +119,8 @@ def test_members_that_aws_adds_tomorrow_survive():
     assert (kept["rowCount"], kept["share"], kept["strange"]) == (12, 0.5, "nan")
     assert kept["when"] == "2026-03-01T17:00:00+00:00"
     assert kept["logUrl"] == "https://bucket.s3.amazonaws.com/key?<redacted>"
+    assert kept["link"] == "https://d1.cloudfront.net/k?<redacted>"
+    assert tomorrow.to_dict(include_urls=True)["link"].endswith("abc123")
     assert kept["externalSourceConfiguration"]["configuration"] == {
         "SDK_UNKNOWN_MEMBER": {"name": "zendeskConfiguration"}
     }
@@ -170,3 +174,14 @@ def test_a_report_keeps_whatever_columns_it_has():
         {"Row": "5", "Why": "a", "": "b,c"},
     )
     assert len(FailedRecords.from_csv("")) == 0
+    twice = FailedRecords.from_csv("Error,Error,Error\na,b,c\n")
+    assert twice.records == ({"Error": "a", "Error (2)": "b", "Error (3)": "c"},)
+
+
+def test_a_report_that_is_no_csv_is_an_error_of_the_tree():
+    with pytest.raises(FailedRecordReportError, match="no CSV"):
+        FailedRecords.from_csv("x" * 200_000)
+
+
+def test_a_status_of_another_type_is_text_like_all_others():
+    assert job(status=5).to_dict()["status"] == "5"

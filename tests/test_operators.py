@@ -99,10 +99,8 @@ def test_exactly_one_of_upload_and_source_is_needed(fake_wisdom, knowledge_base,
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-@pytest.mark.parametrize("reused", ["conflict", "first"])
-def test_a_second_try_waits_for_the_job_of_the_first(fake_wisdom, knowledge_base, source, deferrable, reused):
-    """Whatever AWS does with a used client token: the worker died after the job was started."""
-    fake_wisdom.reused_client_token(reused)
+def test_a_second_try_waits_for_the_job_of_the_first(fake_wisdom, knowledge_base, source, deferrable):
+    """The worker died after the job was started."""
     fake_wisdom.import_jobs(after_calls=3)
     first = run(start(knowledge_base, source=str(source), wait_for_completion=False))
     second = run(start(knowledge_base, source=str(source), deferrable=deferrable), try_number=2)
@@ -138,7 +136,7 @@ def test_a_client_token_of_ones_own_does_not_hinder_a_new_start(fake_wisdom, kno
     assert run(start(knowledge_base, source=str(source), client_token="mine"), try_number=2)["status"] == "COMPLETE"
 
 
-def test_a_try_after_the_job_was_deleted_starts_anew(fake_wisdom, knowledge_base, source):
+def test_a_try_after_the_job_was_deleted_starts_anew(fake_wisdom, knowledge_base, source, no_patience):
     """Its token is used, but there is no job to find."""
     first = run(start(knowledge_base, source=str(source)))
     run(delete(knowledge_base, first["importJobId"]))
@@ -152,6 +150,65 @@ def test_a_knowledge_base_is_the_same_by_id_and_by_arn(fake_wisdom, knowledge_ba
     first = run(start(knowledge_base, source=str(source)))
     again = run(start(first["knowledgeBaseArn"], source=str(source)), try_number=2)
     assert again["importJobId"] == first["importJobId"]
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    monkeypatch.setattr("airflow_wisdom.operators.import_job.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+
+
+@pytest.mark.parametrize("reused", ["conflict", "first"])
+def test_whatever_a_used_token_is_answered_with_one_job_is_started(fake_wisdom, knowledge_base, source, reused):
+    """A first try that is run twice asks with the same token and another upload."""
+    fake_wisdom.reused_client_token(reused)
+    first = run(start(knowledge_base, source=str(source)))
+    again = run(start(knowledge_base, source=str(source)))
+    assert again["importJobId"] == first["importJobId"]
+    assert len(list(get(knowledge_base, "-").hook.list_import_jobs(knowledge_base))) == 1
+
+
+@pytest.mark.parametrize("reused", ["conflict", "first"])
+def test_a_client_token_of_ones_own_never_stands_for_another_file(
+    fake_wisdom, knowledge_base, source, reused, no_patience
+):
+    """The next run of the DAG has another file and the same token: that is a mistake, not a success."""
+    fake_wisdom.reused_client_token(reused)
+    run(start(knowledge_base, source=str(source), client_token="mine"))
+    source.write_bytes(b"Name,Content\nAnother,one\n")
+    with pytest.raises(ValueError, match="not this task's"):
+        run(start(knowledge_base, source=str(source), client_token="mine"))
+    assert len(list(get(knowledge_base, "-").hook.list_import_jobs(knowledge_base))) == 1
+
+
+@pytest.mark.parametrize("reused", ["conflict", "first"])
+def test_attempts_are_counted_on_though_failed_jobs_are_deleted(
+    fake_wisdom, knowledge_base, source, reused, no_patience
+):
+    fake_wisdom.reused_client_token(reused)
+    fake_wisdom.import_jobs(status="FAILED")
+    for try_number in (1, 2):
+        with pytest.raises(ImportJobFailedError):
+            run(start(knowledge_base, source=str(source)), try_number=try_number)
+    first, _ = get(knowledge_base, "-").hook.list_import_jobs(knowledge_base)
+    run(delete(knowledge_base, first.import_job_id))
+    fake_wisdom.import_jobs()
+    assert run(start(knowledge_base, source=str(source)), try_number=3)["status"] == "COMPLETE"
+
+
+def test_a_list_that_lags_behind_does_not_double_an_import(fake_wisdom, knowledge_base, source, monkeypatch):
+    """The token is used, and the list does not show yet by which job."""
+    first = run(start(knowledge_base, source=str(source)))
+    task = start(knowledge_base, source=str(source))
+    real = task.hook.list_import_jobs
+    looks = []
+
+    def lagging(knowledge_base_id):
+        looks.append(1)
+        return [] if len(looks) < 3 else real(knowledge_base_id)
+
+    monkeypatch.setattr(task.hook, "list_import_jobs", lagging)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    assert run(task, try_number=2)["importJobId"] == first["importJobId"]
 
 
 def test_a_changed_file_is_another_import(fake_wisdom, knowledge_base, source):

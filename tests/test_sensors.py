@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import TaskDeferralError
 from running import FakeTaskInstance, run, start_job
 
-from airflow_wisdom.exceptions import ImportJobFailedError, ResourceNotFoundError
+from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ResourceNotFoundError
 from airflow_wisdom.sensors import WisdomImportJobSensor
 from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger
 
@@ -64,6 +65,7 @@ def test_throttling_and_server_errors_are_waited_out(fake_wisdom, knowledge_base
     fake_wisdom.fault("GetImportJob", "InternalServerException", http_status=500, times=1)
     once = {"botocore_config": {"retries": {"total_max_attempts": 1}}}
     assert run(sensor(knowledge_base, job, **mode, **once))["status"] == "COMPLETE"
+    assert capsys.readouterr().out.count("Still waiting") == 1
 
 
 def test_a_job_that_has_ended_is_not_deferred(fake_wisdom, knowledge_base):
@@ -132,3 +134,39 @@ def test_an_end_that_dag_test_does_not_understand_is_read_anew(fake_wisdom, know
     job = start_job(fake_wisdom, knowledge_base)
     task = sensor(knowledge_base, job, deferrable=True, end_from_trigger=True)
     assert task.execute_complete({}, "success")["importJobId"] == job
+
+
+@pytest.mark.parametrize("soft_fail", [True, False])
+def test_a_failure_of_the_trigger_itself_is_never_skipped(fake_wisdom, knowledge_base, soft_fail):
+    task = sensor(knowledge_base, "job", deferrable=True, soft_fail=soft_fail)
+    with pytest.raises(TaskDeferralError):
+        task.resume_execution("__fail__", {"error": "TriggerFailure", "traceback": []}, {})
+    assert task.soft_fail is soft_fail
+
+
+@pytest.mark.parametrize(("soft_fail", "expected"), [(True, AirflowSkipException), (False, AirflowSensorTimeout)])
+def test_a_time_out_of_airflows_own_is_a_time_out(fake_wisdom, knowledge_base, soft_fail, expected):
+    """As where no triggerer is running."""
+    task = sensor(knowledge_base, "job", deferrable=True, soft_fail=soft_fail)
+    with pytest.raises(expected):
+        task.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
+
+
+def test_a_complete_job_that_can_not_be_read_again_is_not_skipped(fake_wisdom, knowledge_base, monkeypatch):
+    monkeypatch.setattr("airflow_wisdom.tasks.REREAD_PATIENCE", 0.0)
+    job = start_job(fake_wisdom, knowledge_base)
+    task = sensor(knowledge_base, job, deferrable=True, soft_fail=True)
+    fake_wisdom.fault("GetImportJob", "ThrottlingException", http_status=429, times=100)
+    event = {"status": "success", "jobs": [{"importJobId": job, "knowledgeBaseId": knowledge_base, "error": None}]}
+    with pytest.raises(EndpointError, match="is COMPLETE, but AWS did not answer"):
+        task.resume_execution("execute_complete", {"event": event}, {})
+
+
+@pytest.mark.parametrize("flag", ["silent_fail", "never_fail"])
+def test_flags_that_would_hide_a_failure_are_refused(fake_wisdom, knowledge_base, mode, flag):
+    job = start_job(fake_wisdom, knowledge_base)
+    task = sensor(knowledge_base, job, **mode, **{flag: True})
+    with pytest.raises(ValueError, match="soft_fail does not"):
+        run(task)
+    with pytest.raises(ValueError, match="soft_fail does not"):
+        task.resume_execution("execute_complete", {"event": "success"}, {})

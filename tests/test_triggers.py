@@ -100,9 +100,9 @@ def test_an_event_of_success_says_so(fake_wisdom, knowledge_base):
     assert event["message"] == f"Complete: {job}"
 
 
-def test_no_jobs_are_no_error(fake_wisdom, knowledge_base):
-    event = fire(WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[]))
-    assert (event["status"], event["jobs"]) == ("success", [])
+def test_no_jobs_are_an_error_and_no_success(fake_wisdom, knowledge_base):
+    with pytest.raises(ValueError, match="import_job_ids is empty"):
+        fire(WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[]))
 
 
 def test_a_deadline_that_has_passed_is_not_renewed(fake_wisdom, knowledge_base):

@@ -485,6 +485,124 @@ def test_without_permission_to_list_each_job_is_looked_at_alone(run):
     assert service.calls["ListImportJobs"] == 1
 
 
+def test_one_knowledge_base_in_trouble_does_not_slow_down_the_others(run):
+    def broken(request):
+        return ("InternalServerException", 500) if "/bad/" in request.url else None
+
+    async def scenario(service):
+        for n in range(20):
+            service.add(f"kb{n}", "job", 20)
+        service.next(*[broken] * 5000)
+        bad = asyncio.ensure_future(wait("job", "bad", deadline=EPOCH + 120))
+        await asyncio.gather(*(wait("job", f"kb{n}") for n in range(20)))
+        noticed = service.loop.now - EPOCH
+        return noticed, await bad
+
+    _, (noticed, bad) = run(scenario)
+    assert noticed < 20 + 8
+    assert isinstance(bad.error, ImportJobTimeoutError)
+
+
+def test_keys_that_are_rotated_in_the_middle_of_a_wait_are_taken_up(run, monkeypatch):
+    """AWS refuses the old key; the Airflow connection has the new one by then."""
+
+    def put(key):
+        extra = {"region_name": "us-east-1"}
+        connection = {"conn_type": "aws", "login": key, "password": "s", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_KEYS", json.dumps(connection))
+
+    def only_the_new(request):
+        return None if b"NEWKEY" in request.headers["Authorization"] else ("UnrecognizedClientException", 403)
+
+    async def scenario(service):
+        put("OLDKEY")
+        over = connection(aws_conn_id="keys")
+        for n in range(5):
+            service.add(f"kb{n % 2}", f"job{n}", 100)
+        waits = [asyncio.ensure_future(wait(f"job{n}", f"kb{n % 2}", over)) for n in range(5)]
+        await asyncio.sleep(20)
+        put("NEWKEY")
+        service.next(*[only_the_new] * 5000)
+        return await asyncio.gather(*waits)
+
+    _, outcomes = run(scenario)
+    assert kinds(outcomes) == [OK] * 5
+
+
+def test_a_look_up_that_fails_for_a_while_is_weather(run, monkeypatch):
+    """Airflow's API server is being upgraded."""
+    failures = [RuntimeError("API_SERVER_ERROR")] * 12
+    make = AwsConnection._hook
+
+    def hook(self):
+        if failures:
+            raise failures.pop()
+        return make(self)
+
+    monkeypatch.setattr(AwsConnection, "_hook", hook)
+
+    async def scenario(service):
+        service.add("kb", "job", 5)
+        return await wait("job")
+
+    _, outcome = run(scenario)
+    assert outcome.error is None
+
+
+@pytest.mark.parametrize("rate", ["0", "-3", "many"])
+def test_a_budget_that_is_no_number_does_not_fail_the_waits(run, monkeypatch, caplog, rate):
+    monkeypatch.setenv("AIRFLOW__WISDOM__CALLS_PER_SECOND", rate)
+
+    async def scenario(service):
+        service.add("kb", "job", 5)
+        return await wait("job")
+
+    service, outcome = run(scenario)
+    assert outcome.error is None
+    assert service.peak() <= 5
+    assert "calls_per_second is not usable" in caplog.text
+
+
+def test_jobs_that_are_overdue_all_at_once_get_their_last_look(run):
+    """After a night without a triggerer: 100 knowledge bases, and the budget allows 5 looks a second."""
+
+    async def scenario(service):
+        for n in range(100):
+            service.add(f"kb{n}", "job", 5, created=EPOCH - 900)
+        return await asyncio.gather(*(wait("job", f"kb{n}", deadline=EPOCH - 300) for n in range(100)))
+
+    service, outcomes = run(scenario)
+    assert kinds(outcomes) == [OK] * 100
+    assert service.peak() <= 5
+
+
+def test_a_wait_that_is_cancelled_at_once_leaves_no_task(run):
+    async def scenario(service):
+        for ticks in range(7):
+            service.add("kb", f"job{ticks}", 50)
+            first = asyncio.ensure_future(wait(f"job{ticks}"))
+            await asyncio.sleep(3)
+            second = asyncio.ensure_future(wait("another"))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            for task in (first, second):
+                task.cancel()
+            await asyncio.gather(first, second, return_exceptions=True)
+
+    run(scenario)
+
+
+def test_an_id_that_aws_spells_differently_is_the_id_that_was_asked_for(run):
+    async def scenario(service):
+        service.add("kb", "job", 20)
+        summary = service._summary
+        service._summary = lambda kb, job: {**summary(kb, job), "importJobId": job.upper()}
+        return await wait("job", deadline=EPOCH + 60)
+
+    _, outcome = run(scenario)
+    assert outcome.error is None
+
+
 def test_what_is_final_for_the_connection_is_told_to_everybody_at_once(run):
     async def scenario(service):
         for n in range(200):

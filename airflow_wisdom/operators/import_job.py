@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 import uuid
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,11 @@ ONE_DAY = 24 * 60 * 60.0
 
 MARK = "airflow-import"
 """Key in an import job's metadata under which a task finds the job that an earlier try of it started."""
+
+LOOKS_BACK = 3
+SECONDS_BETWEEN_LOOKS_BACK = 5.0
+LAST_ATTEMPT = 20
+"""Attempts after which something else than deleted jobs has to be the reason that each token is used."""
 
 
 class WisdomGetImportJobOperator(WisdomImportJobTask):
@@ -94,13 +98,15 @@ class WisdomStartImportJobOperator(WisdomTask):
     :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
         :class:`~airflow_wisdom.cadence.Cadence`.
     :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
-    :param delete_on_kill: Whether the job is deleted when a user ends the task while it waits: see
-        :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`. Default: no, the job goes on.
+    :param delete_on_kill: Whether the job is deleted when the task is ended while it waits. In the triggerer that is
+        what a user does, see :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`; in a worker Airflow also counts
+        an ``execution_timeout`` and the worker's own end. Default: no, the job goes on.
     :param include_urls: As for :class:`WisdomGetImportJobOperator`.
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
 
-    :raises ValueError: Neither or both of `upload_id` and `source` were given.
+    :raises ValueError: Neither or both of `upload_id` and `source` were given, or `client_token` was used for another
+        import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
     :raises UploadError: The file could not be uploaded.
     :raises AwsError: AWS did not accept the job.
@@ -169,7 +175,9 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as above
         """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
-        return self.completed_job(event).to_dict(include_urls=self.include_urls)
+        self.raise_for(event)
+        (seen,) = event["jobs"]
+        return self.reread(seen["knowledgeBaseId"], seen["importJobId"]).to_dict(include_urls=self.include_urls)
 
     def on_kill(self) -> None:
         """Delete the job, if that was asked for; Airflow calls this when the task is ended while a worker waits."""
@@ -193,42 +201,68 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     def _find_or_start(self, context: Context) -> ImportJob:
         mark = self._mark(context)
-        if context["ti"].try_number == 1:
+        job, attempt = None, 0
+        if context["ti"].try_number > 1:
+            job, attempt = self._look_back(mark)
+        while job is None:
             # Hardly ever does a first try find its token used: the history is not searched before that happens.
-            with suppress(ConflictError):
-                return self._start(mark, attempt="0")
-        earlier = self._earlier_jobs(mark)
-        for job in earlier:
+            job = self._start(mark, attempt)
+            if job is None:
+                job, attempt = self._after_used_token(mark, attempt)
+        return job
+
+    def _start(self, mark: str, attempt: int) -> ImportJob | None:
+        """Start a job and return it; None if the client token turns out to be used."""
+        token = self.client_token or mark
+        try:
+            job = self.hook.start_import_job(
+                self.knowledge_base_id,
+                self._uploaded,
+                import_job_type=self.import_job_type,
+                client_token=f"{token}-{attempt}" if attempt else token,
+                metadata={**(self.metadata or {}), MARK: f"{mark}/{attempt}"},
+                external_source_configuration=self.external_source_configuration,
+            )
+        except ConflictError as exc:
+            self.log.info("The client token is used: %s", exc)
+            return None
+        # To a used token AWS may also answer with the job that was started with it.
+        if job.has_failed or job.metadata.get(MARK) != f"{mark}/{attempt}":
+            return None
+        self.log.info("Import job %s is started", job.import_job_id)
+        return job
+
+    def _after_used_token(self, mark: str, attempt: int) -> tuple[ImportJob | None, int]:
+        """Find the job that a token was used for, or return the next attempt's number if there is none to wait for."""
+        for _ in range(LOOKS_BACK):
+            job, following = self._look_back(mark)
+            if job or following > attempt:
+                return job, following
+            # The list may not show yet what was started a moment ago.
+            time.sleep(SECONDS_BETWEEN_LOOKS_BACK)
+        if self.client_token or attempt >= LAST_ATTEMPT:
+            raise ValueError(f"The client token of attempt {attempt} was used for an import that is not this task's")
+        # Its job was deleted.
+        return None, attempt + 1
+
+    def _look_back(self, mark: str) -> tuple[ImportJob | None, int]:
+        """Return the job of an earlier try that has not failed, if there is one, and the number of the next attempt."""
+        following = 0
+        for job in self.hook.list_import_jobs(self.knowledge_base_id):
+            own, _, attempt = job.metadata.get(MARK, "").partition("/")
+            if own != mark:
+                continue
             if not job.has_failed:
                 self.log.info("Import job %s was started by an earlier try", job.import_job_id)
-                return self.hook.get_import_job(self.knowledge_base_id, job.import_job_id)
-        with suppress(ConflictError):
-            return self._start(mark, attempt=str(len(earlier)))
-        # The token's job is in no list any more, because somebody deleted it.
-        return self._start(mark, attempt=str(uuid.uuid4()))
-
-    def _start(self, mark: str, attempt: str) -> ImportJob:
-        token = self.client_token or mark
-        job = self.hook.start_import_job(
-            self.knowledge_base_id,
-            self._uploaded,
-            import_job_type=self.import_job_type,
-            client_token=token if attempt == "0" else f"{token}-{attempt}",
-            metadata={**(self.metadata or {}), MARK: mark},
-            external_source_configuration=self.external_source_configuration,
-        )
-        self.log.info("Started import job %s", job.import_job_id)
-        return job
+                return self.hook.get_import_job(self.knowledge_base_id, job.import_job_id), 0
+            following = max(following, int(attempt) + 1)
+        return None, following
 
     @cached_property
     def _uploaded(self) -> str:
         return self.upload_id or self.hook.upload(
             self.knowledge_base_id, str(self.source), self.content_type, max_bytes=self.max_bytes
         )
-
-    def _earlier_jobs(self, mark: str) -> list[ImportJob]:
-        jobs = self.hook.list_import_jobs(self.knowledge_base_id)
-        return [job for job in jobs if job.metadata.get(MARK) == mark]
 
     def _mark(self, context: Context) -> str:
         """Return what this task instance and this file have, and no other: the same for each try."""

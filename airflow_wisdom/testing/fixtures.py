@@ -92,6 +92,8 @@ def fake_wisdom_over_http(wisdom_server: str, monkeypatch: pytest.MonkeyPatch) -
     """The server, reset, with any boto3 client of this process or a child process pointed at it."""
     _set_environment(monkeypatch, endpoint_url=wisdom_server)
     monkeypatch.setenv("AWS_ENDPOINT_URL", wisdom_server)
+    for name in ("NO_PROXY", "no_proxy"):  # no proxy knows this machine's own address
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
     fake = FakeWisdom(wisdom_server, region_name=REGION)
     fake.reset()
     return fake
