@@ -58,7 +58,7 @@ bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 
 $(E2E_READY): pyproject.toml constraints.txt $(READY)
 	@echo "Installing into $(E2E_VENV) ..."
 	@test -x $(E2E_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(E2E_VENV)
-	@$(BIN)/uv pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --editable '.[testing]' psycopg2-binary asyncpg
+	@$(BIN)/uv pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' psycopg2-binary asyncpg
 	@touch $@
 
 e2e: $(E2E_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tasks first; ARGS=--help for more
