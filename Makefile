@@ -58,7 +58,7 @@ bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 
 $(E2E_READY): pyproject.toml constraints.txt $(READY)
 	@echo "Installing into $(E2E_VENV) ..."
 	@test -x $(E2E_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(E2E_VENV)
-	@$(BIN)/uv pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' psycopg2-binary asyncpg
+	@$(BIN)/uv pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group e2e
 	@touch $@
 
 e2e: $(E2E_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tasks first; ARGS=--help for more
@@ -70,7 +70,7 @@ format: $(READY) ## Format the code and mend what lint can mend
 
 constraints: $(READY) ## Pin the newest versions of everything that is installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
-	  --upgrade --extra testing --group dev pyproject.toml --output-file constraints.txt
+	  --upgrade --extra testing --group dev --group e2e pyproject.toml --output-file constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
 	  --upgrade --group bench pyproject.toml --output-file constraints-bench.txt
 
