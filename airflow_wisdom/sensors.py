@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.tasks import WisdomImportJobTask, seconds
+from airflow_wisdom.tasks import WisdomImportJobTask, check_interval, seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -110,6 +110,7 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
         return PokeReturnValue(is_done=complete, xcom_value=job.to_dict(include_urls=self.include_urls))
 
     def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
+        check_interval(self.poll_interval)
         deadline = time.time() + self.timeout
         look = self.poke(context)
         if not look.is_done:

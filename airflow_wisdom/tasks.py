@@ -167,6 +167,15 @@ class WisdomImportJobTask(WisdomTask):
         self.import_job_id = import_job_id
 
 
+def check_interval(poll_interval: float | None) -> None:
+    """Refuse an interval that makes no sense before anything is done.
+
+    :raises ValueError: It is not more than zero.
+    """
+    if poll_interval is not None and not poll_interval > 0:
+        raise ValueError(f"The interval between two looks must be more than 0 seconds, not {poll_interval}")
+
+
 def seconds(duration: timedelta | float) -> float:
     """Return a duration in seconds."""
     return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)

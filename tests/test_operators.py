@@ -98,6 +98,15 @@ def test_exactly_one_of_upload_and_source_is_needed(fake_wisdom, knowledge_base,
         run(start(knowledge_base, **given))
 
 
+@pytest.mark.parametrize("interval", [0, -1])
+def test_an_interval_of_nothing_is_refused_before_anything_is_started(fake_wisdom, knowledge_base, source, interval):
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        run(start(knowledge_base, source=str(source), poll_interval=interval))
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        run(delete(knowledge_base, "job", poll_interval=interval))
+    assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
+
+
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_second_try_waits_for_the_job_of_the_first(fake_wisdom, knowledge_base, source, deferrable):
     """The worker died after the job was started."""

@@ -74,6 +74,11 @@ def test_a_job_that_has_ended_is_not_deferred(fake_wisdom, knowledge_base):
     assert pushed["status"] == "COMPLETE"
 
 
+def test_an_interval_of_nothing_is_refused_before_it_is_deferred(fake_wisdom, knowledge_base):
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        run(sensor(knowledge_base, "job", deferrable=True, poke_interval=0))
+
+
 def test_a_deferral_carries_how_aws_is_reached_and_one_deadline(fake_wisdom, knowledge_base):
     fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ConflictError, ResourceNotFoundError
-from airflow_wisdom.tasks import WisdomImportJobTask, WisdomTask, seconds
+from airflow_wisdom.tasks import WisdomImportJobTask, WisdomTask, check_interval, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,8 +105,8 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
 
-    :raises ValueError: Neither or both of `upload_id` and `source` were given, or `client_token` was used for another
-        import.
+    :raises ValueError: Neither or both of `upload_id` and `source` were given, `poll_interval` is not more than zero, or
+        `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
     :raises UploadError: The file could not be uploaded.
     :raises AwsError: AWS did not accept the job.
@@ -166,6 +166,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
         if bool(self.upload_id) == bool(self.source):
             raise ValueError("Exactly one of upload_id and source is needed")
+        check_interval(self.poll_interval)
         deadline = time.time() + seconds(self.timeout)
         self._started = job = self._find_or_start(context)
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
@@ -304,6 +305,7 @@ class WisdomDeleteImportJobOperator(WisdomImportJobTask):
 
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Delete the job, and wait until it is gone if asked."""
+        check_interval(self.poll_interval)
         deadline = time.time() + seconds(self.timeout)
         try:
             self.hook.delete_import_job(self.knowledge_base_id, self.import_job_id)
