@@ -105,8 +105,8 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
 
-    :raises ValueError: Neither or both of `upload_id` and `source` were given, `poll_interval` is not more than zero, or
-        `client_token` was used for another import.
+    :raises ValueError: Neither or both of `upload_id` and `source` were given, `poll_interval` is not more than zero,
+        or `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
     :raises UploadError: The file could not be uploaded.
     :raises AwsError: AWS did not accept the job.
