@@ -120,7 +120,7 @@ class AwsConnection:
         except Exception as exc:
             # Airflow's API server or secrets backend may just be starting again.
             raise EndpointError(f"The AWS connection could not be looked up: {exc!r}") from exc
-        _spare_the_collector()
+        _spare_the_collector("boto3, and the client")
         return hook
 
     def _hook(self) -> WisdomHook:
@@ -212,6 +212,7 @@ class ImportJobWatcher:
     )
 
     def __init__(self, connection: AwsConnection, calls_per_second: float = CALLS_PER_SECOND) -> None:
+        _spare_the_collector("Airflow")
         self.connection = connection
         self.loop = asyncio.get_running_loop()
         self.budget = Budget(calls_per_second)
@@ -614,8 +615,8 @@ def _configured_rate() -> float:
 
 
 @cache
-def _spare_the_collector() -> None:
-    """Take what the process has loaded by now out of the garbage collector's sight, once.
+def _spare_the_collector(_loaded: str) -> None:
+    """Take what the process has loaded by now out of the garbage collector's sight, once after each thing loaded.
 
     Airflow and boto3 are some 200,000 objects that stay for good. Looking through them takes the collector 0.1 s or
     more, in which no thread and no trigger gets on, and it does so whenever many triggers have come or gone.
