@@ -577,7 +577,7 @@ class _KnowledgeBase:
             wait.end(error)
 
     def _waiting_for(self, import_job_id: str) -> list[_Wait]:
-        return [wait for wait in self.waits.get(import_job_id, ()) if not wait.future.done()]
+        return [wait for wait in self.waits.get(import_job_id, ()) if not wait.is_over]
 
     def _succeeded(self, import_job_id: str | None) -> None:
         self._backoff.succeeded()
