@@ -15,6 +15,7 @@
     ├── EndpointError                     AWS was not reached, or gave no sensible answer in time; transient
     ├── ClientConfigurationError          the request could not even be made: no region, no credentials, no trust
     ├── AirflowConnectionNotFoundError    the Airflow connection does not exist
+    ├── ClientTokenUsedError              the client token was used for another import
     ├── UploadError                       the PUT to the presigned URL failed
     │   ├── UploadUrlExpiredError
     │   └── UploadTooLargeError
@@ -174,6 +175,10 @@ class AirflowConnectionNotFoundError(WisdomError):
         self.conn_id = conn_id
 
 
+class ClientTokenUsedError(WisdomError, ValueError):
+    """The client token was used for an import that is not this task's: taking that one for this one would lose rows."""
+
+
 class UploadError(WisdomError):
     """The file could not be put to the presigned URL.
 
@@ -206,11 +211,13 @@ class FailedRecordReportError(WisdomError):
     """The report of failed records could not be fetched or read.
 
     :param http_status: HTTP status of the answer; None if there was none.
+    :param too_large: Whether the report is larger than was allowed.
     """
 
-    def __init__(self, message: str, *, http_status: int | None = None, **where: Any) -> None:
+    def __init__(self, message: str, *, http_status: int | None = None, too_large: bool = False, **where: Any) -> None:
         super().__init__(message, **where)
         self.http_status = http_status
+        self.too_large = too_large
 
 
 class ImportJobError(WisdomError):

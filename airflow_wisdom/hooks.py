@@ -63,6 +63,12 @@ MAX_DOCUMENT_BYTES = 1_000_000
 AWS names two limits for a document, 1 MB (guide) and 5 MB (service quotas): this is the smaller.
 """
 
+MAX_REPORT_BYTES = 10_000_000
+"""Largest report of failed records that is fetched unless told otherwise, in bytes: ten times the largest file."""
+
+PIECE = 64 * 1024
+"""Bytes of an answer that are taken at once."""
+
 _ERRORS_BY_CODE: Mapping[str, type[AwsError]] = {
     "AccessDenied": exceptions.AccessDeniedError,
     "AccessDeniedException": exceptions.AccessDeniedError,
@@ -359,26 +365,63 @@ class WisdomHook(AwsBaseHook):
             body.seek(start)
             return self._upload_once(knowledge_base_id, body, size, content_type)
 
-    def failed_records(self, job: ImportJob) -> FailedRecords:
+    def failed_records(self, job: ImportJob, *, max_bytes: int = MAX_REPORT_BYTES) -> FailedRecords:
         """Return the records that an import job refused, from the report that AWS wrote about it.
 
-        :param job: The job. One without a report's URL, such as one from a list, is read anew.
+        :param job: As for :meth:`download_failed_records`.
+        :param max_bytes: As for :meth:`download_failed_records`.
         :returns: The refused records; empty if AWS wrote no report.
-        :raises FailedRecordReportError: The report could not be fetched.
+        :raises FailedRecordReportError: The report could not be fetched, or is no CSV.
+        """
+        with io.BytesIO() as report:
+            self.download_failed_records(job, report, max_bytes=max_bytes)
+            return FailedRecords.from_csv(report.getvalue().decode("utf-8-sig", errors="replace"))
+
+    def download_failed_records(self, job: ImportJob, file: BinaryIO, *, max_bytes: int = MAX_REPORT_BYTES) -> bool:
+        """Write the report of the records that an import job refused to a file, as it comes.
+
+        :param job: The job. One without a report's URL, such as one from a list, is read anew, and so is one whose URL
+            has expired.
+        :param file: A seekable binary file, written from where it stands.
+        :param max_bytes: Largest report that is fetched, in bytes. Default :data:`MAX_REPORT_BYTES`.
+        :returns: Whether there is a report.
+        :raises FailedRecordReportError: The report could not be fetched, or is larger than `max_bytes`.
         """
         if job.failed_record_report is None:
             job = self.get_import_job(job.knowledge_base_id, job.import_job_id)
         if job.failed_record_report is None:
-            return FailedRecords()
+            return False
+        start = file.tell()
+        try:
+            self._download(job, job.failed_record_report, file, max_bytes)
+        except FailedRecordReportError as exc:
+            job = self.get_import_job(job.knowledge_base_id, job.import_job_id)
+            if exc.too_large or job.failed_record_report is None:
+                raise
+            self.log.info("The report of failed records is asked for once more, with a new URL: %s", exc)
+            file.seek(start)
+            file.truncate()
+            self._download(job, job.failed_record_report, file, max_bytes)
+        return True
+
+    def _download(self, job: ImportJob, url: str, file: BinaryIO, max_bytes: int) -> None:
         fail = partial(
             FailedRecordReportError,
             knowledge_base_id=job.knowledge_base_id,
             import_job_id=job.import_job_id,
         )
-        answer = self._http("GET", job.failed_record_report, {}, None, fail)
+        room = max_bytes
+
+        def take(chunk: bytes) -> None:
+            nonlocal room
+            room -= len(chunk)
+            if room < 0:
+                raise fail(f"The report of failed records has more than {max_bytes:,} bytes", too_large=True)
+            file.write(chunk)
+
+        answer = self._http("GET", url, {}, None, fail, take=take)
         if not answer.ok:
             raise fail("The report of failed records could not be fetched", http_status=answer.status_code)
-        return FailedRecords.from_csv(answer.content.decode("utf-8-sig", errors="replace"))
 
     def wait_for_import_job(
         self,
@@ -515,15 +558,20 @@ class WisdomHook(AwsBaseHook):
         headers: Mapping[str, str],
         body: BinaryIO | None,
         fail: Callable[[str], WisdomError],
+        *,
+        take: Callable[[bytes], None] | None = None,
     ) -> requests.Response:
-        """Send a request to a presigned URL with the network settings of the AWS connection."""
+        """Send a request to a presigned URL with the network settings of the AWS connection.
+
+        :param take: Gets the body of a good answer piece by piece, as it comes.
+        """
         config = self.config
         failure: requests.RequestException
         with requests.Session() as session:
             # The signature covers headers: none but the given ones may go out.
             session.headers.clear()
             try:
-                return session.request(
+                answer = session.request(
                     method,
                     url,
                     headers=headers,
@@ -534,7 +582,12 @@ class WisdomHook(AwsBaseHook):
                     proxies=config.proxies,
                     verify=True if self.verify is None else self.verify,
                     allow_redirects=False,
+                    stream=take is not None,
                 )
+                if take is not None and answer.ok:
+                    for chunk in answer.iter_content(PIECE):
+                        take(chunk)
+                return answer  # noqa: TRY300 - what is raised above is what is caught here
             except requests.RequestException as exc:
                 failure = exc
         # Outside of the handler, so that the exception, whose text holds the URL, is no context of ours.

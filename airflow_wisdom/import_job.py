@@ -24,7 +24,7 @@ from airflow_wisdom.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
 class ImportJobStatus(str, Enum):
@@ -227,15 +227,30 @@ class FailedRecords:
 
         :raises FailedRecordReportError: It is no CSV.
         """
-        try:
-            header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
-        except csv.Error as exc:
-            raise FailedRecordReportError(f"The report of failed records is no CSV: {exc}") from exc
-        columns = _distinct(header)
-        return cls(columns=columns, records=tuple(_record(columns, row) for row in rows if row))
+        columns, records = read_failed_records(io.StringIO(text, newline=""))
+        return cls(columns=columns, records=tuple(records))
 
     def __len__(self) -> int:
         return len(self.records)
+
+
+def read_failed_records(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[dict[str, str]]]:
+    """Read a report of failed records one record at a time.
+
+    :param lines: The lines of the CSV file, with their line ends.
+    :returns: The columns and the records, as :class:`FailedRecords` has them.
+    :raises FailedRecordReportError: It is no CSV; also while the records are read.
+    """
+    rows = _rows(lines)
+    columns = _distinct(next(rows, []))
+    return columns, (_record(columns, row) for row in rows if row)
+
+
+def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(lines)
+    except csv.Error as exc:
+        raise FailedRecordReportError(f"The report of failed records is no CSV: {exc}") from exc
 
 
 def _distinct(header: list[str]) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ import gc
 import json
 import logging
 import time
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import conf
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.hooks import WisdomHook
 
 T = TypeVar("T")
-Watchers: TypeAlias = "dict[AwsConnection, ImportJobWatcher]"
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,28 @@ _CLIENT_DEFAULTS = {
     "read_timeout": 10,
     "max_pool_connections": THREADS,
 }
+
+
+class Connects(Hashable, Protocol):
+    """What a watcher needs of an AWS connection. Two that are equal share a watcher."""
+
+    def make_hook(self) -> WisdomHook:
+        """Return a hook whose client is ready; called in a worker thread."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ReadyConnection:
+    """The AWS connection of a hook that is there already, as in a worker.
+
+    :param hook: The hook.
+    """
+
+    hook: WisdomHook
+
+    def make_hook(self) -> WisdomHook:
+        """Return the hook."""
+        return self.hook
 
 
 @dataclass(frozen=True)
@@ -207,11 +229,11 @@ class ImportJobWatcher:
     :param calls_per_second: Calls a second at most, whatever the number of jobs.
     """
 
-    _watchers: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[AwsConnection, ImportJobWatcher]]] = (
+    _watchers: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Connects, ImportJobWatcher]]] = (
         WeakKeyDictionary()
     )
 
-    def __init__(self, connection: AwsConnection, calls_per_second: float = CALLS_PER_SECOND) -> None:
+    def __init__(self, connection: Connects, calls_per_second: float = CALLS_PER_SECOND) -> None:
         _spare_the_collector("Airflow")
         self.connection = connection
         self.loop = asyncio.get_running_loop()
@@ -222,9 +244,10 @@ class ImportJobWatcher:
         self._hook: asyncio.Task[WisdomHook] | None = None
         self._hook_has_worked = False
         self._timer: asyncio.TimerHandle | None = None
+        self._guests = 0
 
     @classmethod
-    def _of(cls, connection: AwsConnection) -> ImportJobWatcher:
+    def _of(cls, connection: Connects) -> ImportJobWatcher:
         """Return the watcher of `connection` in the running event loop."""
         for loop in [loop for loop in cls._watchers if loop.is_closed()]:
             del cls._watchers[loop]
@@ -236,7 +259,7 @@ class ImportJobWatcher:
     @classmethod
     async def wait_for(
         cls,
-        connection: AwsConnection,
+        connection: Connects,
         knowledge_base_id: str,
         import_job_id: str,
         *,
@@ -271,6 +294,25 @@ class ImportJobWatcher:
             return await wait.future
         finally:
             watcher.remove(knowledge_base_id, wait)
+
+    @classmethod
+    async def ask(cls, connection: Connects, function: Callable[[WisdomHook], T]) -> T:
+        """Call AWS once, with the watcher of `connection` in the running event loop: its client, and its budget.
+
+        :param connection: The AWS connection.
+        :param function: Called with the hook, in a worker thread.
+        :raises WisdomError: What the call raises.
+        """
+        return await cls._of(connection).serve(function)
+
+    async def serve(self, function: Callable[[WisdomHook], T]) -> T:
+        """Do what :meth:`ask` asks for, and stay open meanwhile."""
+        self._guests += 1
+        try:
+            return await self.call(function, await self.hook(), started=lambda: None)
+        finally:
+            self._guests -= 1
+            self._close_if_idle()
 
     def renew_hook(self, failed: WisdomHook) -> bool:
         """Have a hook made anew whose credentials AWS refuses; False if it is new already.
@@ -332,8 +374,7 @@ class ImportJobWatcher:
         if not knowledge_base.waits:
             knowledge_base.task.cancel()
             del self._knowledge_bases[knowledge_base_id]
-        if not self._knowledge_bases:
-            self._close()
+        self._close_if_idle()
 
     def _watch_deadline(self, late: float) -> None:
         """See to it that waits end at `late` even if an answer is still outstanding then.
@@ -360,6 +401,10 @@ class ImportJobWatcher:
                 else:
                     # Its last look is only waiting for its turn.
                     self._watch_deadline(now + GRACE)
+
+    def _close_if_idle(self) -> None:
+        if not self._knowledge_bases and not self._guests and not self.loop.is_closed():
+            self._close()
 
     def _close(self) -> None:
         if self._timer is not None:

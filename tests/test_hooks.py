@@ -412,11 +412,25 @@ def test_the_report_of_failed_records_is_found_wherever_the_job_comes_from(fake,
 
 def test_a_report_that_can_not_be_fetched_is_an_error_without_its_url(fake, hook, kb):
     done = hook.wait_for_import_job(kb, start_job(fake, kb, PARTLY_BAD_CSV), poll_interval=QUICK)
-    fake.fault("GetObject", "AccessDenied", http_status=403, message="Request has expired")
+    fake.fault("GetObject", "AccessDenied", http_status=403, message="Request has expired", times=2)
     with pytest.raises(FailedRecordReportError) as raised:
         hook.failed_records(done)
     assert raised.value.http_status == 403
     assert "X-Amz" not in str(raised.value)
+
+
+def test_a_report_whose_url_has_expired_is_fetched_with_a_new_one(fake, hook, kb):
+    done = hook.wait_for_import_job(kb, start_job(fake, kb, PARTLY_BAD_CSV), poll_interval=QUICK)
+    fake.fault("GetObject", "AccessDenied", http_status=403, message="Request has expired")
+    assert len(hook.failed_records(done)) == 1
+
+
+def test_a_report_that_is_too_large_is_not_fetched_whole(fake, hook, kb):
+    done = hook.wait_for_import_job(kb, start_job(fake, kb, PARTLY_BAD_CSV), poll_interval=QUICK)
+    with pytest.raises(FailedRecordReportError, match="more than 10 bytes") as raised:
+        hook.failed_records(done, max_bytes=10)
+    assert raised.value.too_large
+    assert fake.calls()["GetObject"] == 1
 
 
 def test_waiting_outlasts_throttling_and_server_errors_and_says_so_once(fake, hook, kb, capsys):

@@ -19,7 +19,7 @@ from airflow_wisdom.operators import (
     WisdomGetImportJobOperator,
     WisdomStartImportJobOperator,
 )
-from airflow_wisdom.operators.import_job import MARK
+from airflow_wisdom.submission import MARK
 
 
 @pytest.fixture
@@ -85,7 +85,13 @@ def test_everything_that_aws_takes_is_passed_on(fake_wisdom, knowledge_base, sou
     )
     assert pushed["externalSourceConfiguration"] == configuration
     assert pushed["metadata"].pop(MARK)
-    assert pushed["metadata"] == {"team": "billing"}
+    assert pushed["metadata"] == {
+        "team": "billing",
+        "airflow-dag": "dag",
+        "airflow-run": "run",
+        "airflow-task": "task",
+        "airflow-file": str(source),
+    }
     hook = get(knowledge_base, "-").hook
     with pytest.raises(ConflictError):
         hook.start_import_job(knowledge_base, hook.upload(knowledge_base, source), client_token="mine")
@@ -163,7 +169,7 @@ def test_a_knowledge_base_is_the_same_by_id_and_by_arn(fake_wisdom, knowledge_ba
 
 @pytest.fixture
 def no_patience(monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.operators.import_job.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
 
 
 @pytest.mark.parametrize("reused", ["conflict", "first"])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-import uuid
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_wisdom.exceptions import ConflictError, ResourceNotFoundError
+from airflow_wisdom.exceptions import ResourceNotFoundError
 from airflow_wisdom.tasks import WisdomImportJobTask, WisdomTask, check_interval, seconds
 
 if TYPE_CHECKING:
@@ -24,14 +21,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.import_job import ImportJob
 
 ONE_DAY = 24 * 60 * 60.0
-
-MARK = "airflow-import"
-"""Key in an import job's metadata under which a task finds the job that an earlier try of it started."""
-
-LOOKS_BACK = 3
-SECONDS_BETWEEN_LOOKS_BACK = 5.0
-LAST_ATTEMPT = 20
-"""Attempts after which something else than deleted jobs has to be the reason that each token is used."""
 
 
 class WisdomGetImportJobOperator(WisdomImportJobTask):
@@ -90,7 +79,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         <airflow_wisdom.hooks.WisdomHook.start_import_job>`, like the next three.
     :param client_token: See there; after a job that failed, the next is started with a number added to it. Default:
         one that stays the same for all tries of the task.
-    :param metadata: See there; at most 9 pairs, the tenth is the mark.
+    :param metadata: See there; at most 5 pairs, the others say where the job comes from.
     :param external_source_configuration: See there.
     :param wait_for_completion: Whether the task ends only when the job is COMPLETE. Default: yes.
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
@@ -105,8 +94,9 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
 
-    :raises ValueError: Neither or both of `upload_id` and `source` were given, `poll_interval` is not more than zero,
-        or `client_token` was used for another import.
+    :raises ValueError: Neither or both of `upload_id` and `source` were given, or `poll_interval` is not more than
+        zero.
+    :raises ClientTokenUsedError: `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
     :raises UploadError: The file could not be uploaded.
     :raises AwsError: AWS did not accept the job.
@@ -201,78 +191,45 @@ class WisdomStartImportJobOperator(WisdomTask):
         )
 
     def _find_or_start(self, context: Context) -> ImportJob:
-        mark = self._mark(context)
-        job, attempt = None, 0
-        if context["ti"].try_number > 1:
-            job, attempt = self._look_back(mark)
-        while job is None:
-            # Hardly ever does a first try find its token used: the history is not searched before that happens.
-            job = self._start(mark, attempt)
-            if job is None:
-                job, attempt = self._after_used_token(mark, attempt)
-        return job
+        from airflow_wisdom.submission import Standing, find
 
-    def _start(self, mark: str, attempt: int) -> ImportJob | None:
-        """Start a job and return it; None if the client token turns out to be used."""
-        token = self.client_token or mark
-        try:
-            job = self.hook.start_import_job(
-                self.knowledge_base_id,
-                self._uploaded,
-                import_job_type=self.import_job_type,
-                client_token=f"{token}-{attempt}" if attempt else token,
-                metadata={**(self.metadata or {}), MARK: f"{mark}/{attempt}"},
-                external_source_configuration=self.external_source_configuration,
-            )
-        except ConflictError as exc:
-            self.log.info("The client token is used: %s", exc)
-            return None
-        # To a used token AWS may also answer with the job that was started with it.
-        if job.has_failed or job.metadata.get(MARK) != f"{mark}/{attempt}":
-            return None
+        mark = self._mark(context)
+        standing = Standing()
+        if context["ti"].try_number > 1:
+            standing = find(self.hook, self.knowledge_base_id, mark)
+        if standing.job:
+            self.log.info("Import job %s was started by an earlier try", standing.job.import_job_id)
+            return self.hook.get_import_job(self.knowledge_base_id, standing.job.import_job_id)
+        return self._start(context, mark, standing.attempt)
+
+    def _start(self, context: Context, mark: str, attempt: int) -> ImportJob:
+        from airflow_wisdom.submission import Origin, Submission, drive, starting
+
+        submission = Submission(
+            knowledge_base_id=self.knowledge_base_id,
+            upload_id=self._upload(),
+            mark=mark,
+            attempt=attempt,
+            client_token=self.client_token,
+            metadata={**Origin.of(context["ti"]).describe(str(self.source or "")), **(self.metadata or {})},
+            import_job_type=self.import_job_type,
+            external_source_configuration=self.external_source_configuration,
+        )
+        job = drive(starting(submission), self.hook, time.sleep)
         self.log.info("Import job %s is started", job.import_job_id)
         return job
 
-    def _after_used_token(self, mark: str, attempt: int) -> tuple[ImportJob | None, int]:
-        """Find the job that a token was used for, or return the next attempt's number if there is none to wait for."""
-        for _ in range(LOOKS_BACK):
-            job, following = self._look_back(mark)
-            if job or following > attempt:
-                return job, following
-            # The list may not show yet what was started a moment ago.
-            time.sleep(SECONDS_BETWEEN_LOOKS_BACK)
-        if self.client_token or attempt >= LAST_ATTEMPT:
-            raise ValueError(f"The client token of attempt {attempt} was used for an import that is not this task's")
-        # Its job was deleted.
-        return None, attempt + 1
-
-    def _look_back(self, mark: str) -> tuple[ImportJob | None, int]:
-        """Return the job of an earlier try that has not failed, if there is one, and the number of the next attempt."""
-        following = 0
-        for job in self.hook.list_import_jobs(self.knowledge_base_id):
-            own, _, attempt = job.metadata.get(MARK, "").partition("/")
-            if own != mark:
-                continue
-            if not job.has_failed:
-                self.log.info("Import job %s was started by an earlier try", job.import_job_id)
-                return self.hook.get_import_job(self.knowledge_base_id, job.import_job_id), 0
-            following = max(following, int(attempt) + 1)
-        return None, following
-
-    @cached_property
-    def _uploaded(self) -> str:
+    def _upload(self) -> str:
         return self.upload_id or self.hook.upload(
             self.knowledge_base_id, str(self.source), self.content_type, max_bytes=self.max_bytes
         )
 
     def _mark(self, context: Context) -> str:
         """Return what this task instance and this file have, and no other: the same for each try."""
-        ti = context["ti"]
+        from airflow_wisdom.submission import Origin
+
         content = self.upload_id or hashlib.sha256(Path(str(self.source)).read_bytes()).hexdigest()
-        # An ARN ends in the id: either names the same knowledge base.
-        knowledge_base_id = self.knowledge_base_id.rpartition("/")[2]
-        name = [ti.dag_id, ti.run_id, ti.task_id, ti.map_index, knowledge_base_id, content]
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(name)))
+        return Origin.of(context["ti"]).mark(self.knowledge_base_id, content)
 
 
 class WisdomDeleteImportJobOperator(WisdomImportJobTask):

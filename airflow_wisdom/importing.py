@@ -1,0 +1,106 @@
+"""Several import jobs at once: each started when there is room for it, all of them waited for together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom.cadence import Backoff, Cadence, time_left
+from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
+from airflow_wisdom.submission import starting
+from airflow_wisdom.watcher import ImportJobWatcher, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_wisdom.import_job import ImportJob
+    from airflow_wisdom.submission import Step, Submission
+    from airflow_wisdom.watcher import Connects
+
+log = logging.getLogger(__name__)
+
+
+async def import_all(
+    connection: Connects,
+    submissions: Sequence[Submission],
+    *,
+    max_active: int,
+    deadline: float | None = None,
+    poll_interval: float | None = None,
+    on_start: Callable[[Submission, str], None],
+) -> list[Outcome]:
+    """Start import jobs, in order and only so many at a time, and wait until all of them have ended.
+
+    One that fails does not hold up the others. What is repeated, as by another triggerer after a restart, is started
+    once all the same: see :mod:`airflow_wisdom.submission`.
+
+    :param connection: The AWS connection, whose watcher makes the calls.
+    :param submissions: What to start; those with an `import_job_id` run already, and are only waited for.
+    :param max_active: How many of the jobs run at the same time, at most.
+    :param deadline: POSIX time at which starting and waiting end. Default: none.
+    :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age.
+    :param on_start: Called with a submission and the id of its job, as soon as it is known.
+    :returns: How each ended, in the order of `submissions`. One that was never started has an error and no job.
+    """
+    room = asyncio.Semaphore(max_active)
+
+    async def one(submission: Submission) -> Outcome:
+        async with room:
+            try:
+                import_job_id = (
+                    submission.import_job_id or (await _start(connection, submission, deadline)).import_job_id
+                )
+            except WisdomError as exc:
+                return Outcome(None, exc)
+            on_start(submission, import_job_id)
+            return await ImportJobWatcher.wait_for(
+                connection,
+                submission.knowledge_base_id,
+                import_job_id,
+                deadline=deadline,
+                cadence=Cadence.of(poll_interval),
+            )
+
+    # What runs already takes its room first.
+    order = sorted(range(len(submissions)), key=lambda number: submissions[number].import_job_id is None)
+    outcomes = dict(zip(order, await asyncio.gather(*(one(submissions[number]) for number in order)), strict=True))
+    return [outcomes[number] for number in range(len(submissions))]
+
+
+async def _start(connection: Connects, submission: Submission, deadline: float | None) -> ImportJob:
+    """Drive the flow that starts a job or finds it; throttling and the like are waited out until the deadline."""
+    flow = starting(submission)
+    answer: Any = None
+    error: WisdomError | None = None
+    while True:
+        try:
+            step = flow.throw(error) if error else flow.send(answer)
+        except StopIteration as end:
+            job: ImportJob = end.value
+            return job
+        answer, error = None, None
+        try:
+            answer = await _do(connection, step, submission, deadline)
+        except WisdomError as exc:
+            error = exc
+
+
+async def _do(connection: Connects, step: Step, submission: Submission, deadline: float | None) -> Any:
+    if isinstance(step, float):
+        await asyncio.sleep(step)
+        return None
+    backoff = Backoff()
+    while time_left(deadline, time.time()) > 0:
+        try:
+            return await ImportJobWatcher.ask(connection, step)
+        except WisdomError as exc:
+            if not exc.transient:
+                raise
+            if backoff.failures == 0:
+                log.warning("Still trying to start an import job: %s", exc)
+        await asyncio.sleep(min(backoff.failed(), time_left(deadline, time.time())))
+    raise ImportJobTimeoutError(
+        "The import job was not started in time", knowledge_base_id=submission.knowledge_base_id
+    )
