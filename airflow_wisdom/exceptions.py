@@ -20,6 +20,9 @@
     │   ├── UploadUrlExpiredError
     │   └── UploadTooLargeError
     ├── FailedRecordReportError           the report of failed records could not be fetched
+    ├── StorageError                      a file could not be written where the user asked
+    ├── ImportIncompleteError             not every file of an import became a COMPLETE job
+    ├── FailedRecordsError                AWS refused more records than are tolerated
     └── ImportJobError
         ├── ImportJobFailedError          the job ended, or is about to end, without being COMPLETE
         ├── ImportJobTimeoutError         the deadline passed first
@@ -250,6 +253,44 @@ class UnknownImportJobStatusError(ImportJobError, ValueError):
 
     It is taken neither for success nor for running: both would be a guess.
     """
+
+
+class StorageError(WisdomError):
+    """A file could not be written to where the user asked for it."""
+
+
+class ImportIncompleteError(WisdomError):
+    """Not every file of an import became a COMPLETE job; the message says what was done, what was not, and what next.
+
+    :param jobs: One dict for each file, as in the task's XCom.
+    """
+
+    def __init__(self, message: str, *, jobs: list[dict[str, Any]], **where: Any) -> None:
+        super().__init__(message, **where)
+        self.jobs = jobs
+
+
+class FailedRecordsError(WisdomError):
+    """AWS refused more records than are tolerated; the others are imported.
+
+    :param records_failed: How many were refused.
+    :param failed_records: The first of them, by the columns of AWS's report.
+    :param failed_records_path: Where all of them were written to, if anywhere.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        records_failed: int,
+        failed_records: list[dict[str, str]],
+        failed_records_path: str | None = None,
+        **where: Any,
+    ) -> None:
+        super().__init__(message, **where)
+        self.records_failed = records_failed
+        self.failed_records = failed_records
+        self.failed_records_path = failed_records_path
 
 
 def from_dict(fields: dict[str, Any]) -> WisdomError:

@@ -453,6 +453,25 @@ class WisdomHook(AwsBaseHook):
             age=ImportJob.elapsed,
         )
 
+    def read_import_job(
+        self, knowledge_base_id: str, import_job_id: str, *, deadline: float | None = None
+    ) -> ImportJob:
+        """Return an import job whatever its status, as :meth:`get_import_job`, but wait out throttling and the like.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param import_job_id: As for :meth:`get_import_job`.
+        :param deadline: As for :meth:`wait_for_import_job`.
+        :raises ImportJobTimeoutError: As for :meth:`wait_for_import_job`.
+        """
+        return self._wait(
+            knowledge_base_id,
+            import_job_id,
+            deadline=deadline,
+            poll_interval=None,
+            is_done=lambda _job: True,
+            age=lambda _job, _now: None,
+        )
+
     def wait_for_deletion(
         self,
         knowledge_base_id: str,
@@ -513,6 +532,18 @@ class WisdomHook(AwsBaseHook):
             if left == 0:
                 raise timed_out(knowledge_base_id, import_job_id, job, waited=now - began)
             time.sleep(min(left, cadence.interval((job and age(job, now)) or now - began)))
+
+    def quick_response_lengths(self) -> dict[str, tuple[int, int | None]]:
+        """Return the fewest and most characters of each field of a quick response, as AWS's service model has them.
+
+        The two clients differ: ``qconnect`` allows longer names and contents.
+
+        :returns: Member of ``CreateQuickResponse`` -> characters; of each item where the member is a list.
+        """
+        asked = self.conn.meta.service_model.operation_model("CreateQuickResponse").input_shape.members
+        texts = {name: asked[name] for name in ("name", "description", "shortcutKey", "language")}
+        shapes = {**texts, "content": asked["content"].members["content"], "channels": asked["channels"].member}
+        return {name: (shape.metadata.get("min", 0), shape.metadata.get("max")) for name, shape in shapes.items()}
 
     @contextmanager
     def _calling(self, operation: str, request: Mapping[str, Any]) -> Iterator[Any]:

@@ -30,7 +30,7 @@ async def import_all(
     deadline: float | None = None,
     poll_interval: float | None = None,
     on_start: Callable[[Submission, str], None],
-) -> list[Outcome]:
+) -> list[tuple[str | None, Outcome]]:
     """Start import jobs, in order and only so many at a time, and wait until all of them have ended.
 
     One that fails does not hold up the others. What is repeated, as by another triggerer after a restart, is started
@@ -42,31 +42,32 @@ async def import_all(
     :param deadline: POSIX time at which starting and waiting end. Default: none.
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age.
     :param on_start: Called with a submission and the id of its job, as soon as it is known.
-    :returns: How each ended, in the order of `submissions`. One that was never started has an error and no job.
+    :returns: The id of each job and how it ended, in the order of `submissions`; no id for one that was not started.
     """
     room = asyncio.Semaphore(max_active)
 
-    async def one(submission: Submission) -> Outcome:
+    async def one(submission: Submission) -> tuple[str | None, Outcome]:
         async with room:
             try:
                 import_job_id = (
                     submission.import_job_id or (await _start(connection, submission, deadline)).import_job_id
                 )
             except WisdomError as exc:
-                return Outcome(None, exc)
+                return None, Outcome(None, exc)
             on_start(submission, import_job_id)
-            return await ImportJobWatcher.wait_for(
+            outcome = await ImportJobWatcher.wait_for(
                 connection,
                 submission.knowledge_base_id,
                 import_job_id,
                 deadline=deadline,
                 cadence=Cadence.of(poll_interval),
             )
+            return import_job_id, outcome
 
     # What runs already takes its room first.
     order = sorted(range(len(submissions)), key=lambda number: submissions[number].import_job_id is None)
-    outcomes = dict(zip(order, await asyncio.gather(*(one(submissions[number]) for number in order)), strict=True))
-    return [outcomes[number] for number in range(len(submissions))]
+    results = dict(zip(order, await asyncio.gather(*(one(submissions[number]) for number in order)), strict=True))
+    return [results[number] for number in range(len(submissions))]
 
 
 async def _start(connection: Connects, submission: Submission, deadline: float | None) -> ImportJob:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
+from airflow_wisdom.exceptions import from_dict
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import datetime
@@ -135,25 +137,12 @@ class WisdomImportJobTrigger(BaseTrigger):
         return (timeout_after - AIRFLOW_GRACE).timestamp()
 
     def _event(self, outcomes: list[Outcome]) -> TriggerEvent:
-        errors = [str(outcome.error) for outcome in outcomes if outcome.error]
-        return TriggerEvent(
-            {
-                "status": "error" if errors else "success",
-                "message": "; ".join(errors) or f"Complete: {', '.join(self.import_job_ids)}",
-                "jobs": list(map(self._report, self.import_job_ids, outcomes)),
-            }
+        return _event(
+            [
+                outcome.to_dict(self.knowledge_base_id, import_job_id)
+                for import_job_id, outcome in zip(self.import_job_ids, outcomes, strict=True)
+            ]
         )
-
-    def _report(self, import_job_id: str, outcome: Outcome) -> dict[str, Any]:
-        seen = outcome.job.to_dict() if outcome.job else {}
-        return {
-            "knowledgeBaseId": self.knowledge_base_id,
-            "importJobId": import_job_id,
-            "status": seen.get("status"),
-            "createdTime": seen.get("createdTime"),
-            "lastModifiedTime": seen.get("lastModifiedTime"),
-            "error": outcome.error.to_dict() if outcome.error else None,
-        }
 
     def _connection(self) -> AwsConnection:
         from airflow_wisdom.watcher import AwsConnection
@@ -222,3 +211,56 @@ class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
             run_id=ti.run_id,
             map_index=ti.map_index,
         )
+
+
+class WisdomImportTrigger(WisdomImportJobTrigger):
+    """Starts the import jobs of several files, only so many at a time, and fires one event once all have ended.
+
+    A job is started once, also where a triggerer is restarted and begins this anew: see
+    :mod:`airflow_wisdom.submission`. In the event, a job that was never started has no ``importJobId``.
+
+    :param submissions: What to start, each :meth:`Submission.to_dict()
+        <airflow_wisdom.submission.Submission.to_dict>`.
+    :param max_active_jobs: How many of the jobs run at the same time, at most.
+
+    The rest: see :class:`WisdomImportJobTrigger`.
+    """
+
+    def __init__(self, *, submissions: list[dict[str, Any]], max_active_jobs: int, **kwargs: Any) -> None:
+        super().__init__(import_job_ids=[], **kwargs)
+        self.submissions = submissions
+        self.max_active_jobs = max_active_jobs
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the path of this class and the parameters that make this trigger anew."""
+        path, kwargs = super().serialize()
+        del kwargs["import_job_ids"]
+        return path, {**kwargs, "submissions": self.submissions, "max_active_jobs": self.max_active_jobs}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Start and wait, and yield the event."""
+        from airflow_wisdom.importing import import_all
+        from airflow_wisdom.submission import Submission
+
+        submissions = [Submission(**submission) for submission in self.submissions]
+        results = await import_all(
+            self._connection(),
+            submissions,
+            max_active=self.max_active_jobs,
+            deadline=self._deadline(),
+            poll_interval=self.poll_interval,
+            # What `on_kill` deletes.
+            on_start=lambda _, import_job_id: self.import_job_ids.append(import_job_id),
+        )
+        yield _event([outcome.to_dict(self.knowledge_base_id, job_id) for job_id, outcome in results])
+
+
+def _event(jobs: list[dict[str, Any]]) -> TriggerEvent:
+    errors = [str(from_dict(job["error"])) for job in jobs if job["error"]]
+    return TriggerEvent(
+        {
+            "status": "error" if errors else "success",
+            "message": "; ".join(errors) or f"Complete: {', '.join(job['importJobId'] for job in jobs)}",
+            "jobs": jobs,
+        }
+    )

@@ -173,6 +173,22 @@ class Outcome:
     job: ImportJob | None
     error: WisdomError | None
 
+    def to_dict(self, knowledge_base_id: str, import_job_id: str | None) -> dict[str, Any]:
+        """Return the outcome as JSON primitives, for an event.
+
+        :param knowledge_base_id: Id or ARN of the knowledge base.
+        :param import_job_id: Id of the import job; None if it was never started.
+        """
+        seen = self.job.to_dict() if self.job else {}
+        return {
+            "knowledgeBaseId": knowledge_base_id,
+            "importJobId": import_job_id,
+            "status": seen.get("status"),
+            "createdTime": seen.get("createdTime"),
+            "lastModifiedTime": seen.get("lastModifiedTime"),
+            "error": self.error.to_dict() if self.error else None,
+        }
+
 
 @dataclass(eq=False, slots=True)
 class _Wait:

@@ -1,0 +1,83 @@
+"""The reports of the records that several import jobs refused, as one. Pure: no Airflow, no boto3."""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.exceptions import redact
+from airflow_wisdom.import_job import read_failed_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    Records = tuple[tuple[str, ...], Iterator[dict[str, str]]]
+
+IMPORT_JOB = "_import_job_id"
+"""The column that is added to AWS's own: which job refused the record."""
+
+LONGEST_CELL = 200
+"""Characters of a cell that a sample shows."""
+
+
+class FailedRecordReports:
+    """Counts and samples the failed records of several import jobs, and writes all of them as one CSV.
+
+    The reports are files: only one record is in memory at a time, and the sample.
+
+    :param sample: How many records to keep as a sample.
+    """
+
+    def __init__(self, sample: int) -> None:
+        self.sample: list[dict[str, str]] = []
+        self.count = 0
+        self._most = sample
+        self._reports: list[tuple[str, Path]] = []
+
+    def add(self, import_job_id: str, path: Path) -> int:
+        """Take a report along.
+
+        :param import_job_id: The job that it is of.
+        :param path: The report as AWS wrote it; it has to stay until :meth:`write`.
+        :returns: How many records it has.
+        :raises FailedRecordReportError: It is no CSV.
+        """
+        count = 0
+        with _opened(path) as (_, records):
+            shown = islice(records, self._most - len(self.sample))
+            for record in shown:
+                self.sample.append({IMPORT_JOB: import_job_id, **_shortened(record)})
+                count += 1
+            count += sum(1 for _ in records)
+        self._reports.append((import_job_id, path))
+        self.count += count
+        return count
+
+    def write(self, path: Path) -> None:
+        """Write all records: the columns of every report, and before them the job that refused the record."""
+        columns: dict[str, None] = {IMPORT_JOB: None}
+        for _, report in self._reports:
+            with _opened(report) as (own, records):
+                columns |= dict.fromkeys(own)
+                # A record longer than its header has a column without a name.
+                columns |= dict.fromkeys(name for record in records for name in record)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(columns), restval="")
+            writer.writeheader()
+            for import_job_id, report in self._reports:
+                with _opened(report) as (_, records):
+                    writer.writerows({IMPORT_JOB: import_job_id, **record} for record in records)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Records]:
+    with path.open("rb") as file:
+        yield read_failed_records(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
+
+
+def _shortened(record: dict[str, str]) -> dict[str, str]:
+    return {column: redact(text)[:LONGEST_CELL] for column, text in record.items()}

@@ -1,0 +1,112 @@
+"""Where rows come from and where reports go: a path, Amazon S3, or whatever Airflow's object storage reaches."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from airflow_wisdom.exceptions import SourceError, StorageError, redact
+from airflow_wisdom.hooks import WisdomHook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+PIECE = 1024 * 1024
+"""Bytes that are asked of a file at once."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Reads and writes files by path or URI.
+
+    ``s3://bucket/key`` goes through :class:`~airflow.providers.amazon.aws.hooks.s3.S3Hook`, any other URI through
+    ``ObjectStoragePath``, and what is no URI is a path on the worker.
+
+    :param conn_id: Airflow connection for URIs. For Amazon S3 the default, None, stands for `aws_conn_id`; for others,
+        for the one that the URI names, or none.
+    :param aws_conn_id: Airflow connection for Amazon S3 where `conn_id` names none; None for boto3's own credentials.
+    :param verify: As for :class:`~airflow_wisdom.hooks.WisdomHook`.
+    """
+
+    conn_id: str | None = None
+    aws_conn_id: str | None = "aws_default"
+    verify: bool | str | None = None
+
+    @contextmanager
+    def open(self, uri: str) -> Iterator[BinaryIO]:
+        """Open a file to be read as it comes, without having all of it anywhere.
+
+        :param uri: Path or URI.
+        :raises SourceError: It does not exist, or can not be read.
+        """
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self._opened(uri))
+            except (BotoCoreError, ClientError, OSError) as exc:
+                raise SourceError(f"{redact(uri)} can not be read: {exc}") from exc
+            try:
+                yield file
+            except BotoCoreError as exc:
+                raise SourceError(f"{redact(uri)} can not be read to its end: {exc}") from exc
+
+    def save(self, path: Path, uri: str) -> None:
+        """Copy a local file to where a URI leads; what is there is replaced.
+
+        :param path: The file.
+        :param uri: Path or URI; folders on the way are made.
+        :raises StorageError: It can not be written.
+        """
+        try:
+            self._save(path, uri)
+        except (BotoCoreError, ClientError, OSError) as exc:
+            raise StorageError(f"{redact(uri)} can not be written: {exc}") from exc
+
+    @contextmanager
+    def _opened(self, uri: str) -> Iterator[BinaryIO]:
+        if uri.startswith("s3://"):
+            hook = self._s3()
+            bucket, key = hook.parse_s3_url(uri)
+            body = hook.get_conn().get_object(Bucket=bucket, Key=key)["Body"]
+            with io.BufferedReader(body, PIECE) as file:
+                yield file
+        elif "://" in uri:
+            from airflow.sdk import ObjectStoragePath
+
+            with ObjectStoragePath(uri, conn_id=self.conn_id).open("rb") as file:
+                yield file
+        else:
+            with Path(uri).open("rb") as file:
+                yield file
+
+    def _save(self, path: Path, uri: str) -> None:
+        if uri.startswith("s3://"):
+            hook = self._s3()
+            bucket, key = hook.parse_s3_url(uri)
+            hook.get_conn().upload_file(str(path), bucket, key)
+        elif "://" in uri:
+            from airflow.sdk import ObjectStoragePath
+
+            target = ObjectStoragePath(uri, conn_id=self.conn_id)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("rb") as source, target.open("wb") as file:
+                shutil.copyfileobj(source, file, PIECE)
+        else:
+            Path(uri).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, uri)
+
+    def _s3(self) -> S3Hook:
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+        conn_id = self.conn_id or self.aws_conn_id
+        if conn_id:
+            # Other AWS hooks take boto3's own credentials where the connection does not exist.
+            WisdomHook.get_connection(conn_id)
+        return S3Hook(aws_conn_id=conn_id, verify=self.verify)
