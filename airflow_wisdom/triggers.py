@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
+from airflow_wisdom import settings
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import datetime
@@ -56,7 +58,7 @@ class WisdomImportJobTrigger(BaseTrigger):
         region_name: str | None = None,
         verify: bool | str | None = None,
         botocore_config: dict[str, Any] | None = None,
-        service_name: str = "wisdom",
+        service_name: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.knowledge_base_id = knowledge_base_id
@@ -68,7 +70,8 @@ class WisdomImportJobTrigger(BaseTrigger):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
-        self.service_name = service_name
+        # Decided here, where the task runs, so that the triggerer uses the same.
+        self.service_name = service_name or settings.service_name()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger anew."""
