@@ -16,6 +16,7 @@
     ├── ClientConfigurationError          the request could not even be made: no region, no credentials, no trust
     ├── AirflowConnectionNotFoundError    the Airflow connection does not exist
     ├── ClientTokenUsedError              the client token was used for another import
+    ├── OptionError                       an option of Airflow's configuration makes no sense
     ├── UploadError                       the PUT to the presigned URL failed
     │   ├── UploadUrlExpiredError
     │   └── UploadTooLargeError
@@ -38,14 +39,36 @@ through a trigger's event.
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
-_PRESIGNED = re.compile(r"(?:\?|%3F)[^\s\"'<>]*(?:X-Amz-|Signature)[^\s\"'<>]*", re.IGNORECASE)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MARKS = ["X-Amz-", "Signature"]
+"""Regular expressions of what tells the query of a presigned URL from others."""
 
 
 def redact(text: str) -> str:
     """Return `text` without the query of any presigned URL in it: the query is what grants access."""
-    return _PRESIGNED.sub("?<redacted>", text)
+    return _presigned("|".join(_MARKS)).sub("?<redacted>", text)
+
+
+def redact_also(parameters: Iterable[str]) -> None:
+    """Let :func:`redact` take URLs that have one of these query parameters for presigned, in this process.
+
+    :param parameters: Their names, in upper or lower case.
+    """
+    names = "|".join(map(re.escape, parameters))
+    # Behind the mark that begins a parameter, be it encoded as in a URL within a URL, or as in HTML.
+    mark = rf"(?:(?<=[?&;])|(?<=%3F)|(?<=%26))(?:{names})(?:=|%3D)"
+    if names and mark not in _MARKS:
+        _MARKS.append(mark)
+
+
+@cache
+def _presigned(marks: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:\?|%3F)[^\s\"'<>]*(?:{marks})[^\s\"'<>]*", re.IGNORECASE)
 
 
 class WisdomError(Exception):
@@ -180,6 +203,17 @@ class AirflowConnectionNotFoundError(WisdomError):
 
 class ClientTokenUsedError(WisdomError, ValueError):
     """The client token was used for an import that is not this task's: taking that one for this one would lose rows."""
+
+
+class OptionError(WisdomError):
+    """An option in section ``[wisdom]`` of Airflow's configuration makes no sense.
+
+    :param option: Its name.
+    """
+
+    def __init__(self, message: str, *, option: str, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.option = option
 
 
 class UploadError(WisdomError):

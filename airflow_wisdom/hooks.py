@@ -32,7 +32,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 
-from airflow_wisdom import exceptions
+from airflow_wisdom import exceptions, settings
 from airflow_wisdom.cadence import Cadence, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
@@ -56,12 +56,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 UploadSource = Union[str, "os.PathLike[str]", bytes, BinaryIO]
-
-MAX_DOCUMENT_BYTES = 1_000_000
-"""Largest file that is uploaded unless told otherwise, in bytes.
-
-AWS names two limits for a document, 1 MB (guide) and 5 MB (service quotas): this is the smaller.
-"""
 
 MAX_REPORT_BYTES = 10_000_000
 """Largest report of failed records that is fetched unless told otherwise, in bytes: ten times the largest file."""
@@ -152,6 +146,8 @@ class _RedactPresignedUrls(logging.Filter):
 
 for _name in ("botocore.parsers", "urllib3.connectionpool"):
     logging.getLogger(_name).addFilter(_RedactPresignedUrls())
+# Whoever sees a presigned URL, in a worker or a triggerer, has imported this module.
+exceptions.redact_also(settings.redacted_parameters())
 
 
 class WisdomHook(AwsBaseHook):
@@ -165,10 +161,12 @@ class WisdomHook(AwsBaseHook):
     :param region_name: AWS region. Default: the connection's.
     :param verify: Whether to verify TLS certificates, or the path of a CA bundle. Default: the connection's.
     :param config: Configuration of the botocore client, a ``botocore.config.Config`` or a dict of its parameters.
-    :param service_name: Name of the boto3 client, ``wisdom`` (default) or ``qconnect``: one service, two names.
+    :param service_name: Name of the boto3 client, ``wisdom`` or ``qconnect``: one service, two names. Default:
+        Airflow's option ``[wisdom] service_name``, by itself ``wisdom``.
     :param client_defaults: Parameters of ``botocore.config.Config`` for what neither `config` nor the connection
         sets. Default: none.
     :raises AirflowConnectionNotFoundError: On first use, if the Airflow connection does not exist.
+    :raises OptionError: A default in Airflow's configuration makes no sense.
 
     Every method that calls AWS raises :class:`~airflow_wisdom.exceptions.AwsError` (by error code),
     :class:`~airflow_wisdom.exceptions.EndpointError` or
@@ -182,7 +180,7 @@ class WisdomHook(AwsBaseHook):
         verify: bool | str | None = None,
         config: Any = None,
         *,
-        service_name: str = "wisdom",
+        service_name: str | None = None,
         client_defaults: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
@@ -190,7 +188,7 @@ class WisdomHook(AwsBaseHook):
             region_name=region_name,
             verify=verify,
             config=config,
-            client_type=service_name,
+            client_type=service_name or settings.service_name(),
         )
         self._client_defaults = client_defaults or {}
 
@@ -341,7 +339,7 @@ class WisdomHook(AwsBaseHook):
         source: UploadSource,
         content_type: str = "text/csv",
         *,
-        max_bytes: int = MAX_DOCUMENT_BYTES,
+        max_bytes: int | None = None,
     ) -> str:
         """Upload a file for an import job or a content and return its upload id; ``StartContentUpload`` and a PUT.
 
@@ -350,13 +348,14 @@ class WisdomHook(AwsBaseHook):
         :param knowledge_base_id: As for :meth:`get_import_job`.
         :param source: Path of the file, its bytes, or a binary file object, which is sent from where it stands.
         :param content_type: Media type of the file. Default ``text/csv``, the only one for quick responses.
-        :param max_bytes: Largest file that is sent, in bytes. Default :data:`MAX_DOCUMENT_BYTES`.
+        :param max_bytes: Largest file that is sent, in bytes. Default: Airflow's option
+            ``[wisdom] upload_max_bytes``, by itself 1,000,000.
         :raises UploadTooLargeError: The file is larger than `max_bytes`.
         :raises UploadUrlExpiredError: The second URL had expired as well.
         :raises UploadError: Amazon S3 did not take the file, or the file is empty.
         """
         with _opened(source) as (body, size):
-            self._check_size(knowledge_base_id, size, max_bytes)
+            self._check_size(knowledge_base_id, size, settings.upload_max_bytes() if max_bytes is None else max_bytes)
             start = body.tell()
             try:
                 return self._upload_once(knowledge_base_id, body, size, content_type)

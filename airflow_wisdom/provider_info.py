@@ -28,27 +28,72 @@ def get_provider_info() -> dict[str, Any]:
             "wisdom": {
                 "description": "Options of the provider of Amazon Connect Wisdom.",
                 "options": {
-                    "calls_per_second": {
-                        "description": (
-                            "Calls a second that the triggerer makes at most while it waits for import jobs, "
-                            "for each AWS connection. AWS allows 10 for all clients of an account and region."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "float",
-                        "example": "2.0",
-                        "default": "5.0",
-                    },
-                    "gc_freeze": {
-                        "description": (
-                            "Whether a process that waits for import jobs takes what it has loaded out of the sight of "
-                            "Python's garbage collector, once, so that its passes do not hold up the triggers."
-                        ),
-                        "version_added": "0.1.0",
-                        "type": "boolean",
-                        "example": None,
-                        "default": "True",
-                    },
+                    "service_name": _option(
+                        "string",
+                        "wisdom",
+                        "Name of the boto3 client: wisdom or qconnect, two names of one service.",
+                        "qconnect",
+                    ),
+                    "upload_max_bytes": _option(
+                        "integer",
+                        "1000000",
+                        "Largest file that is uploaded, in bytes. AWS names two limits, 1 MB (guide) and 5 MB (service "
+                        "quotas): the default is the smaller.",
+                        "5000000",
+                    ),
+                    "max_active_import_jobs": _option(
+                        "integer",
+                        "3",
+                        "Import jobs that one task keeps running at a time, where a file needs several.",
+                        "1",
+                    ),
+                    "import_template": _option(
+                        "string",
+                        "",
+                        "Header of the import files: the path or URI of a template file, such as the one that your "
+                        "Amazon Connect admin site hands out, or the labels, separated by commas. Empty: the header "
+                        "that this package assumes.",
+                        "/opt/airflow/include/Responses Import Template.csv",
+                    ),
+                    "sample_size": _option(
+                        "integer",
+                        "20",
+                        "Refused rows that are shown in a task's log and kept in XCom, at most; 0: none. They are "
+                        "texts of yours.",
+                        "0",
+                    ),
+                    "redacted_parameters": _option(
+                        "string",
+                        "",
+                        "Query parameters by which a presigned URL is recognised in messages, beside those of Amazon "
+                        "S3, separated by commas: of a gateway or proxy that signs URLs of its own.",
+                        "token,sig",
+                    ),
+                    "calls_per_second": _option(
+                        "float",
+                        "5.0",
+                        "Calls a second that the triggerer makes at most while it waits for import jobs, for each AWS "
+                        "connection. AWS allows 10 for all clients of an account and region: the default is half.",
+                        "2.0",
+                    ),
+                    "gc_freeze": _option(
+                        "boolean",
+                        "True",
+                        "Whether a process that waits for import jobs takes what it has loaded out of the sight of "
+                        "Python's garbage collector, once, so that its passes do not hold up the triggers.",
+                        "False",
+                    ),
                 },
             }
         },
+    }
+
+
+def _option(kind: str, default: str, description: str, example: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": kind,
+        "example": example,
+        "default": default,
     }

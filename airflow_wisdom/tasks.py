@@ -36,7 +36,8 @@ class WisdomTask(BaseOperator):
     :param region_name: AWS region. Default: the connection's.
     :param verify: Whether to verify TLS certificates, or the path of a CA bundle. Default: the connection's.
     :param botocore_config: Parameters of ``botocore.config.Config`` as a dict. Default: the connection's.
-    :param service_name: Name of the boto3 client, ``wisdom`` (default) or ``qconnect``: one service, two names.
+    :param service_name: Name of the boto3 client, ``wisdom`` or ``qconnect``: one service, two names. Default:
+        Airflow's option ``[wisdom] service_name``, by itself ``wisdom``.
     """
 
     template_fields: Sequence[str] = (
@@ -54,7 +55,7 @@ class WisdomTask(BaseOperator):
         region_name: str | None = None,
         verify: bool | str | None = None,
         botocore_config: dict[str, Any] | None = None,
-        service_name: str = "wisdom",
+        service_name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

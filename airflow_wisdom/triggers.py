@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
+from airflow_wisdom import settings
 from airflow_wisdom.exceptions import from_dict
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class WisdomImportJobTrigger(BaseTrigger):
         region_name: str | None = None,
         verify: bool | str | None = None,
         botocore_config: dict[str, Any] | None = None,
-        service_name: str = "wisdom",
+        service_name: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.knowledge_base_id = knowledge_base_id
@@ -70,7 +71,8 @@ class WisdomImportJobTrigger(BaseTrigger):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
-        self.service_name = service_name
+        # Decided here, where the task runs, so that the triggerer uses the same.
+        self.service_name = service_name or settings.service_name()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger anew."""

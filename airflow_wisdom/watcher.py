@@ -25,9 +25,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from airflow.providers.common.compat.sdk import conf
 from asgiref.sync import sync_to_async
 
+from airflow_wisdom import settings
 from airflow_wisdom.cadence import GROWING, Backoff, Budget, Cadence, pages_to_walk, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
@@ -48,12 +48,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-CALLS_PER_SECOND = 5.0
-"""Calls a second that a watcher makes at most, unless Airflow's option ``[wisdom] calls_per_second`` says otherwise.
-
-Half of AWS's quota of 10, which all clients of the account and region share.
-"""
 
 GRACE = 5.0
 """Seconds after its deadline at which a wait ends even though AWS has not answered its last look."""
@@ -249,7 +243,7 @@ class ImportJobWatcher:
         WeakKeyDictionary()
     )
 
-    def __init__(self, connection: Connects, calls_per_second: float = CALLS_PER_SECOND) -> None:
+    def __init__(self, connection: Connects, calls_per_second: float) -> None:
         _spare_the_collector("Airflow")
         self.connection = connection
         self.loop = asyncio.get_running_loop()
@@ -269,7 +263,7 @@ class ImportJobWatcher:
             del cls._watchers[loop]
         watchers = cls._watchers.setdefault(asyncio.get_running_loop(), {})
         if connection not in watchers:
-            watchers[connection] = cls(connection, _configured_rate())
+            watchers[connection] = cls(connection, settings.calls_per_second())
         return watchers[connection]
 
     @classmethod
@@ -665,16 +659,6 @@ class _KnowledgeBase:
             self.fail_all(WisdomError(f"The watcher failed: {error!r}", knowledge_base_id=self.id))
 
 
-def _configured_rate() -> float:
-    try:
-        rate: float = conf.getfloat("wisdom", "calls_per_second", fallback=CALLS_PER_SECOND)
-        Budget(rate)
-    except Exception as exc:  # noqa: BLE001 - Airflow's own errors differ; a slip is no reason to fail every wait
-        log.error("[wisdom] calls_per_second is not usable, %s it is: %s", CALLS_PER_SECOND, exc)  # noqa: TRY400
-        return CALLS_PER_SECOND
-    return rate
-
-
 @cache
 def _spare_the_collector(_loaded: str) -> None:
     """Take what the process has loaded by now out of the garbage collector's sight, once after each thing loaded.
@@ -682,7 +666,7 @@ def _spare_the_collector(_loaded: str) -> None:
     Airflow and boto3 are some 200,000 objects that stay for good. Looking through them takes the collector 0.1 s or
     more, in which no thread and no trigger gets on, and it does so whenever many triggers have come or gone.
     """
-    if conf.getboolean("wisdom", "gc_freeze", fallback=True):
+    if settings.gc_freeze():
         gc.freeze()
 
 

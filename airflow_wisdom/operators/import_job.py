@@ -73,8 +73,8 @@ class WisdomStartImportJobOperator(WisdomTask):
     :param upload_id: Id of a finished upload. Either this or `source` is needed.
     :param source: Path of a file to upload first.
     :param content_type: Media type of `source`. Default ``text/csv``, the only one for quick responses.
-    :param max_bytes: Largest `source` that is uploaded, in bytes. Default 1,000,000: see
-        :meth:`WisdomHook.upload() <airflow_wisdom.hooks.WisdomHook.upload>`.
+    :param max_bytes: Largest `source` that is uploaded, in bytes. Default: Airflow's option
+        ``[wisdom] upload_max_bytes``, by itself 1,000,000.
     :param import_job_type: As for :meth:`WisdomHook.start_import_job()
         <airflow_wisdom.hooks.WisdomHook.start_import_job>`, like the next three.
     :param client_token: See there; after a job that failed, the next is started with a number added to it. Default:
@@ -121,7 +121,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         upload_id: str | None = None,
         source: str | None = None,
         content_type: str = "text/csv",
-        max_bytes: int = 1_000_000,
+        max_bytes: int | None = None,
         import_job_type: str = "QUICK_RESPONSES",
         client_token: str | None = None,
         metadata: Mapping[str, str] | None = None,

@@ -1,0 +1,136 @@
+"""Section ``[wisdom]`` of Airflow's configuration: what a deployment decides once, so that no DAG has to repeat it.
+
+One function for each option, read when it is called. Where the section is missing, the defaults are those that
+`provider_info` describes. What a task's constructor is given wins over all of them.
+
+A value that makes no sense is an :class:`~airflow_wisdom.exceptions.OptionError` that names section and option. The
+options of the watcher, :func:`calls_per_second` and :func:`gc_freeze`, are not worth failing every wait for: there the
+error is logged, and the default is taken.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_wisdom.exceptions import OptionError
+from airflow_wisdom.provider_info import get_provider_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+SECTION = "wisdom"
+
+SERVICE_NAMES = ("wisdom", "qconnect")
+"""Names of the boto3 clients that reach the service."""
+
+log = logging.getLogger(__name__)
+
+
+def service_name() -> str:
+    """Return the name of the boto3 client where a task names none: ``wisdom`` or ``qconnect``."""
+    return _read("service_name", _service_name)
+
+
+def upload_max_bytes() -> int:
+    """Return the size of the largest file that is uploaded where a task names none, in bytes."""
+    return _read("upload_max_bytes", _at_least(1))
+
+
+def max_active_import_jobs() -> int:
+    """Return how many import jobs one task keeps running at a time where it names no number."""
+    return _read("max_active_import_jobs", _at_least(1))
+
+
+def sample_size() -> int:
+    """Return how many refused rows go to log and XCom where a task names no number; 0 stands for none."""
+    return _read("sample_size", _at_least(0))
+
+
+def import_template() -> str | tuple[str, ...] | None:
+    """Return the header of import files where a task names none.
+
+    :returns: The labels, where the option holds a comma; else the path or URI of a template file, as text; None
+        where the option is empty.
+    """
+    return _read("import_template", _template)
+
+
+def redacted_parameters() -> tuple[str, ...]:
+    """Return the query parameters by which a presigned URL is recognised beside Amazon S3's own."""
+    return _read("redacted_parameters", lambda text: tuple(filter(None, map(str.strip, text.split(",")))))
+
+
+def calls_per_second() -> float:
+    """Return how many calls a second one watcher makes at most."""
+    return _read_or_default("calls_per_second", _rate)
+
+
+def gc_freeze() -> bool:
+    """Return whether a process that waits takes what it has loaded out of the garbage collector's sight."""
+    return _read_or_default("gc_freeze", _boolean)
+
+
+def _default(option: str) -> str:
+    return str(get_provider_info()["config"][SECTION]["options"][option]["default"])
+
+
+def _read(option: str, parse: Callable[[str], T]) -> T:
+    text = conf.get(SECTION, option, fallback=_default(option)) or ""
+    try:
+        return parse(text.strip())
+    except ValueError as exc:
+        raise OptionError(f"[{SECTION}] {option} is not usable: {exc}", option=option) from None
+
+
+def _read_or_default(option: str, parse: Callable[[str], T]) -> T:
+    try:
+        return _read(option, parse)
+    except Exception as exc:  # noqa: BLE001 - Airflow has errors of its own, such as for a secret that is not there
+        log.error("%s; the default, %s, it is", exc, _default(option))  # noqa: TRY400 - the text says it all
+        return parse(_default(option))
+
+
+def _service_name(text: str) -> str:
+    if text not in SERVICE_NAMES:
+        raise ValueError(f"{text!r} is none of {', '.join(SERVICE_NAMES)}")
+    return text
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if int(text) < least:
+            raise ValueError(f"{text} is less than {least}")
+        return int(text)
+
+    return parse
+
+
+def _rate(text: str) -> float:
+    if not 0 < float(text) < math.inf:
+        raise ValueError(f"{text} is not more than 0")
+    return float(text)
+
+
+def _boolean(text: str) -> bool:
+    # The words that Airflow itself takes.
+    words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError(f"{text!r} is neither True nor False")
+    return words[text.lower()]
+
+
+def _template(text: str) -> str | tuple[str, ...] | None:
+    if "," not in text:
+        return text or None
+    (row,) = csv.reader([text], skipinitialspace=True)
+    labels = tuple(map(str.strip, row))
+    if "" in labels or len(set(labels)) < len(labels):
+        raise ValueError(f"each of the labels {text!r} has to be there, and once")
+    return labels

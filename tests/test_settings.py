@@ -1,0 +1,218 @@
+"""Section [wisdom] of Airflow's configuration: every option is read, described, and over-ruled by a constructor."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from running import GOOD_CSV, fire, start_job
+
+from airflow_wisdom import exceptions, settings
+from airflow_wisdom.exceptions import OptionError, UploadTooLargeError, redact
+from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.provider_info import get_provider_info
+from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.triggers import WisdomImportJobTrigger
+
+OPTIONS = get_provider_info()["config"]["wisdom"]["options"]
+DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
+DEFAULTS = {
+    "service_name": "wisdom",
+    "upload_max_bytes": 1_000_000,
+    "max_active_import_jobs": 3,
+    "import_template": None,
+    "sample_size": 20,
+    "redacted_parameters": (),
+    "calls_per_second": 5.0,
+    "gc_freeze": True,
+}
+
+
+def value(option):
+    return getattr(settings, option)()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch):
+    for option in OPTIONS:
+        monkeypatch.delenv(f"AIRFLOW__WISDOM__{option.upper()}", raising=False)
+
+
+@pytest.fixture
+def choose(monkeypatch):
+    def choose(option, text):
+        monkeypatch.setenv(f"AIRFLOW__WISDOM__{option.upper()}", text)
+
+    return choose
+
+
+def test_every_option_that_is_described_can_be_read():
+    assert {option: value(option) for option in OPTIONS} == DEFAULTS
+    functions = {name for name, item in vars(settings).items() if inspect.isfunction(item) and name[0] != "_"}
+    assert functions - {"get_provider_info"} == set(OPTIONS)
+
+
+def test_the_defaults_hold_where_airflow_does_not_know_the_section(monkeypatch):
+    monkeypatch.setattr(settings, "conf", Unknowing())
+    assert {option: value(option) for option in OPTIONS} == DEFAULTS
+
+
+class Unknowing(ConfigParser):
+    """Airflow's configuration before any provider is known."""
+
+    def get(self, section, option, *, fallback):
+        return super().get(section, option, fallback=fallback)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "expected"),
+    [
+        ("service_name", "qconnect", "qconnect"),
+        ("upload_max_bytes", "5_000_000", 5_000_000),
+        ("max_active_import_jobs", " 1 ", 1),
+        ("sample_size", "0", 0),
+        ("import_template", "/opt/Responses Import Template.csv", "/opt/Responses Import Template.csv"),
+        ("import_template", "s3://bucket/template.csv", "s3://bucket/template.csv"),
+        ("import_template", 'Name, Shortcut key,"Content, plain"', ("Name", "Shortcut key", "Content, plain")),
+        ("redacted_parameters", "token, sig,,", ("token", "sig")),
+        ("calls_per_second", "0.5", 0.5),
+        ("gc_freeze", "f", False),
+    ],
+)
+def test_an_option_is_what_the_deployment_says(choose, option, text, expected):
+    choose(option, text)
+    assert value(option) == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("service_name", "lambda"),
+        ("service_name", ""),
+        ("upload_max_bytes", "0"),
+        ("upload_max_bytes", "1 MB"),
+        ("max_active_import_jobs", "0"),
+        ("sample_size", "-1"),
+        ("sample_size", ""),
+        ("import_template", "Name,,Content"),
+        ("import_template", "Name,Content,Name"),
+    ],
+)
+def test_an_error_names_section_and_option(choose, option, text):
+    choose(option, text)
+    with pytest.raises(OptionError, match=rf"^\[wisdom\] {option} is not usable: ") as raised:
+        value(option)
+    assert raised.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("calls_per_second", "0"),
+        ("calls_per_second", "nan"),
+        ("calls_per_second", "inf"),
+        ("calls_per_second", "many"),
+        ("gc_freeze", "perhaps"),
+    ],
+)
+def test_a_slip_in_the_options_of_the_watcher_is_logged(choose, caplog, option, text):
+    choose(option, text)
+    with caplog.at_level(logging.ERROR):
+        assert value(option) == DEFAULTS[option]
+    assert f"[wisdom] {option} is not usable" in caplog.text
+
+
+def test_the_docs_list_every_option_as_it_is_described():
+    rows = [line.split("|")[1:4] for line in DOCS.read_text().splitlines() if line.startswith("| `")]
+    documented = {name.strip(" `"): (kind.strip(), default.strip(" `")) for name, kind, default in rows}
+    assert documented == {name: (option["type"], option["default"]) for name, option in OPTIONS.items()}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_example_of_an_option_is_a_value_of_it(choose, option):
+    choose(option, OPTIONS[option]["example"])
+    assert value(option) not in (DEFAULTS[option], None)
+
+
+def test_a_task_says_otherwise(fake_wisdom, knowledge_base, choose):
+    choose("service_name", "qconnect")
+    assert WisdomImportJobSensor(task_id="t", knowledge_base_id="kb", import_job_id="j").hook.client_type == "qconnect"
+    assert WisdomHook(service_name="wisdom").client_type == "wisdom"
+
+
+def test_the_size_of_a_file_is_limited_as_configured(fake_wisdom, knowledge_base, choose):
+    choose("upload_max_bytes", "10")
+    with pytest.raises(UploadTooLargeError, match="at most 10"):
+        WisdomHook().upload(knowledge_base, GOOD_CSV)
+    assert WisdomHook().upload(knowledge_base, GOOD_CSV, max_bytes=1000)
+
+
+def test_the_triggerer_uses_what_the_worker_was_configured_for(fake_wisdom, knowledge_base, choose, monkeypatch):
+    choose("service_name", "qconnect")
+    trigger = WisdomImportJobTrigger(
+        knowledge_base_id=knowledge_base, import_job_ids=[start_job(fake_wisdom, knowledge_base)]
+    )
+    assert trigger.serialize()[1]["service_name"] == "qconnect"
+    choose("service_name", "no client at all")
+    assert fire(trigger)["status"] == "success"
+
+
+def test_a_dag_with_a_sensor_is_parsed_whatever_the_configuration_holds(choose):
+    for option in OPTIONS:
+        choose(option, "\N{SNOWMAN}")
+    sensor = WisdomImportJobSensor(task_id="t", knowledge_base_id="kb", import_job_id="j", start_from_trigger=True)
+    assert sensor.start_trigger_args.trigger_kwargs["service_name"] is None
+
+
+@pytest.fixture
+def forget_parameters(monkeypatch):
+    monkeypatch.setattr(exceptions, "_MARKS", [*exceptions._MARKS])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://proxy/file?token=abc",
+        "https://proxy/file?a=1&TOKEN=abc",
+        "https://proxy/file?a=1&amp;token=abc",
+        "target=https%3A%2F%2Fproxy%2Ffile%3Fa%3D1%26token%3Dabc",
+        "https://proxy/file?a.b=abc",
+    ],
+)
+def test_a_configured_parameter_gives_a_presigned_url_away(forget_parameters, url):
+    assert redact(url) == url
+    exceptions.redact_also(["token", "a.b"])
+    exceptions.redact_also([])
+    assert "abc" not in redact(url)
+    assert redact(url).endswith("file?<redacted>")
+
+
+@pytest.mark.parametrize("url", ["https://proxy/file?mytoken=1", "https://proxy/token=1", "https://proxy/?tokens=1"])
+def test_other_urls_stay_as_they_are(forget_parameters, url):
+    exceptions.redact_also(["token"])
+    assert redact(url) == url
+
+
+@pytest.mark.parametrize("code", ["import airflow_wisdom.hooks", "TRIGGER"])
+def test_the_configured_parameters_are_known_where_a_client_is_made(fake_wisdom_over_http, monkeypatch, choose, code):
+    """In a process of its own, as a worker or a triggerer is one."""
+    choose("redacted_parameters", "token")
+    knowledge_base = fake_wisdom_over_http.create_knowledge_base()
+    fake_wisdom_over_http.fault("GetImportJob", "ValidationException", message="See https://proxy/file?token=abc .")
+    if code == "TRIGGER":
+        arguments = {"knowledge_base_id": knowledge_base, "import_job_ids": ["5" * 8 + "-1111-2222-3333-" + "4" * 12]}
+        code = (
+            f"import sys, asyncio; sys.path.insert(0, {str(Path(__file__).parent)!r});"
+            "from running import fire; from airflow_wisdom.triggers import WisdomImportJobTrigger;"
+            f"print(fire(WisdomImportJobTrigger(**{json.dumps(arguments)}))['message'])"
+        )
+    else:
+        code += "; print(airflow_wisdom.exceptions.redact('See https://proxy/file?token=abc .'))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "See https://proxy/file?<redacted> ." in said
