@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cadence import Backoff, Cadence, time_left
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class Progress:
+    """What an import is doing right now, for whoever has to end it.
+
+    :param running: Ids of the import jobs that are known to be running.
+    :param stopped: Whether no further job is to be started.
+    """
+
+    running: set[str] = field(default_factory=set)
+    stopped: bool = False
+
+
 async def import_all(
     connection: Connects,
     submissions: Sequence[Submission],
@@ -29,7 +42,8 @@ async def import_all(
     max_active: int,
     deadline: float | None = None,
     poll_interval: float | None = None,
-    on_start: Callable[[Submission, str], None],
+    progress: Progress,
+    on_start: Callable[[Submission, str], None] = lambda _submission, _import_job_id: None,
 ) -> list[tuple[str | None, Outcome]]:
     """Start import jobs, in order and only so many at a time, and wait until all of them have ended.
 
@@ -41,19 +55,21 @@ async def import_all(
     :param max_active: How many of the jobs run at the same time, at most.
     :param deadline: POSIX time at which starting and waiting end. Default: none.
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age.
-    :param on_start: Called with a submission and the id of its job, as soon as it is known.
+    :param progress: Kept up to date.
+    :param on_start: Called with a submission and the id of its job, as soon as it is known. Default: nothing is called.
     :returns: The id of each job and how it ended, in the order of `submissions`; no id for one that was not started.
     """
     room = asyncio.Semaphore(max_active)
 
     async def one(submission: Submission) -> tuple[str | None, Outcome]:
         async with room:
+            import_job_id = submission.import_job_id
             try:
-                import_job_id = (
-                    submission.import_job_id or (await _start(connection, submission, deadline)).import_job_id
-                )
+                if import_job_id is None:
+                    import_job_id = (await _start(connection, submission, deadline, progress)).import_job_id
             except WisdomError as exc:
                 return None, Outcome(None, exc)
+            progress.running.add(import_job_id)
             on_start(submission, import_job_id)
             outcome = await ImportJobWatcher.wait_for(
                 connection,
@@ -62,6 +78,8 @@ async def import_all(
                 deadline=deadline,
                 cadence=Cadence.of(poll_interval),
             )
+            if not isinstance(outcome.error, ImportJobTimeoutError):
+                progress.running.discard(import_job_id)
             return import_job_id, outcome
 
     # What runs already takes its room first.
@@ -70,7 +88,7 @@ async def import_all(
     return [results[number] for number in range(len(submissions))]
 
 
-async def _start(connection: Connects, submission: Submission, deadline: float | None) -> ImportJob:
+async def _start(connection: Connects, submission: Submission, deadline: float | None, progress: Progress) -> ImportJob:
     """Drive the flow that starts a job or finds it; throttling and the like are waited out until the deadline."""
     flow = starting(submission)
     answer: Any = None
@@ -83,17 +101,19 @@ async def _start(connection: Connects, submission: Submission, deadline: float |
             return job
         answer, error = None, None
         try:
-            answer = await _do(connection, step, submission, deadline)
+            answer = await _do(connection, step, submission, deadline, progress)
         except WisdomError as exc:
             error = exc
 
 
-async def _do(connection: Connects, step: Step, submission: Submission, deadline: float | None) -> Any:
+async def _do(
+    connection: Connects, step: Step, submission: Submission, deadline: float | None, progress: Progress
+) -> Any:
     if isinstance(step, float):
         await asyncio.sleep(step)
         return None
     backoff = Backoff()
-    while time_left(deadline, time.time()) > 0:
+    while time_left(deadline, time.time()) > 0 and not progress.stopped:
         try:
             return await ImportJobWatcher.ask(connection, step)
         except WisdomError as exc:
@@ -102,6 +122,5 @@ async def _do(connection: Connects, step: Step, submission: Submission, deadline
             if backoff.failures == 0:
                 log.warning("Still trying to start an import job: %s", exc)
         await asyncio.sleep(min(backoff.failed(), time_left(deadline, time.time())))
-    raise ImportJobTimeoutError(
-        "The import job was not started in time", knowledge_base_id=submission.knowledge_base_id
-    )
+    why = "because the task was ended" if progress.stopped else "in time"
+    raise ImportJobTimeoutError(f"The import job was not started {why}", knowledge_base_id=submission.knowledge_base_id)

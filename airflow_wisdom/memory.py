@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+BEGAN = "began"
+"""Key under which a task remembers that it has begun before; the other keys are marks."""
+
+
 @dataclass(frozen=True)
 class Remembered:
     """What an earlier try did for one file.
@@ -34,6 +38,14 @@ class Memory:
 
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._store = context.get("task_state_store")
+
+    def begin(self) -> bool:
+        """Note that the task begins, and tell whether it has begun before."""
+        if self._store is None:
+            return False
+        before = self._store.get(BEGAN) is not None
+        self._store.set(BEGAN, True)
+        return before
 
     def recall(self, mark: str) -> Remembered | None:
         """Return what is remembered under a mark; None if nothing is."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import datetime
 
+    from airflow_wisdom.importing import Progress
     from airflow_wisdom.watcher import AwsConnection, Outcome
 
 AIRFLOW_GRACE = timedelta(minutes=5)
@@ -232,6 +233,7 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
         super().__init__(import_job_ids=[], **kwargs)
         self.submissions = submissions
         self.max_active_jobs = max_active_jobs
+        self._progress: Progress | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger anew."""
@@ -241,9 +243,10 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Start and wait, and yield the event."""
-        from airflow_wisdom.importing import import_all
+        from airflow_wisdom.importing import Progress, import_all
         from airflow_wisdom.submission import Submission
 
+        self._progress = Progress()
         submissions = [Submission(**submission) for submission in self.submissions]
         results = await import_all(
             self._connection(),
@@ -251,10 +254,16 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
             max_active=self.max_active_jobs,
             deadline=self._deadline(),
             poll_interval=self.poll_interval,
-            # What `on_kill` deletes.
-            on_start=lambda _, import_job_id: self.import_job_ids.append(import_job_id),
+            progress=self._progress,
         )
         yield _event([outcome.to_dict(self.knowledge_base_id, job_id) for job_id, outcome in results])
+
+    async def on_kill(self) -> None:
+        """Start no further job, and delete those that run, if that was asked for."""
+        if self._progress:
+            self._progress.stopped = True
+            self.import_job_ids = sorted(self._progress.running)
+        await super().on_kill()
 
 
 def _event(jobs: list[dict[str, Any]]) -> TriggerEvent:
