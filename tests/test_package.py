@@ -31,7 +31,18 @@ TASKS = [
 ]
 REQUIRED = {"knowledge_base_id": "kb", "import_job_id": "job"}
 
-ROOMS = ["exceptions", "import_job", "cadence", "hooks", "watcher", "triggers", "tasks", "sensors", "operators"]
+ROOMS = [
+    "exceptions",
+    "import_job",
+    "quick_response",
+    "cadence",
+    "hooks",
+    "watcher",
+    "triggers",
+    "tasks",
+    "sensors",
+    "operators",
+]
 """A room imports only from rooms before it."""
 
 LATE = {
@@ -159,7 +170,7 @@ def test_imports_point_one_way(room):
         assert set(imports(file, top_level=False)) <= {late for own, late in LATE if own == room}
 
 
-@pytest.mark.parametrize("room", ["exceptions", "import_job", "cadence"])
+@pytest.mark.parametrize("room", ["exceptions", "import_job", "quick_response", "cadence"])
 def test_pure_rooms_import_neither_airflow_nor_aws(room):
     code = f"import sys, airflow_wisdom.{room}; print(*sys.modules)"
     loaded = python(code).split()
@@ -233,7 +244,15 @@ def public(module):
             yield item
 
 
-@pytest.mark.parametrize("room", [*ROOMS[:-1], "operators.import_job", "provider_info"])
+MODULES = [
+    *ROOMS[:-1],
+    "operators.import_job",
+    "provider_info",
+    *(f"quick_response.{name}" for name in ("mistake", "template", "reading", "validation", "preparing")),
+]
+
+
+@pytest.mark.parametrize("room", MODULES)
 def test_everything_public_is_documented(room):
     module = importlib.import_module(f"airflow_wisdom.{room}")
     for item in [module, *public(module)]:
