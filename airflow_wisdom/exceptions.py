@@ -21,6 +21,10 @@
     │   ├── UploadUrlExpiredError
     │   └── UploadTooLargeError
     ├── FailedRecordReportError           the report of failed records could not be fetched
+    ├── SourceError                       what is to be imported is not fit for it; nothing was sent
+    │   ├── SourceFormatError             it can not be read at all: no CSV, not UTF-8, no header
+    │   ├── TemplateMismatchError         its columns are not those of the import file's template
+    │   └── InvalidRowsError              some of its rows would be refused
     ├── StorageError                      a file could not be written where the user asked
     ├── ImportIncompleteError             not every file of an import became a COMPLETE job
     ├── FailedRecordsError                AWS refused more records than are tolerated
@@ -257,6 +261,66 @@ class FailedRecordReportError(WisdomError):
         self.too_large = too_large
 
 
+class SourceError(WisdomError):
+    """What is to be imported is not fit for it: found before anything was sent."""
+
+
+class SourceFormatError(SourceError):
+    """The source can not be read as rows at all.
+
+    :param line: The line of the file, or the number of the row, from 1; None if it is about the whole of it.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, **where: Any) -> None:
+        super().__init__(message, **where)
+        self.line = line
+
+    def _details(self) -> dict[str, Any]:
+        return {"line": self.line}
+
+
+class TemplateMismatchError(SourceError):
+    """The columns of the source, or a mapping of them, do not fit the template; or the template itself is none.
+
+    :param missing: Required labels of the template that no column of the source has.
+    :param unknown: Columns of the source that the template does not have.
+    """
+
+    def __init__(
+        self, message: str, *, missing: list[str] | None = None, unknown: list[str] | None = None, **where: Any
+    ) -> None:
+        super().__init__(message, **where)
+        self.missing = _redacted(missing)
+        self.unknown = _redacted(unknown)
+
+
+class InvalidRowsError(SourceError):
+    """Rows of the source would be refused.
+
+    :param rows_read: Rows of the source.
+    :param rows_refused: How many of them are not valid.
+    :param mistakes: The first mistakes, each a dict of JSON primitives with ``line``, ``column``, ``value`` and
+        ``reason``.
+    :param refused_rows_path: The file with all refused rows and their reasons, if one was kept.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rows_read: int,
+        rows_refused: int,
+        mistakes: list[dict[str, Any]],
+        refused_rows_path: str | None = None,
+        **where: Any,
+    ) -> None:
+        super().__init__(message, **where)
+        self.rows_read = rows_read
+        self.rows_refused = rows_refused
+        self.mistakes = _redacted(mistakes)
+        self.refused_rows_path = _redacted(refused_rows_path)
+
+
 class ImportJobError(WisdomError):
     """An import job is not going to be COMPLETE, or not in time.
 
@@ -337,6 +401,17 @@ def from_dict(fields: dict[str, Any]) -> WisdomError:
     except TypeError:
         # Another version of this package, in the triggerer, knows other fields.
         return WisdomError(str(fields.get("message")))
+
+
+def _redacted(value: Any) -> Any:
+    """Return JSON primitives without the query of any presigned URL in them."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _redacted(item) for name, item in value.items()}
+    return value
 
 
 def _rebuild(kind: type[WisdomError], fields: dict[str, Any]) -> WisdomError:

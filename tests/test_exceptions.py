@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_wisdom import exceptions
 from airflow_wisdom.exceptions import WisdomError, from_dict, redact
 
+NUMBERS = {"http_status", "elapsed", "max_bytes", "line", "rows_read", "rows_refused"}
 SIGNED = "https://bucket/key?X-Amz-Credential=me&X-Amz-Signature=abc123"
 
 
@@ -32,7 +33,7 @@ def fields(kind):
 
 
 def numbers(names):
-    return {name: 400 + i for i, name in enumerate(names) if name in ("http_status", "elapsed", "max_bytes")}
+    return {name: 400 + i for i, name in enumerate(names) if name in NUMBERS}
 
 
 @pytest.mark.parametrize("kind", classes())
@@ -97,6 +98,17 @@ def test_a_field_of_another_version_is_no_obstacle():
 )
 def test_no_form_of_a_signature_survives(secret):
     assert "abc123" not in redact(secret)
+
+
+def test_a_signature_in_a_row_does_not_survive():
+    mistake = {"line": 3, "column": "Content", "value": SIGNED, "reason": "is wrong"}
+    made = exceptions.InvalidRowsError(
+        "m", rows_read=9, rows_refused=1, mistakes=[mistake], refused_rows_path=f"s3{SIGNED}"
+    )
+    assert made.mistakes[0]["line"] == 3
+    assert "abc123" not in json.dumps(made.to_dict())
+    mismatch = exceptions.TemplateMismatchError("m", missing=[], unknown=[SIGNED])
+    assert "abc123" not in json.dumps(mismatch.to_dict())
 
 
 def test_presigned_urls_are_redacted():

@@ -1,0 +1,34 @@
+"""From any source of rows to the files that an import of quick responses takes. Pure: no Airflow, no boto3.
+
+Three steps, each of them streaming: a reader (:func:`read`, :func:`read_csv`, :func:`read_json_lines`,
+:func:`read_rows`) turns the source into a :class:`Table`; a :class:`Validator` judges each row of it by an
+:class:`ImportTemplate` and :class:`Rules`; :func:`prepare` writes what is valid into files of at most 100 rows, and
+what is not into a file that tells why.
+"""
+
+from __future__ import annotations
+
+from airflow_wisdom.quick_response.mistake import Mistake
+from airflow_wisdom.quick_response.preparing import ImportFile, Prepared, prepare
+from airflow_wisdom.quick_response.reading import Row, Table, read, read_csv, read_json_lines, read_rows
+from airflow_wisdom.quick_response.template import DEFAULT_TEMPLATE, ImportTemplate
+from airflow_wisdom.quick_response.validation import FieldLimits, Rules, Validator, field_limits
+
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "FieldLimits",
+    "ImportFile",
+    "ImportTemplate",
+    "Mistake",
+    "Prepared",
+    "Row",
+    "Rules",
+    "Table",
+    "Validator",
+    "field_limits",
+    "prepare",
+    "read",
+    "read_csv",
+    "read_json_lines",
+    "read_rows",
+]

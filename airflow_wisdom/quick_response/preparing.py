@@ -1,0 +1,269 @@
+"""Valid rows into import files of at most 100 rows; refused rows, with their reasons, into a file to be mended."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.quick_response.mistake import Mistake
+from airflow_wisdom.quick_response.reading import RESERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+    from airflow_wisdom.quick_response.reading import Row, Table
+    from airflow_wisdom.quick_response.validation import Validator
+
+MAX_ROWS = 100
+"""AWS's quota: at most 100 quick responses in one import file."""
+
+MAX_BYTES = 1_000_000
+"""AWS's guide allows files of 1 MB, its service quotas 5 MB; the smaller is the default."""
+
+REFUSED_ROWS = "refused-rows.csv"
+"""Name of the file with the refused rows."""
+
+# A cell that no CSV reader takes would make the whole file unreadable.
+_MOST_REASONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFile:
+    """A file that is ready to be uploaded: CSV with commas, in UTF-8 without byte-order mark, lines ending in CR LF.
+
+    :param number: Its place among the files of the source, from 1.
+    :param path: Where it is.
+    :param rows: How many rows it has, without the header.
+    :param size: Its size in bytes.
+    :param sha256: SHA-256 of its bytes, in hexadecimal.
+    :param first_line: Where its first row stands in the source.
+    :param last_line: Where its last row stands in the source.
+    """
+
+    number: int
+    path: Path
+    rows: int
+    size: int
+    sha256: str
+    first_line: int
+    last_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became of the rows of a source.
+
+    :param files: The import files, in the order of the source.
+    :param rows_read: Rows of the source.
+    :param rows_valid: Rows that are in `files`.
+    :param rows_refused: Rows that have mistakes.
+    :param mistakes_total: Mistakes of all rows.
+    :param mistakes: The first of them.
+    :param refused_path: The file of refused rows; None if there are none.
+    :param trimmed: Cells in `files` whose spaces were trimmed.
+    """
+
+    files: tuple[ImportFile, ...]
+    rows_read: int
+    rows_valid: int
+    rows_refused: int
+    mistakes_total: int
+    mistakes: tuple[Mistake, ...]
+    refused_path: Path | None
+    trimmed: int
+
+
+def prepare(
+    table: Table,
+    validator: Validator,
+    folder: Path,
+    *,
+    max_rows: int = MAX_ROWS,
+    max_bytes: int = MAX_BYTES,
+    sample: int = 20,
+) -> Prepared:
+    """Write the rows of a source into import files and, as far as they are refused, into a file of their own.
+
+    Nothing but one row is kept in memory, and a small record of each file. The file of refused rows has the columns
+    ``_line`` and ``_reason``, then those of the source, with the values as they came; once mended, it can be read as a
+    source itself.
+
+    :param table: The source.
+    :param validator: What judges the rows; to be closed by who made it.
+    :param folder: An empty folder for the files, which exists.
+    :param max_rows: Most rows of a file, 1 to 100.
+    :param max_bytes: Most bytes of a file. A row that does not fit into a file of its own is refused.
+    :param sample: How many mistakes to return.
+    :raises ValueError: `max_rows` is not within its limits.
+    :raises TemplateMismatchError: The columns of the source do not fit the template.
+    :raises SourceFormatError: The source can not be read to its end. The files in `folder` are of no use then.
+    """
+    if not 1 <= max_rows <= MAX_ROWS:
+        raise ValueError(f"max_rows has to be 1 to {MAX_ROWS}, not {max_rows}")
+    validator.check_columns(table.columns)
+    count, total = 0, 0
+    mistakes: list[Mistake] = []
+    files = _ImportFiles(folder, validator.template.columns, max_rows, max_bytes)
+    refused = _RefusedRows(folder, table.columns)
+    with files, refused:
+        for row in table.rows:
+            count += 1
+            cells, found = validator.check(row)
+            if cells is not None:
+                found = files.add(row, cells)
+            if found:
+                refused.add(row, found)
+                total += len(found)
+                mistakes += found[: max(0, sample - len(mistakes))]
+    return Prepared(
+        files=tuple(files.files),
+        rows_read=count,
+        rows_valid=count - refused.count,
+        rows_refused=refused.count,
+        mistakes_total=total,
+        mistakes=tuple(mistakes),
+        refused_path=refused.path,
+        trimmed=validator.trimmed,
+    )
+
+
+class _Lines:
+    """Turns cells into a line of CSV, to be weighed before it goes anywhere."""
+
+    def __init__(self) -> None:
+        self._writer = csv.writer(self, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
+        self._line = ""
+
+    def write(self, line: str) -> None:
+        """Take the line from the csv module, as a file would."""
+        self._line = line
+
+    def of(self, cells: Iterable[object]) -> bytes:
+        """Return the line of these cells."""
+        self._writer.writerow(cells)
+        return self._line.encode()
+
+
+class _ImportFiles:
+    """The import files of a source, one open at a time."""
+
+    def __init__(self, folder: Path, header: tuple[str, ...], max_rows: int, max_bytes: int) -> None:
+        self.files: list[ImportFile] = []
+        self._folder = folder
+        self._lines = _Lines()
+        self._header = self._lines.of(header)
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._open: _OpenFile | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._finish()
+
+    def add(self, row: Row, cells: tuple[str, ...]) -> list[Mistake]:
+        """Write a row; return why not, if it fits into no file."""
+        line = self._lines.of(cells)
+        alone = len(self._header) + len(line)
+        if alone > self._max_bytes:
+            reason = f"needs a file of {alone:,} bytes, at most {self._max_bytes:,} are allowed"
+            return [Mistake(row.line, None, "", reason, row.unit)]
+        file = self._open
+        if file is None or file.rows == self._max_rows or file.size + len(line) > self._max_bytes:
+            file = self._next(row.line)
+        file.write(line, row.line)
+        return []
+
+    def _next(self, first_line: int) -> _OpenFile:
+        self._finish()
+        number = len(self.files) + 1
+        self._open = _OpenFile(number, self._folder / f"quick-responses-{number:04}.csv", self._header, first_line)
+        return self._open
+
+    def _finish(self) -> None:
+        if self._open is not None:
+            self.files.append(self._open.finish())
+            self._open = None
+
+
+class _OpenFile:
+    """An import file that is being written."""
+
+    def __init__(self, number: int, path: Path, header: bytes, first_line: int) -> None:
+        self.rows = self.size = 0
+        self._number, self._path = number, path
+        self._first_line = self._last_line = first_line
+        self._hash = hashlib.sha256()
+        self._file = path.open("wb")
+        self._put(header)
+
+    def write(self, line: bytes, number: int) -> None:
+        self._put(line)
+        self.rows += 1
+        self._last_line = number
+
+    def finish(self) -> ImportFile:
+        self._file.close()
+        return ImportFile(
+            number=self._number,
+            path=self._path,
+            rows=self.rows,
+            size=self.size,
+            sha256=self._hash.hexdigest(),
+            first_line=self._first_line,
+            last_line=self._last_line,
+        )
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+
+class _RefusedRows:
+    """The refused rows of a source.
+
+    Which columns the file needs is known only after the last row, if each row names its own: until then the rows wait
+    in a file of JSON Lines.
+    """
+
+    def __init__(self, folder: Path, columns: tuple[str, ...] | None) -> None:
+        self.count = 0
+        self.path: Path | None = None
+        self._folder = folder
+        self._columns = dict.fromkeys(columns or ())
+        self._waiting = tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder)  # noqa: SIM115 - __exit__ closes it
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        with self._waiting:
+            if self.count and kind is None:
+                self._write()
+
+    def add(self, row: Row, mistakes: list[Mistake]) -> None:
+        """Keep a row and what is wrong with it."""
+        self.count += 1
+        self._columns.update(dict.fromkeys(row.values))
+        reasons = "; ".join(mistake.what for mistake in mistakes[:_MOST_REASONS])
+        self._waiting.write(json.dumps([row.line, reasons, dict(row.values), row.surplus]) + "\n")
+
+    def _write(self) -> None:
+        self.path = self._folder / REFUSED_ROWS
+        lines = _Lines()
+        columns = list(self._columns)
+        self._waiting.seek(0)
+        with self.path.open("wb") as file:
+            file.write(lines.of([*RESERVED, *columns]))
+            for line, reasons, values, surplus in map(json.loads, self._waiting):
+                cells = (values.get(column, "") for column in columns)
+                file.write(lines.of([line, reasons, *cells, *surplus]))

@@ -1,0 +1,362 @@
+"""Which rows an import would accept: every mistake of a row, with its place, before anything is sent."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from airflow_wisdom.exceptions import TemplateMismatchError
+from airflow_wisdom.quick_response.mistake import Mistake, listing, shorten
+from airflow_wisdom.quick_response.template import fold, unmarked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from typing_extensions import Self
+
+    from airflow_wisdom.quick_response.reading import Row
+    from airflow_wisdom.quick_response.template import ImportTemplate
+
+    Check = Callable[[str], "str | None"]
+
+LANGUAGES = frozenset(
+    ["de_DE", "en_US", "es_ES", "fr_FR", "id_ID", "it_IT", "ja_JP", "ko_KR", "pt_BR", "zh_CN", "zh_TW"]
+)
+"""The codes that AWS's documentation of ``language`` in ``CreateQuickResponse`` says are among the supported ones.
+
+Whether the import takes others, too, is unverified.
+"""
+
+CONTENT_TYPES = frozenset(
+    {
+        "plain",
+        "markdown",
+        "application/x.quickresponse;format=plain",
+        "application/x.quickresponse;format=markdown",
+    }
+)
+"""The values of ``contentType`` in ``CreateQuickResponse``, and their short forms.
+
+Which form the import file takes, and whether case matters, is unverified.
+"""
+
+YES_AND_NO = frozenset({"true", "yes", "y", "1", "false", "no", "n", "0"})
+"""Words for ``isActive``, in any case. Which of them the import file takes is unverified."""
+
+ALLOWED: Mapping[str, Collection[str] | None] = MappingProxyType(
+    {"language": LANGUAGES, "contentType": CONTENT_TYPES, "isActive": YES_AND_NO}
+)
+"""Field -> its allowed values. No list is complete for ``channels``: AWS says that they "include Chat"."""
+
+MOST_ITEMS: Mapping[str, int] = MappingProxyType({"routingProfiles": 40})
+"""Field -> the greatest number of its items. 40 routing profiles is what the service quotas say; the guide says 20."""
+
+LISTS = frozenset({"channels", "routingProfiles"})
+"""Fields whose cell holds several items."""
+
+_UNIQUE = frozenset({"name", "shortcutKey"})
+# Here spaces at the ends, and line breaks, may be meant.
+_TEXTS = frozenset({"content", "description"})
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+_ANY_CASE = frozenset({"contentType", "isActive"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLimits:
+    """How long a value may be; for a list, how long each of its items may be.
+
+    :param min: Fewest characters of a value that is not empty.
+    :param max: Most characters. Default: any number.
+    :param most_items: Most items of a list. Default: any number.
+    """
+
+    min: int = 1
+    max: int | None = None
+    most_items: int | None = None
+
+
+def field_limits(
+    lengths: Mapping[str, tuple[int, int | None]], most_items: Mapping[str, int] = MOST_ITEMS
+) -> dict[str, FieldLimits]:
+    """Make the limits from plain numbers, as AWS's service model has them.
+
+    :param lengths: Field -> fewest and most characters; of each item, where the field is a list.
+    :param most_items: Field -> most items.
+    :returns: Field -> limits.
+    """
+    return {name: FieldLimits(least, most, most_items.get(name)) for name, (least, most) in lengths.items()}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a row has to keep to, besides the template.
+
+    :param limits: Field -> :class:`FieldLimits`. Fields that are not in it may have any length.
+    :param spaces: What to do about spaces at the ends of a cell, other than of content and description: ``trim``
+        (default) them, or ``refuse`` the row.
+    :param extra_columns: What to do about columns that the template does not have: ``fail`` (default), or ``ignore``
+        them.
+    :param allowed: Field -> allowed values, or None for any; takes precedence over
+        :data:`ALLOWED`. Of lists, each item is looked up.
+    :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
+    :raises ValueError: `spaces` or `extra_columns` is none of its words.
+    """
+
+    limits: Mapping[str, FieldLimits]
+    spaces: Literal["trim", "refuse"] = "trim"
+    extra_columns: Literal["fail", "ignore"] = "fail"
+    allowed: Mapping[str, Collection[str] | None] = field(default_factory=dict)
+    separators: str = ";,|"
+
+    def __post_init__(self) -> None:
+        _one_of_these("spaces", self.spaces, ("trim", "refuse"))
+        _one_of_these("extra_columns", self.extra_columns, ("fail", "ignore"))
+
+
+def _one_of_these(name: str, value: str, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise ValueError(f"{name} has to be {' or '.join(words)}, not {value!r}")
+
+
+class Validator:
+    """Judges the rows of one source, one after the other.
+
+    It remembers all names and shortcut keys of the source, in a temporary file that goes away when it is closed: use it
+    as a context manager. Values of refused rows count, too: once mended, they would clash.
+
+    :param template: What the import file looks like.
+    :param rules: What rows have to keep to.
+    :param mapping: Own column -> label of the template, for columns that have another name. Other columns find their
+        label themselves; case, spaces, hyphens and underscores do not matter.
+    """
+
+    def __init__(self, template: ImportTemplate, rules: Rules, mapping: Mapping[str, str] | None = None) -> None:
+        self.template = template
+        self.rules = rules
+        self.trimmed = 0
+        """Cells of valid rows whose spaces were trimmed."""
+        self._mapping = {column.strip(): label for column, label in (mapping or {}).items()}
+        self._labels = {fold(label): label for label in template.columns} | {label: label for label in template.columns}
+        self._cells = [_Cell(label, template, rules) for label in template.columns]
+        self._seen = _Seen()
+        self._columns: tuple[str, ...] | None = None
+        self._binding = _Binding((), (), ())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget what was seen, and remove its file."""
+        self._seen.close()
+
+    def check_columns(self, columns: tuple[str, ...] | None) -> None:
+        """Check what concerns all rows together.
+
+        :param columns: The columns of the source; None if each row names its own, and is judged for itself.
+        :raises TemplateMismatchError: A required label has no column, a column has no label, two columns have the same
+            one, or the mapping names what neither the source nor the template has. The message tells all of these.
+        """
+        problems, missing, unknown = self._mapping_problems(columns), [], []
+        if columns is not None:
+            binding = self._bind(columns)
+            missing = self._missing(binding)
+            unknown = [] if self.rules.extra_columns == "ignore" else list(binding.unknown)
+            clashing = binding.clashing
+            problems += [f"columns for a label that another column has: {listing(clashing)}"] * bool(clashing)
+        problems += [f"missing columns: {listing(missing)}"] * bool(missing)
+        problems += [f"columns that the template does not have: {listing(unknown)}"] * bool(unknown)
+        if problems:
+            raise TemplateMismatchError(
+                f"The columns do not fit the template: {'; '.join(problems)}", missing=missing, unknown=unknown
+            )
+
+    def check(self, row: Row) -> tuple[tuple[str, ...] | None, list[Mistake]]:
+        """Judge a row.
+
+        :param row: The row, as a reader gave it.
+        :returns: Its cells in the order of the template, and no mistake; or None, and all its mistakes.
+        """
+        columns = tuple(row.values)
+        if columns != self._columns:
+            self._columns, self._binding = columns, self._bind(columns)
+        mistakes = self._row_mistakes(row)
+        cells = []
+        trimmed = 0
+        for cell, column in zip(self._cells, self._binding.sources, strict=True):
+            original = row.values[column] if column is not None else ""
+            value = original if cell.verbatim else original.strip()
+            trimmed += value is not original and value != original
+            mistakes += [
+                Mistake(row.line, column or cell.label, shorten(original), reason, row.unit)
+                for reason in self._problems(cell, original, value, row)
+            ]
+            cells.append(value)
+        if mistakes:
+            return None, mistakes
+        self.trimmed += trimmed
+        return tuple(cells), mistakes
+
+    def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
+        if not value or value.isspace():
+            return ["is required, but empty"] if cell.required else []
+        problems = cell.problems(value)
+        if value != original and self.rules.spaces == "refuse":
+            problems.append("has spaces at its ends")
+        if cell.unique and not problems:
+            first = self._seen.first(cell.label, value, row.line)
+            if first is not None:
+                problems.append(f"occurs already {'on' if row.unit == 'line' else 'in'} {row.unit} {first}")
+        return problems
+
+    def _row_mistakes(self, row: Row) -> list[Mistake]:
+        found = []
+        if row.surplus:
+            found.append(f"has {len(row.surplus)} more cells than the header has columns")
+        if self._binding.clashing:
+            found.append(f"has columns for a label that another column has: {listing(self._binding.clashing)}")
+        if self._binding.unknown and self.rules.extra_columns == "fail":
+            found.append(f"has columns that the template does not have: {listing(self._binding.unknown)}")
+        ignored = self._binding.unknown if self.rules.extra_columns == "ignore" else ()
+        read = [mistake for mistake in row.mistakes if mistake.column not in ignored]
+        return read + [Mistake(row.line, None, "", reason, row.unit) for reason in found]
+
+    def _bind(self, columns: Iterable[str]) -> _Binding:
+        own: dict[str, str] = {}
+        unknown, clashing = [], []
+        for column in columns:
+            label = self._mapping.get(column) or self._label(column)
+            if label is None:
+                unknown.append(column)
+            elif label in own:
+                clashing.append(column)
+            else:
+                own[label] = column
+        return _Binding(tuple(own.get(label) for label in self.template.columns), tuple(unknown), tuple(clashing))
+
+    def _label(self, column: str) -> str | None:
+        return self._labels.get(column) or self._labels.get(fold(unmarked(column)))
+
+    def _missing(self, binding: _Binding) -> list[str]:
+        pairs = zip(self.template.columns, binding.sources, strict=True)
+        return [label for label, column in pairs if column is None and label in self.template.required]
+
+    def _mapping_problems(self, columns: tuple[str, ...] | None) -> list[str]:
+        labels = [label for label in self._mapping.values() if label not in self.template.columns]
+        own = [] if columns is None else [column for column in self._mapping if column not in columns]
+        problems = [f"mapped to labels that the template does not have: {listing(labels)}"] * bool(labels)
+        return problems + [f"mapped, but not in the source: {listing(own)}"] * bool(own)
+
+
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """Which column of the source stands for each label, and which ones stand for none."""
+
+    sources: tuple[str | None, ...]
+    unknown: tuple[str, ...]
+    clashing: tuple[str, ...]
+
+
+class _Cell:
+    """What the cells under one label have to keep to."""
+
+    def __init__(self, label: str, template: ImportTemplate, rules: Rules) -> None:
+        meaning = template.fields.get(label)
+        self.label = label
+        self.required = label in template.required
+        self.unique = meaning in _UNIQUE
+        self.verbatim = meaning is None or meaning in _TEXTS
+        self._checks = list(_checks(meaning, rules)) if meaning else []
+
+    def problems(self, value: str) -> list[str]:
+        """Return what is wrong with a value that is not empty."""
+        return [problem for check in self._checks if (problem := check(value))]
+
+
+def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
+    limits = rules.limits.get(meaning, FieldLimits(min=0))
+    allowed = {**ALLOWED, **rules.allowed}.get(meaning)
+    checks: list[Check] = [partial(_length, limits)]
+    if allowed is not None:
+        checks.append(partial(_choice, meaning in _ANY_CASE, _lookup(allowed, any_case=meaning in _ANY_CASE)))
+    if meaning in LISTS:
+        return [partial(_items, checks, limits.most_items, rules.separators)]
+    if meaning in _UNIQUE:
+        checks.append(_one_line)
+    return checks
+
+
+def _lookup(allowed: Collection[str], *, any_case: bool) -> dict[str, None]:
+    """Return the allowed values, in an order that a message can show."""
+    ordered = sorted(allowed) if isinstance(allowed, (set, frozenset)) else allowed
+    return dict.fromkeys(value.lower() if any_case else value for value in ordered)
+
+
+def _length(limits: FieldLimits, value: str) -> str | None:
+    # In code points. Whether AWS counts these, or UTF-16 units, or bytes is unverified.
+    length = len(value)
+    if limits.max is not None and length > limits.max:
+        return f"has {length:,} characters, at most {limits.max:,} are allowed"
+    if length < limits.min:
+        return f"has {length:,} characters, at least {limits.min:,} are needed"
+    return None
+
+
+def _choice(any_case: bool, allowed: dict[str, None], value: str) -> str | None:
+    if (value.lower() if any_case else value) in allowed:
+        return None
+    return f"is none of {listing(list(allowed), quote='')}"
+
+
+def _one_line(value: str) -> str | None:
+    return "has line breaks or control characters" if _CONTROL.search(value) else None
+
+
+def _items(checks: list[Check], most: int | None, separators: str, value: str) -> str | None:
+    """Return the first thing that is wrong with a list."""
+    items = _split(value, separators)
+    if most is not None and len(items) > most:
+        return f"has {len(items):,} items, at most {most:,} are allowed"
+    for item in items:
+        if not item:
+            return "has an empty item"
+        for check in checks:
+            problem = check(item)
+            if problem:
+                return f'has the item "{shorten(item)}", which {problem}'
+    return None
+
+
+def _split(value: str, separators: str) -> list[str]:
+    for separator in separators[1:]:
+        value = value.replace(separator, separators[0])
+    return [item.strip() for item in (value.split(separators[0]) if separators else [value])]
+
+
+class _Seen:
+    """Where each value occurred first; on disk, because a source may have millions of them."""
+
+    def __init__(self) -> None:
+        # The empty name: a private temporary file, which SQLite removes with the connection.
+        self._database = sqlite3.connect("")
+        self._cursor = self._database.cursor()
+        for pragma in ("temp_store = FILE", "journal_mode = OFF", "synchronous = OFF"):
+            self._cursor.execute(f"PRAGMA {pragma}")
+        self._cursor.execute("CREATE TABLE seen (value, label, line, PRIMARY KEY (value, label)) WITHOUT ROWID")
+
+    def first(self, label: str, value: str, line: int) -> int | None:
+        """Remember a value; return the line of its first occurrence if it is not the first."""
+        added = self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (value, label, line)).rowcount
+        if added:
+            return None
+        row = self._cursor.execute("SELECT line FROM seen WHERE value = ? AND label = ?", (value, label)).fetchone()
+        return int(row[0])
+
+    def close(self) -> None:
+        self._database.close()
