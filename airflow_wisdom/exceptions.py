@@ -365,7 +365,7 @@ class ImportIncompleteError(WisdomError):
 
     def __init__(self, message: str, *, jobs: list[dict[str, Any]], **where: Any) -> None:
         super().__init__(message, **where)
-        self.jobs = jobs
+        self.jobs = _redacted(jobs)
 
 
 class FailedRecordsError(WisdomError):
@@ -387,8 +387,8 @@ class FailedRecordsError(WisdomError):
     ) -> None:
         super().__init__(message, **where)
         self.records_failed = records_failed
-        self.failed_records = failed_records
-        self.failed_records_path = failed_records_path
+        self.failed_records = _redacted(failed_records)
+        self.failed_records_path = _redacted(failed_records_path)
 
 
 def from_dict(fields: dict[str, Any]) -> WisdomError:

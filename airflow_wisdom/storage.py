@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_wisdom.exceptions import SourceError, StorageError, redact
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 PIECE = 1024 * 1024
 """Bytes that are asked of a file at once."""
+
+CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueError)
+"""What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Storage:
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
-            except (BotoCoreError, ClientError, OSError) as exc:
+            except CAUSES as exc:
                 raise SourceError(f"{redact(uri)} can not be read: {exc}") from exc
             try:
                 yield file
@@ -66,7 +70,7 @@ class Storage:
         """
         try:
             self._save(path, uri)
-        except (BotoCoreError, ClientError, OSError) as exc:
+        except CAUSES as exc:
             raise StorageError(f"{redact(uri)} can not be written: {exc}") from exc
 
     @contextmanager

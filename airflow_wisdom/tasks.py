@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.import_job import ImportJob
 
+ONE_DAY = 24 * 60 * 60.0
+"""Seconds for which an operator waits unless told otherwise."""
+
 REREAD_PATIENCE = 300.0
 """Seconds for which a complete job is asked for anew while AWS does not answer."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import datetime
 
-    from airflow_wisdom.importing import Progress
+    from airflow_wisdom.importing.waiting import Progress
     from airflow_wisdom.watcher import AwsConnection, Outcome
 
 AIRFLOW_GRACE = timedelta(minutes=5)
@@ -220,10 +220,10 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
     """Starts the import jobs of several files, only so many at a time, and fires one event once all have ended.
 
     A job is started once, also where a triggerer is restarted and begins this anew: see
-    :mod:`airflow_wisdom.submission`. In the event, a job that was never started has no ``importJobId``.
+    :mod:`airflow_wisdom.importing.submission`. In the event, a job that was never started has no ``importJobId``.
 
     :param submissions: What to start, each :meth:`Submission.to_dict()
-        <airflow_wisdom.submission.Submission.to_dict>`.
+        <airflow_wisdom.importing.submission.Submission.to_dict>`.
     :param max_active_jobs: How many of the jobs run at the same time, at most.
 
     The rest: see :class:`WisdomImportJobTrigger`.
@@ -243,8 +243,8 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Start and wait, and yield the event."""
-        from airflow_wisdom.importing import Progress, import_all
-        from airflow_wisdom.submission import Submission
+        from airflow_wisdom.importing.submission import Submission
+        from airflow_wisdom.importing.waiting import Progress, import_all
 
         self._progress = Progress()
         submissions = [Submission(**submission) for submission in self.submissions]

@@ -48,7 +48,8 @@ def run(task, try_number=1, ti=None):
 
 def resume(task, deferred, context):
     event = fire(deferred.trigger)
-    return task.resume_execution(deferred.method_name, {"event": event}, context)
+    kwargs = json.loads(json.dumps(deferred.kwargs or {}, allow_nan=False))
+    return task.resume_execution(deferred.method_name, {**kwargs, "event": event}, context)
 
 
 def fire(trigger):

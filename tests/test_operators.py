@@ -14,12 +14,12 @@ from airflow_wisdom.exceptions import (
     UploadTooLargeError,
     ValidationError,
 )
+from airflow_wisdom.importing.submission import MARK
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomGetImportJobOperator,
     WisdomStartImportJobOperator,
 )
-from airflow_wisdom.submission import MARK
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_knowledge_base_is_the_same_by_id_and_by_arn(fake_wisdom, knowledge_ba
 
 @pytest.fixture
 def no_patience(monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.importing.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
 
 
 @pytest.mark.parametrize("reused", ["conflict", "first"])

@@ -5,9 +5,11 @@ from airflow_wisdom.operators.import_job import (
     WisdomGetImportJobOperator,
     WisdomStartImportJobOperator,
 )
+from airflow_wisdom.operators.quick_responses import WisdomImportQuickResponsesOperator
 
 __all__ = [
     "WisdomDeleteImportJobOperator",
     "WisdomGetImportJobOperator",
+    "WisdomImportQuickResponsesOperator",
     "WisdomStartImportJobOperator",
 ]

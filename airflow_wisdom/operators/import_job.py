@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import WisdomImportJobTask, WisdomTask, check_interval, seconds
+from airflow_wisdom.tasks import ONE_DAY, WisdomImportJobTask, WisdomTask, check_interval, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_wisdom.import_job import ImportJob
-
-ONE_DAY = 24 * 60 * 60.0
 
 
 class WisdomGetImportJobOperator(WisdomImportJobTask):
@@ -191,7 +189,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         )
 
     def _find_or_start(self, context: Context) -> ImportJob:
-        from airflow_wisdom.submission import Standing, find
+        from airflow_wisdom.importing.submission import Standing, find
 
         mark = self._mark(context)
         standing = Standing()
@@ -203,7 +201,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         return self._start(context, mark, standing.attempt)
 
     def _start(self, context: Context, mark: str, attempt: int) -> ImportJob:
-        from airflow_wisdom.submission import Origin, Submission, drive, starting
+        from airflow_wisdom.importing.submission import Origin, Submission, drive, starting
 
         submission = Submission(
             knowledge_base_id=self.knowledge_base_id,
@@ -226,7 +224,7 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     def _mark(self, context: Context) -> str:
         """Return what this task instance and this file have, and no other: the same for each try."""
-        from airflow_wisdom.submission import Origin
+        from airflow_wisdom.importing.submission import Origin
 
         content = self.upload_id or hashlib.sha256(Path(str(self.source)).read_bytes()).hexdigest()
         return Origin.of(context["ti"]).mark(self.knowledge_base_id, content)

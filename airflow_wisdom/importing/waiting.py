@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cadence import Backoff, Cadence, time_left
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.submission import starting
+from airflow_wisdom.importing.submission import starting
 from airflow_wisdom.watcher import ImportJobWatcher, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_wisdom.import_job import ImportJob
-    from airflow_wisdom.submission import Step, Submission
+    from airflow_wisdom.importing.submission import Step, Submission
     from airflow_wisdom.watcher import Connects
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ async def import_all(
     """Start import jobs, in order and only so many at a time, and wait until all of them have ended.
 
     One that fails does not hold up the others. What is repeated, as by another triggerer after a restart, is started
-    once all the same: see :mod:`airflow_wisdom.submission`.
+    once all the same: see :mod:`airflow_wisdom.importing.submission`.
 
     :param connection: The AWS connection, whose watcher makes the calls.
     :param submissions: What to start; those with an `import_job_id` run already, and are only waited for.
@@ -60,13 +60,16 @@ async def import_all(
     :returns: The id of each job and how it ended, in the order of `submissions`; no id for one that was not started.
     """
     room = asyncio.Semaphore(max_active)
+    # One after the other, so that they start in order, and AWS is asked once at a time while it throttles.
+    turn = asyncio.Lock()
 
     async def one(submission: Submission) -> tuple[str | None, Outcome]:
         async with room:
             import_job_id = submission.import_job_id
             try:
                 if import_job_id is None:
-                    import_job_id = (await _start(connection, submission, deadline, progress)).import_job_id
+                    async with turn:
+                        import_job_id = (await _start(connection, submission, deadline, progress)).import_job_id
             except WisdomError as exc:
                 return None, Outcome(None, exc)
             progress.running.add(import_job_id)

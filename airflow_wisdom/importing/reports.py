@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -57,26 +56,34 @@ class FailedRecordReports:
         self.count += count
         return count
 
-    def write(self, path: Path) -> None:
-        """Write all records: the columns of every report, and before them the job that refused the record."""
-        columns: dict[str, None] = {IMPORT_JOB: None}
+    def write(self) -> Path:
+        """Write all records to a file beside the first report, and return its path.
+
+        It has the columns of every report, and before them the job that refused the record.
+        """
+        path = self._reports[0][1].with_name("failed-records.csv")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [IMPORT_JOB, *self._columns()], restval="")
+            writer.writeheader()
+            for import_job_id, report in self._reports:
+                with _opened(report) as (_, records):
+                    writer.writerows({IMPORT_JOB: import_job_id, **record} for record in records)
+        return path
+
+    def _columns(self) -> list[str]:
+        columns: dict[str, None] = {}
         for _, report in self._reports:
             with _opened(report) as (own, records):
                 columns |= dict.fromkeys(own)
                 # A record longer than its header has a column without a name.
                 columns |= dict.fromkeys(name for record in records for name in record)
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(columns), restval="")
-            writer.writeheader()
-            for import_job_id, report in self._reports:
-                with _opened(report) as (_, records):
-                    writer.writerows({IMPORT_JOB: import_job_id, **record} for record in records)
+        return list(columns)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Records]:
-    with path.open("rb") as file:
-        yield read_failed_records(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        yield read_failed_records(file)
 
 
 def _shortened(record: dict[str, str]) -> dict[str, str]:
