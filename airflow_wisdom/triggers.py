@@ -246,8 +246,8 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
         from airflow_wisdom.importing.submission import Submission
         from airflow_wisdom.importing.waiting import Progress, import_all
 
-        self._progress = Progress()
         submissions = [Submission(**submission) for submission in self.submissions]
+        self._progress = Progress(len(submissions))
         results = await import_all(
             self._connection(),
             submissions,

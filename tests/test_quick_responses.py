@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import time
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -569,3 +570,98 @@ def test_parameters_that_make_no_sense_are_refused_before_anything_is_sent(fake_
     ):
         run(importing(knowledge_base, **wrong))
     assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
+
+
+# Ending the task
+
+
+def killed_while_it_waits(task, state, kill):
+    """Run the task in this process and end it once two of its three jobs run; return what Airflow was asked."""
+    asked = []
+
+    class TaskInstance(FakeTaskInstance):
+        def get_task_states(self, **where):
+            asked.append(where)
+            return {self.run_id: {self.task_id: state}}
+
+    real = task.hook.start_import_job
+    starts = []
+
+    def start(*args, **kwargs):
+        job = real(*args, **kwargs)
+        starts.append(job)
+        if len(starts) == 2:
+            kill(task)
+        return job
+
+    task.hook.start_import_job = start
+    with pytest.raises(ImportIncompleteError):
+        task.execute({"ti": TaskInstance()})
+    return asked
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "restarting", "removed"])
+def test_a_user_who_ends_the_task_deletes_the_jobs_that_run_if_asked(fake_wisdom, knowledge_base, state, capsys):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    task = importing(knowledge_base, delete_jobs_on_kill=True, max_active_jobs=2, timeout=5)
+
+    def kill(task):
+        wait_until(lambda: len(task._progress.running) == 1)
+        for job in jobs_of(fake_wisdom, knowledge_base):
+            fake_wisdom.set_status(job["importJobId"], "COMPLETE")
+        task.on_kill()
+
+    asked = killed_while_it_waits(task, state, kill)
+    assert asked == [{"dag_id": "dag", "task_ids": ["task"], "run_ids": ["run"], "map_index": -1}]
+    assert fake_wisdom.calls()["DeleteImportJob"] == 1
+    assert fake_wisdom.calls()["StartImportJob"] == 2
+
+
+@pytest.mark.parametrize(("delete", "state"), [(True, "running"), (False, "failed")])
+def test_whoever_else_ends_the_task_leaves_the_jobs_alone_and_says_which(
+    fake_wisdom, knowledge_base, delete, state, capsys
+):
+    """A worker that is stopped, and an execution time-out: the task is meant to run, and another try goes on."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    task = importing(knowledge_base, delete_jobs_on_kill=delete, max_active_jobs=2, timeout=1)
+    killed_while_it_waits(task, state, lambda task: task.on_kill())
+    assert "DeleteImportJob" not in fake_wisdom.calls()
+    assert "Another try of the task finds those that were, and starts the others" in capsys.readouterr().out
+
+
+def test_before_and_after_the_wait_there_is_nothing_to_end(fake_wisdom, knowledge_base):
+    task = importing(knowledge_base, ROWS[:1], delete_jobs_on_kill=True)
+    task.on_kill()
+    run(task)
+    task.on_kill()
+    assert "DeleteImportJob" not in fake_wisdom.calls()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_deferred_task_that_a_user_ends_deletes_the_jobs_that_run_if_asked(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    with pytest.raises(TaskDeferred) as raised:
+        importing(knowledge_base, deferrable=True, delete_jobs_on_kill=True, max_active_jobs=2).execute(
+            {"ti": FakeTaskInstance()}
+        )
+    trigger = raised.value.trigger
+
+    async def kill_once_two_run():
+        await trigger.on_kill()
+        run = asyncio.create_task(anext(trigger.run()))
+        while len(jobs_of(fake_wisdom, knowledge_base)) < 2:  # noqa: ASYNC110 - another task starts the jobs
+            await asyncio.sleep(0.01)
+        for job in jobs_of(fake_wisdom, knowledge_base):
+            fake_wisdom.set_status(job["importJobId"], "COMPLETE")
+        await trigger.on_kill()
+        run.cancel()
+
+    asyncio.run(kill_once_two_run())
+    assert fake_wisdom.calls()["DeleteImportJob"] == 2
+    assert fake_wisdom.calls()["StartImportJob"] == 2

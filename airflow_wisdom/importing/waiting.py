@@ -27,12 +27,25 @@ log = logging.getLogger(__name__)
 class Progress:
     """What an import is doing right now, for whoever has to end it.
 
+    :param files: How many files there are.
     :param running: Ids of the import jobs that are known to be running.
+    :param ended: Ids of the import jobs that are known to have ended, well or not.
     :param stopped: Whether no further job is to be started.
     """
 
+    files: int
     running: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
     stopped: bool = False
+
+    def __str__(self) -> str:
+        """Say what was done, what was not, and how to go on."""
+        running = f": {', '.join(sorted(self.running))}" if self.running else ""
+        waiting = self.files - len(self.running) - len(self.ended)
+        return (
+            f"Of {self.files} import jobs {len(self.ended)} have ended, {len(self.running)} go on{running}, and "
+            f"{waiting} were not started. Another try of the task finds those that were, and starts the others"
+        )
 
 
 async def import_all(
@@ -83,6 +96,7 @@ async def import_all(
             )
             if not isinstance(outcome.error, ImportJobTimeoutError):
                 progress.running.discard(import_job_id)
+                progress.ended.add(import_job_id)
             return import_job_id, outcome
 
     # What runs already takes its room first.

@@ -195,7 +195,7 @@ class WisdomImportTask(WisdomTask):
         return self._conclude(context, Plan(**plan), event["jobs"])
 
     def on_kill(self) -> None:
-        """Delete the jobs that run, if a user ends the task and it was asked for; else say which they are.
+        """Delete the jobs that run, if a user ends the task and it was asked for; else say where the import stands.
 
         Airflow calls this where a worker waits: when a user ends the task, at an ``execution_timeout``, and when the
         worker is stopped.
@@ -205,8 +205,7 @@ class WisdomImportTask(WisdomTask):
         self._progress.stopped = True
         running = sorted(self._progress.running)
         if not (running and self.delete_jobs_on_kill and self._is_ended_by_user()):
-            ids = ", ".join(running) or "none"
-            self.log.warning("Import jobs that were started and go on: %s. Another try of the task finds them", ids)
+            self.log.warning("The task is ended. %s", self._progress)
             return
         for import_job_id in running:
             self.hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
@@ -349,7 +348,7 @@ class WisdomImportTask(WisdomTask):
         from airflow_wisdom.watcher import ReadyConnection
 
         memory = Memory(context)
-        self._progress = Progress()
+        self._progress = Progress(len(submissions))
 
         def on_start(submission: Submission, import_job_id: str) -> None:
             self.log.info("Import job %s runs: %s", import_job_id, (submission.metadata or {}).get("airflow-file"))
