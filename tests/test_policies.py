@@ -1,0 +1,207 @@
+"""The IAM policies in the docs allow what each task calls, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from running import FakeTaskInstance, run, start_job
+
+from airflow_wisdom.exceptions import WisdomError
+from airflow_wisdom.operators import (
+    WisdomDeleteImportJobOperator,
+    WisdomGetImportJobOperator,
+    WisdomImportQuickResponsesOperator,
+    WisdomStartImportJobOperator,
+)
+from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.storage import Storage
+from airflow_wisdom.transfers import SqlToWisdomOperator
+
+POLICIES = Path(__file__).parent.parent / "docs" / "policies"
+QUICK = {"poll_interval": 0.01}
+PRESIGNED = {"GetObject", "PutObject"}
+"""Requests to presigned URLs, which need no permission: the fake counts them, too."""
+
+
+@pytest.fixture
+def called(fake_wisdom, knowledge_base, monkeypatch):
+    """Return the actions that a function calls, of the service and of Amazon S3."""
+    monkeypatch.setattr("airflow_wisdom.importing.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    fake_wisdom.client("s3").create_bucket(Bucket="bucket")
+    s3 = []
+    real = Storage._s3
+
+    def recorded(storage):
+        hook = real(storage)
+        hook.get_conn().meta.events.register("before-call.s3", lambda model, **_: s3.append(model.name))
+        return hook
+
+    monkeypatch.setattr(Storage, "_s3", recorded)
+
+    def called(function):
+        before = fake_wisdom.calls()
+        s3.clear()
+        function()
+        after = fake_wisdom.calls()
+        operations = {name for name in after if after[name] > before.get(name, 0)} - PRESIGNED
+        return {f"wisdom:{operation}" for operation in operations} | {f"s3:{operation}" for operation in s3}
+
+    return called
+
+
+def policy(kind):
+    """The actions of each statement of a task's policy."""
+    statements = json.loads((POLICIES / f"{kind.__name__}.json").read_text())["Statement"]
+    return {statement["Sid"]: set(statement["Action"]) for statement in statements}
+
+
+def kill(fake, task):
+    """End a deferred task as a user does, once its job runs."""
+    before = fake.calls().get("GetImportJob", 0)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute({"ti": FakeTaskInstance()})
+    trigger = deferred.value.trigger
+
+    async def started_and_killed():
+        waiting = asyncio.create_task(anext(trigger.run()))
+        while fake.calls().get("GetImportJob", 0) == before:  # noqa: ASYNC110 - another task looks
+            await asyncio.sleep(0.01)
+        await trigger.on_kill()
+        waiting.cancel()
+
+    asyncio.run(started_and_killed())
+
+
+def twice(make):
+    """A first try that is late, and a second one that waits for what the first started."""
+    with pytest.raises((WisdomError, TimeoutError)):
+        run(make(timeout=0.01))
+    run(make(), try_number=2)
+
+
+def test_reading(fake_wisdom, knowledge_base, called):
+    job = start_job(fake_wisdom, knowledge_base)
+    task = WisdomGetImportJobOperator(task_id="t", knowledge_base_id=knowledge_base, import_job_id=job)
+    assert called(lambda: run(task)) == policy(type(task))["Always"]
+
+
+def test_the_sensor(fake_wisdom, knowledge_base, called):
+    def sensor(**kwargs):
+        return WisdomImportJobSensor(
+            task_id="t",
+            knowledge_base_id=knowledge_base,
+            import_job_id=start_job(fake_wisdom, knowledge_base),
+            **kwargs,
+        )
+
+    fake_wisdom.import_jobs(after_calls=1)
+    allowed = policy(WisdomImportJobSensor)
+    assert (
+        called(lambda: run(sensor(poke_interval=0.01))) - {"wisdom:StartContentUpload", "wisdom:StartImportJob"}
+        == (allowed["Always"])
+    )
+    fake_wisdom.import_jobs(after_calls=3)
+    two = [sensor(deferrable=True, poke_interval=0.01) for _ in range(3)]
+
+    async def wait():
+        triggers = []
+        for task in two:
+            with pytest.raises(TaskDeferred) as deferred:
+                task.execute({"ti": FakeTaskInstance()})
+            triggers.append(deferred.value.trigger)
+        await asyncio.gather(*(anext(trigger.run()) for trigger in triggers))
+
+    assert called(lambda: asyncio.run(wait())) == allowed["Always"] | allowed["Deferrable"]
+
+
+def test_starting(fake_wisdom, knowledge_base, called, tmp_path):
+    source = tmp_path / "a.csv"
+    source.write_text("Name,Content\na,b\n")
+
+    def start(**kwargs):
+        return WisdomStartImportJobOperator(
+            task_id="t", knowledge_base_id=knowledge_base, source=str(source), **{**QUICK, **kwargs}
+        )
+
+    allowed = policy(WisdomStartImportJobOperator)
+    fake_wisdom.import_jobs(after_calls=2)
+    assert called(lambda: twice(start)) == allowed["Always"]
+    source.write_text("Name,Content\nb,b\n")
+    assert (
+        called(lambda: kill(fake_wisdom, start(deferrable=True, delete_on_kill=True))) - allowed["Always"]
+        == (allowed["DeleteOnKill"])
+    )
+
+
+def test_deleting(fake_wisdom, knowledge_base, called):
+    def delete(**kwargs):
+        job = start_job(fake_wisdom, knowledge_base)
+        fake_wisdom.set_status(job, "COMPLETE")
+        return WisdomDeleteImportJobOperator(
+            task_id="t", knowledge_base_id=knowledge_base, import_job_id=job, **{**QUICK, **kwargs}
+        )
+
+    allowed = policy(WisdomDeleteImportJobOperator)
+    task, waiting = delete(), delete(wait_for_completion=True)
+    assert called(lambda: run(task)) == allowed["Always"]
+    assert called(lambda: run(waiting)) == allowed["Always"] | allowed["WaitForCompletion"]
+
+
+def test_importing(fake_wisdom, knowledge_base, called):
+    fake_wisdom.client("s3").put_object(Bucket="bucket", Key="a.csv", Body=b"Name,Content\na,b\n,no name\n")
+
+    def start(source, **kwargs):
+        return WisdomImportQuickResponsesOperator(
+            task_id="t", knowledge_base_id=knowledge_base, source=source, **{**QUICK, **kwargs}
+        )
+
+    allowed = policy(WisdomImportQuickResponsesOperator)
+    fake_wisdom.import_jobs(after_calls=2)
+    rows = [{"Name": f"n{n}", "Content": "c"} for n in range(250)]
+    assert called(lambda: twice(lambda **kwargs: start(rows, **kwargs))) == allowed["Always"]
+    fake_wisdom.import_jobs()
+    from_s3 = start("s3://bucket/a.csv", on_invalid_rows="skip", invalid_rows_path="s3://bucket/invalid.csv")
+    seen = called(lambda: run(from_s3))
+    assert {action for action in seen if action.startswith("s3:")} == allowed["SourceInS3"] | allowed["ReportsInS3"]
+    fake_wisdom.import_jobs(after_seconds=3600)
+    killed = start(rows[:1], deferrable=True, delete_jobs_on_kill=True)
+    assert called(lambda: kill(fake_wisdom, killed)) - allowed["Always"] == allowed["DeleteOnKill"]
+
+
+def test_importing_from_a_database(fake_wisdom, knowledge_base, called, tmp_path, monkeypatch):
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE a (Name, Content)")
+        connection.execute("INSERT INTO a VALUES ('a', 'b'), ('', 'no name')")
+        connection.commit()
+    monkeypatch.setenv("AIRFLOW_CONN_DB", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+
+    def start(**kwargs):
+        return SqlToWisdomOperator(
+            task_id="t",
+            knowledge_base_id=knowledge_base,
+            sql="SELECT * FROM a",
+            sql_conn_id="db",
+            on_invalid_rows="skip",
+            invalid_rows_path="s3://bucket/invalid.csv",
+            **{**QUICK, **kwargs},
+        )
+
+    allowed = policy(SqlToWisdomOperator)
+    fake_wisdom.import_jobs(after_calls=2)
+    assert called(lambda: twice(start)) - {"wisdom:ListImportJobs"} == (allowed["Always"] | allowed["ReportsInS3"]) - {
+        "wisdom:ListImportJobs"
+    }
+
+
+def test_every_policy_is_of_a_task_and_the_other_way_round():
+    from airflow_wisdom import operators
+
+    tasks = {*operators.__all__, "WisdomImportJobSensor", "SqlToWisdomOperator"}
+    assert {path.stem for path in POLICIES.glob("*.json")} == tasks
