@@ -57,7 +57,9 @@ class Mistake:
 def shorten(text: str) -> str:
     """Return `text` fit for a message: at most about 40 characters, control characters escaped, no presigned URL."""
     looked_at = redact(text[:_LOOKED_AT])
-    shown = "".join(map(_visible, looked_at[:_SHOWN]))
+    shown = looked_at[:_SHOWN]
+    if not shown.isprintable():
+        shown = "".join(map(_visible, shown))
     return shown if len(looked_at) <= _SHOWN and len(text) <= _LOOKED_AT else f"{shown}..."
 
 
