@@ -41,17 +41,17 @@ class Mistake:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.unit} {self.line}, {self.what}"
+        return f"{', '.join([f'{self.unit} {self.line}', *self._where()])}: {self.reason}"
 
     @property
     def what(self) -> str:
         """The mistake without its place in the source."""
-        return ": ".join(filter(None, [self._where(), self.reason]))
+        where = ", ".join(self._where())
+        return f"{where}: {self.reason}" if where else self.reason
 
-    def _where(self) -> str:
-        column = f'column "{self.column}"' if self.column is not None else ""
-        value = f'"{self.value}"' if self.value else ""
-        return ", ".join(filter(None, [column, value]))
+    def _where(self) -> list[str]:
+        column = [f'column "{self.column}"'] if self.column is not None else []
+        return [*column, f'"{self.value}"'] if self.value else column
 
 
 def shorten(text: str) -> str:

@@ -189,11 +189,13 @@ class Validator:
         if columns != self._columns:
             self._columns, self._binding = columns, self._bind(columns)
         mistakes = self._row_mistakes(row)
+        # What stands in for a value without a text form is not worth judging.
+        unreadable = {mistake.column for mistake in row.mistakes} if row.mistakes else ()
         cells = []
         trimmed = 0
         for cell, column in zip(self._cells, self._binding.sources, strict=True):
             original = row.values[column] if column is not None else ""
-            if original in cell.accepted:
+            if original in cell.accepted or column in unreadable:
                 cells.append(original)
                 continue
             value = original if cell.verbatim else original.strip()
