@@ -7,6 +7,10 @@ import hashlib
 import io
 import itertools
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +30,7 @@ from airflow_wisdom.quick_response import (
 )
 from airflow_wisdom.testing.wisdom import imports
 
+ROOT = Path(__file__).parent.parent
 HEADER = b"Name,Description,Content,Content type,Shortcut key,Channels,Language,Is active,Routing Profile\r\n"
 
 
@@ -131,6 +136,16 @@ def test_nothing_is_held_back(tmp_path):
     with validator() as judge:
         prepare(read_rows(endless()), judge, tmp_path)
     assert [seen[150], seen[950]] == [1, 9]
+
+
+def test_the_example_of_the_docs_prints_what_they_say(tmp_path):
+    """As a program of its own, without Airflow."""
+    page = (ROOT / "docs" / "reference" / "quick_response.md").read_text()
+    program, printed = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "import-files").mkdir()
+    (tmp_path / "responses.csv").write_text("Name,Content\nHello,Good morning!\n\nHello,\n")
+    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout == printed
 
 
 # Properties

@@ -123,9 +123,10 @@ def test_the_other_client_allows_longer_texts():
 
 def test_what_is_not_limited_may_have_any_length():
     assert judged({"Name": "x" * 5000}, limits={}) == []
-    assert field_limits({"name": (1, None), "channels": (1, 10)}, {"channels": 3}) == {
+    assert field_limits({"name": (1, None), "channels": (1, 10)}, {"channels": 3, "routingProfiles": 4}) == {
         "name": FieldLimits(1, None),
         "channels": FieldLimits(1, 10, 3),
+        "routingProfiles": FieldLimits(1, None, 4),
     }
 
 

@@ -25,7 +25,7 @@ class Mistake:
 
     :param line: Where the row begins in its source, from 1.
     :param column: The source's own name of the column; None where the whole row is concerned.
-    :param value: The value as :func:`shorten` shows it; empty where there is none.
+    :param value: The value, shortened to 40 characters and without secrets; empty where there is none.
     :param reason: What is wrong, as the rest of a sentence about the value.
     :param unit: Whether `line` counts the lines of a file (default) or rows.
     """

@@ -422,7 +422,8 @@ def _joined(items: Iterable[object]) -> tuple[str, str | None]:
 def _kind(value: object) -> str:
     if isinstance(value, _Object):
         return "object"
-    return f"{type(value).__name__} (not finite)" if isinstance(value, (float, Decimal)) else type(value).__name__
+    unwritable = isinstance(value, (int, float, Decimal))
+    return f"{type(value).__name__} (not finite, or too long)" if unwritable else type(value).__name__
 
 
 def _shown(value: object) -> str:

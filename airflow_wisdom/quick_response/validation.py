@@ -87,10 +87,14 @@ def field_limits(
     """Make the limits from plain numbers, as AWS's service model has them.
 
     :param lengths: Field -> fewest and most characters; of each item, where the field is a list.
-    :param most_items: Field -> most items.
+    :param most_items: Field -> most items; also for fields that are not in `lengths`.
     :returns: Field -> limits.
     """
-    return {name: FieldLimits(least, most, most_items.get(name)) for name, (least, most) in lengths.items()}
+    any_length: Mapping[str, tuple[int, int | None]] = dict.fromkeys(most_items, (1, None))
+    return {
+        name: FieldLimits(least, most, most_items.get(name))
+        for name, (least, most) in {**any_length, **lengths}.items()
+    }
 
 
 @dataclass(frozen=True)
