@@ -1,9 +1,8 @@
 """From any source of rows to the files that an import of quick responses takes. Pure: no Airflow, no boto3.
 
-Three steps, each of them streaming: a reader (:func:`read`, :func:`read_csv`, :func:`read_json_lines`,
-:func:`read_rows`) turns the source into a :class:`Table`; a :class:`Validator` judges each row of it by an
-:class:`ImportTemplate` and :class:`Rules`; :func:`prepare` writes what is valid into files of at most 100 rows, and
-what is not into a file that tells why.
+Three steps, each of them streaming: a reader (`read`, `read_csv`, `read_json_lines`, `read_rows`) turns the source into
+a `Table`; a `Validator` judges each row of it by an `ImportTemplate` and `Rules`; `prepare` writes what is valid into
+files of at most 100 rows, and what is not into a file that tells why.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Mistake:
 
     :param line: Where the row begins in its source, from 1.
     :param column: The source's own name of the column; None where the whole row is concerned.
-    :param value: The value as :func:`shorten` shows it; empty where there is none.
+    :param value: The value, shortened to 40 characters and without secrets; empty where there is none.
     :param reason: What is wrong, as the rest of a sentence about the value.
     :param unit: Whether `line` counts the lines of a file (default) or rows.
     """
@@ -41,23 +41,25 @@ class Mistake:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.unit} {self.line}, {self.what}"
+        return f"{', '.join([f'{self.unit} {self.line}', *self._where()])}: {self.reason}"
 
     @property
     def what(self) -> str:
         """The mistake without its place in the source."""
-        return ": ".join(filter(None, [self._where(), self.reason]))
+        where = ", ".join(self._where())
+        return f"{where}: {self.reason}" if where else self.reason
 
-    def _where(self) -> str:
-        column = f'column "{self.column}"' if self.column is not None else ""
-        value = f'"{self.value}"' if self.value else ""
-        return ", ".join(filter(None, [column, value]))
+    def _where(self) -> list[str]:
+        column = [f'column "{self.column}"'] if self.column is not None else []
+        return [*column, f'"{self.value}"'] if self.value else column
 
 
 def shorten(text: str) -> str:
     """Return `text` fit for a message: at most about 40 characters, control characters escaped, no presigned URL."""
     looked_at = redact(text[:_LOOKED_AT])
-    shown = "".join(map(_visible, looked_at[:_SHOWN]))
+    shown = looked_at[:_SHOWN]
+    if not shown.isprintable():
+        shown = "".join(map(_visible, shown))
     return shown if len(looked_at) <= _SHOWN and len(text) <= _LOOKED_AT else f"{shown}..."
 
 

@@ -67,7 +67,7 @@ class Prepared:
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
     :param refused_path: The file of refused rows; None if there are none.
-    :param trimmed: Cells in `files` whose spaces were trimmed.
+    :param trimmed: Cells of rows without mistakes whose spaces were trimmed.
     """
 
     files: tuple[ImportFile, ...]
@@ -91,9 +91,9 @@ def prepare(
 ) -> Prepared:
     """Write the rows of a source into import files and, as far as they are refused, into a file of their own.
 
-    Nothing but one row is kept in memory, and a small record of each file. The file of refused rows has the columns
-    ``_line`` and ``_reason``, then those of the source, with the values as they came; once mended, it can be read as a
-    source itself.
+    Memory holds one row, one import file, and a small record of each file that is written. The file of refused rows
+    has the columns ``_line`` and ``_reason``, then those of the source, with the values as they came; once mended, it
+    can be read as a source itself.
 
     :param table: The source.
     :param validator: What judges the rows; to be closed by who made it.
@@ -112,7 +112,7 @@ def prepare(
     mistakes: list[Mistake] = []
     files = _ImportFiles(folder, validator.template.columns, max_rows, max_bytes)
     refused = _RefusedRows(folder, table.columns)
-    with files, refused:
+    with refused:
         for row in table.rows:
             count += 1
             cells, found = validator.check(row)
@@ -122,6 +122,7 @@ def prepare(
                 refused.add(row, found)
                 total += len(found)
                 mistakes += found[: max(0, sample - len(mistakes))]
+        files.finish()
     return Prepared(
         files=tuple(files.files),
         rows_read=count,
@@ -152,7 +153,7 @@ class _Lines:
 
 
 class _ImportFiles:
-    """The import files of a source, one open at a time."""
+    """The import files of a source; the one that is not full yet is in memory."""
 
     def __init__(self, folder: Path, header: tuple[str, ...], max_rows: int, max_bytes: int) -> None:
         self.files: list[ImportFile] = []
@@ -161,71 +162,41 @@ class _ImportFiles:
         self._header = self._lines.of(header)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._open: _OpenFile | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._finish()
+        self._begin(0)
 
     def add(self, row: Row, cells: tuple[str, ...]) -> list[Mistake]:
-        """Write a row; return why not, if it fits into no file."""
+        """Add a row; return why not, if it fits into no file."""
         line = self._lines.of(cells)
         alone = len(self._header) + len(line)
         if alone > self._max_bytes:
             reason = f"needs a file of {alone:,} bytes, at most {self._max_bytes:,} are allowed"
             return [Mistake(row.line, None, "", reason, row.unit)]
-        file = self._open
-        if file is None or file.rows == self._max_rows or file.size + len(line) > self._max_bytes:
-            file = self._next(row.line)
-        file.write(line, row.line)
+        if len(self._rows) == self._max_rows or self._size + len(line) > self._max_bytes:
+            self.finish()
+        if not self._rows:
+            self._begin(row.line)
+        self._rows.append(line)
+        self._size += len(line)
+        self._last_line = row.line
         return []
 
-    def _next(self, first_line: int) -> _OpenFile:
-        self._finish()
+    def finish(self) -> None:
+        """Write the file that is in memory, if it has rows."""
+        if not self._rows:
+            return
         number = len(self.files) + 1
-        self._open = _OpenFile(number, self._folder / f"quick-responses-{number:04}.csv", self._header, first_line)
-        return self._open
+        path = self._folder / f"quick-responses-{number:04}.csv"
+        data = b"".join([self._header, *self._rows])
+        path.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        made = ImportFile(number, path, len(self._rows), len(data), digest, self._first_line, self._last_line)
+        self.files.append(made)
+        self._begin(0)
 
-    def _finish(self) -> None:
-        if self._open is not None:
-            self.files.append(self._open.finish())
-            self._open = None
-
-
-class _OpenFile:
-    """An import file that is being written."""
-
-    def __init__(self, number: int, path: Path, header: bytes, first_line: int) -> None:
-        self.rows = self.size = 0
-        self._number, self._path = number, path
-        self._first_line = self._last_line = first_line
-        self._hash = hashlib.sha256()
-        self._file = path.open("wb")
-        self._put(header)
-
-    def write(self, line: bytes, number: int) -> None:
-        self._put(line)
-        self.rows += 1
-        self._last_line = number
-
-    def finish(self) -> ImportFile:
-        self._file.close()
-        return ImportFile(
-            number=self._number,
-            path=self._path,
-            rows=self.rows,
-            size=self.size,
-            sha256=self._hash.hexdigest(),
-            first_line=self._first_line,
-            last_line=self._last_line,
-        )
-
-    def _put(self, data: bytes) -> None:
-        self._file.write(data)
-        self._hash.update(data)
-        self.size += len(data)
+    def _begin(self, line: int) -> None:
+        self._rows: list[bytes] = []
+        self._size = len(self._header)
+        self._first_line = self._last_line = line
 
 
 class _RefusedRows:

@@ -61,6 +61,8 @@ _OTHER_FORMATS = {
 }
 # JSON can escape what UTF-8 has no bytes for, and NUL, which no CSV can hold.
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+_QUOTED = re.compile('"[^"]*(?:"|$)')
+_REFUSED_ROWS = re.compile(f'"?{RESERVED[0]}"?([{"".join(DELIMITERS)}])')
 _WANTED = "JSON Lines has one object on each line"
 _NO_NAME = "(no name)"
 
@@ -113,7 +115,10 @@ def read(
     :param name: Name or path of the file.
     :param delimiter: As for :func:`read_csv`.
     :raises SourceFormatError: As for :func:`read_csv` and :func:`read_json_lines`.
+    :raises ValueError: `format` is none of its words, or `delimiter` not one character.
     """
+    if format not in (None, *FORMATS.values()):
+        raise ValueError(f"format has to be csv or json_lines, not {format!r}")
     first, chunks = _begin(file)
     if (format or _by_name(name) or _by_content(first)) == "csv":
         return _csv_table(_lines(chunks), delimiter)
@@ -127,6 +132,7 @@ def read_csv(file: BinaryIO, *, delimiter: str | None = None) -> Table:
     :param delimiter: The character between cells. Default: comma, semicolon or tab, by the header line.
     :raises SourceFormatError: The file is empty or not UTF-8, the header is missing, has an empty cell or a column
         twice, or the CSV is broken; later, while the rows are read, the same for the rest of the file.
+    :raises ValueError: `delimiter` is not one character, or one that can not separate cells.
     """
     return _csv_table(_lines(_begin(file)[1]), delimiter)
 
@@ -221,6 +227,8 @@ def _empty() -> SourceFormatError:
 
 
 def _csv_table(lines: Iterator[str], delimiter: str | None) -> Table:
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n '):
+        raise ValueError(f"The delimiter has to be one character, such as a comma, not {delimiter!r}")
     first = next(lines, None)
     if first is None:
         raise _empty()
@@ -236,16 +244,12 @@ def _csv_table(lines: Iterator[str], delimiter: str | None) -> Table:
 
 
 def _delimiter(line: str) -> str:
-    """Return what divides the header line most; a file of refused rows shows it behind its first column."""
-
-    def division(delimiter: str) -> tuple[bool, int]:
-        try:
-            cells = next(csv.reader([line], delimiter=delimiter), [])
-        except csv.Error:
-            return False, 0
-        return RESERVED[0] in cells[:-1], len(cells)
-
-    return max(DELIMITERS, key=division)
+    """Return what divides the header line most, outside of quotes."""
+    refused_rows = _REFUSED_ROWS.match(line)
+    if refused_rows:
+        # Its other columns may have any name.
+        return refused_rows[1]
+    return max(DELIMITERS, key=_QUOTED.sub("", line).count)
 
 
 def _check_columns(columns: list[str], own: tuple[str, ...]) -> None:
@@ -372,7 +376,7 @@ def _text(value: object) -> tuple[str, str | None]:
         return _joined(value)
     text = _plain(value)
     if text is None:
-        return _writable(reprlib.repr(value)), f"is of type {_kind(value)}, which has no text form here"
+        return _shown(value), f"is of type {_kind(value)}, which has no text form here"
     if (not text.isascii() or "\0" in text) and _UNWRITABLE.search(text):
         return _writable(text), "has a NUL character or half of a surrogate pair, which no CSV in UTF-8 can hold"
     return text, None
@@ -418,7 +422,16 @@ def _joined(items: Iterable[object]) -> tuple[str, str | None]:
 def _kind(value: object) -> str:
     if isinstance(value, _Object):
         return "object"
-    return f"{type(value).__name__} (not finite)" if isinstance(value, (float, Decimal)) else type(value).__name__
+    unwritable = isinstance(value, (int, float, Decimal))
+    return f"{type(value).__name__} (not finite, or too long)" if unwritable else type(value).__name__
+
+
+def _shown(value: object) -> str:
+    """Return something of a value that has no text form, so that a person finds it again."""
+    try:
+        return _writable(reprlib.repr(value))
+    except Exception:  # noqa: BLE001 - a value of any kind may raise anything
+        return type(value).__name__
 
 
 def _writable(text: str) -> str:

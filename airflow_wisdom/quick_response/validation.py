@@ -62,6 +62,8 @@ _UNIQUE = frozenset({"name", "shortcutKey"})
 # Here spaces at the ends, and line breaks, may be meant.
 _TEXTS = frozenset({"content", "description"})
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+_REPEATING = frozenset({"contentType", "channels", "language", "isActive", "routingProfiles"})
+_MOST_ACCEPTED = 1000
 _ANY_CASE = frozenset({"contentType", "isActive"})
 
 
@@ -85,10 +87,14 @@ def field_limits(
     """Make the limits from plain numbers, as AWS's service model has them.
 
     :param lengths: Field -> fewest and most characters; of each item, where the field is a list.
-    :param most_items: Field -> most items.
+    :param most_items: Field -> most items; also for fields that are not in `lengths`.
     :returns: Field -> limits.
     """
-    return {name: FieldLimits(least, most, most_items.get(name)) for name, (least, most) in lengths.items()}
+    any_length: Mapping[str, tuple[int, int | None]] = dict.fromkeys(most_items, (1, None))
+    return {
+        name: FieldLimits(least, most, most_items.get(name))
+        for name, (least, most) in {**any_length, **lengths}.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ class Validator:
         self.template = template
         self.rules = rules
         self.trimmed = 0
-        """Cells of valid rows whose spaces were trimmed."""
+        """Cells of rows without mistakes whose spaces were trimmed."""
         self._mapping = {column.strip(): label for column, label in (mapping or {}).items()}
         self._labels = {fold(label): label for label in template.columns} | {label: label for label in template.columns}
         self._cells = [_Cell(label, template, rules) for label in template.columns]
@@ -187,26 +193,30 @@ class Validator:
         if columns != self._columns:
             self._columns, self._binding = columns, self._bind(columns)
         mistakes = self._row_mistakes(row)
+        # What stands in for a value without a text form is not worth judging.
+        unreadable = {mistake.column for mistake in row.mistakes} if row.mistakes else ()
         cells = []
         trimmed = 0
         for cell, column in zip(self._cells, self._binding.sources, strict=True):
             original = row.values[column] if column is not None else ""
+            if original in cell.accepted or column in unreadable:
+                cells.append(original)
+                continue
             value = original if cell.verbatim else original.strip()
-            trimmed += value is not original and value != original
-            mistakes += [
-                Mistake(row.line, column or cell.label, shorten(original), reason, row.unit)
-                for reason in self._problems(cell, original, value, row)
-            ]
+            trimmed += value != original
             cells.append(value)
+            problems = self._problems(cell, original, value, row)
+            for reason in problems:
+                mistakes.append(Mistake(row.line, column or cell.label, shorten(original), reason, row.unit))
         if mistakes:
             return None, mistakes
         self.trimmed += trimmed
         return tuple(cells), mistakes
 
     def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
-        if not value or value.isspace():
-            return ["is required, but empty"] if cell.required else []
-        problems = cell.problems(value)
+        if cell.required and (not value or value.isspace()):
+            return ["is required, but empty"]
+        problems = cell.problems(value) if value else []
         if value != original and self.rules.spaces == "refuse":
             problems.append("has spaces at its ends")
         if cell.unique and not problems:
@@ -218,7 +228,8 @@ class Validator:
     def _row_mistakes(self, row: Row) -> list[Mistake]:
         found = []
         if row.surplus:
-            found.append(f"has {len(row.surplus)} more cells than the header has columns")
+            width = len(row.values)
+            found.append(f"has {width + len(row.surplus)} cells, but there are {width} columns")
         if self._binding.clashing:
             found.append(f"has columns for a label that another column has: {listing(self._binding.clashing)}")
         if self._binding.unknown and self.rules.extra_columns == "fail":
@@ -272,11 +283,21 @@ class _Cell:
         self.required = label in template.required
         self.unique = meaning in _UNIQUE
         self.verbatim = meaning is None or meaning in _TEXTS
+        self.accepted = set() if self.required else {""}
+        """Values that are right, as they are: most columns have few, so looking up is faster than checking again."""
+        self._repeats = meaning in _REPEATING
         self._checks = list(_checks(meaning, rules)) if meaning else []
 
     def problems(self, value: str) -> list[str]:
         """Return what is wrong with a value that is not empty."""
-        return [problem for check in self._checks if (problem := check(value))]
+        found = []
+        for check in self._checks:
+            problem = check(value)
+            if problem:
+                found.append(problem)
+        if self._repeats and not found and len(self.accepted) < _MOST_ACCEPTED:
+            self.accepted.add(value)
+        return found
 
 
 def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
@@ -284,7 +305,7 @@ def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
     allowed = {**ALLOWED, **rules.allowed}.get(meaning)
     checks: list[Check] = [partial(_length, limits)]
     if allowed is not None:
-        checks.append(partial(_choice, meaning in _ANY_CASE, _lookup(allowed, any_case=meaning in _ANY_CASE)))
+        checks.append(_choice(allowed, any_case=meaning in _ANY_CASE))
     if meaning in LISTS:
         return [partial(_items, checks, limits.most_items, rules.separators)]
     if meaning in _UNIQUE:
@@ -292,10 +313,12 @@ def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
     return checks
 
 
-def _lookup(allowed: Collection[str], *, any_case: bool) -> dict[str, None]:
-    """Return the allowed values, in an order that a message can show."""
-    ordered = sorted(allowed) if isinstance(allowed, (set, frozenset)) else allowed
-    return dict.fromkeys(value.lower() if any_case else value for value in ordered)
+def _choice(allowed: Collection[str], *, any_case: bool) -> Check:
+    """Return the check for values of a list, which a message shows in an order that does not change."""
+    ordered = sorted(allowed) if isinstance(allowed, (set, frozenset)) else list(allowed)
+    known = {value.lower() if any_case else value for value in ordered}
+    problem = f"is none of {listing(ordered, quote='')}"
+    return lambda value: None if (value.lower() if any_case else value) in known else problem
 
 
 def _length(limits: FieldLimits, value: str) -> str | None:
@@ -306,12 +329,6 @@ def _length(limits: FieldLimits, value: str) -> str | None:
     if length < limits.min:
         return f"has {length:,} characters, at least {limits.min:,} are needed"
     return None
-
-
-def _choice(any_case: bool, allowed: dict[str, None], value: str) -> str | None:
-    if (value.lower() if any_case else value) in allowed:
-        return None
-    return f"is none of {listing(list(allowed), quote='')}"
 
 
 def _one_line(value: str) -> str | None:

@@ -1,0 +1,56 @@
+"""What the tests of the quick-response room share: rules as AWS's own model has them, and a source as one call."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import botocore.session
+
+from airflow_wisdom.quick_response import DEFAULT_TEMPLATE, Rules, Validator, field_limits, prepare, read_csv
+
+FIELDS = ("name", "description", "content", "shortcutKey", "language", "channels", "routingProfiles")
+
+
+@cache
+def model(service="wisdom"):
+    return botocore.session.get_session().get_service_model(service).operation_model("CreateQuickResponse").input_shape
+
+
+def limits(service="wisdom"):
+    members = dict(model(service).members)
+    members["content"] = members["content"].members["content"]
+    members["channels"] = members["channels"].member
+    members["routingProfiles"] = members["groupingConfiguration"].members["values"].member
+    return field_limits({name: (members[name].metadata["min"], members[name].metadata["max"]) for name in FIELDS})
+
+
+def validator(template=DEFAULT_TEMPLATE, mapping=None, **rules):
+    return Validator(template, Rules(**{"limits": limits(), **rules}), mapping)
+
+
+def table(text, **how):
+    return read_csv(io.BytesIO(text.encode() if isinstance(text, str) else text), **how)
+
+
+@contextmanager
+def prepared(source, *, template=DEFAULT_TEMPLATE, mapping=None, rules=None, **how):
+    """What `prepare` makes of a source, while its files exist."""
+    with tempfile.TemporaryDirectory() as folder, validator(template, mapping, **(rules or {})) as judge:
+        yield prepare(source, judge, Path(folder), **how)
+
+
+def written(made):
+    """The rows of all import files, in order, by the csv module itself."""
+    files = [csv.reader(io.StringIO(file.path.read_bytes().decode(), newline=""), strict=True) for file in made.files]
+    return [row for file in files for row in list(file)[1:]]
+
+
+def mistakes(source, **how):
+    """The mistakes of a source as a person reads them."""
+    with prepared(source, sample=100, **how) as made:
+        return [str(mistake) for mistake in made.mistakes]
