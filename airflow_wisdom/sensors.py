@@ -93,7 +93,7 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
         return first.timestamp() if first else time.time()
 
-    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
+    def poke(self, context: Context) -> PokeReturnValue:
         """Look once at the job."""
         try:
             self._seen = job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
@@ -105,6 +105,7 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
             self._weather = True
             return PokeReturnValue(is_done=False)
         self._weather = False
+        self.link_to_instance(context, job)
         complete = job.is_complete()
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
         return PokeReturnValue(is_done=complete, xcom_value=job.to_dict(include_urls=self.include_urls))

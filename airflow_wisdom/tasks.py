@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, from_dict
+from airflow_wisdom.links import XCOM_KEY, WisdomConsoleLink, console_url, instance_arn_of, stored_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow.sdk import Context
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.import_job import ImportJob
@@ -47,6 +50,10 @@ class WisdomTask(BaseOperator):
         "botocore_config",
         "service_name",
     )
+    operator_extra_links = (WisdomConsoleLink(),)
+
+    console_url: str | None = None
+    """Address of Amazon Connect in the AWS console, once it is known."""
 
     def __init__(
         self,
@@ -78,6 +85,36 @@ class WisdomTask(BaseOperator):
             service_name=self.service_name,
             client_defaults=CLIENT_DEFAULTS,
         )
+
+    def pre_execute(self, context: Context) -> None:
+        """Store the link to the AWS console before anything else, so that it is there while the task waits."""
+        # Back from a deferral, it is already stored, and maybe no client is needed at all.
+        self.console_url = stored_url(context["ti"])
+        if self.console_url is None:
+            self._link_to_console(context)
+
+    def link_to_instance(self, context: Context, job: ImportJob) -> None:
+        """Let the link to the AWS console lead to the Amazon Connect instance that an import job names, if it does.
+
+        :param context: Airflow's context.
+        :param job: The import job.
+        """
+        instance_arn = instance_arn_of(job)
+        if instance_arn:
+            self._link_to_console(context, instance_arn)
+
+    def _link_to_console(self, context: Context, instance_arn: str | None = None) -> None:
+        if not self.do_xcom_push:
+            return
+        try:
+            # The client that the task works with, made here if it was not yet; AWS is not called.
+            where = self.hook.conn.meta
+            address = console_url(where.partition, where.region_name, instance_arn)
+            if address and address != self.console_url:
+                context["ti"].xcom_push(XCOM_KEY, address)
+                self.console_url = address
+        except Exception as exc:  # noqa: BLE001 - no link is worth failing; what the task needs too, it asks for again
+            self.log.debug("There is no link to the AWS console: %r", exc)
 
     def aws_parameters(self) -> dict[str, Any]:
         """Return the parameters that this class adds, for the trigger: the deferred half uses the same."""
