@@ -42,14 +42,16 @@ class WisdomConsoleLink(BaseOperatorLink):
         return XCOM_KEY
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address that the task has found, or an earlier part of it stored.
+        """Return the address that the task has found, or stored before it was deferred.
 
         :param operator: The task.
         :param ti_key: Key of the task instance.
-        :returns: The address; empty where there is none, or none that can be one.
+        :returns: The address; empty where there is none.
         """
-        # Airflow asks once more at the end of a worker's part of the task, and stores the answer over what was there.
-        return getattr(operator, "console_url", None) or stored_url(ti_key) or ""
+        # Airflow asks when a worker's part of the task ends, and stores the answer over what was there.
+        if operator.console_url is None and operator.is_resumed:
+            return stored_url(ti_key) or ""
+        return operator.console_url or ""
 
 
 def stored_url(ti_key: Any) -> str | None:

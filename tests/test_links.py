@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from importlib import import_module
-from pathlib import Path
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk.exceptions import AirflowRescheduleException
-from running import FakeTaskInstance, start_job
+from running import FakeTaskInstance, run_dag, start_job
 
 from airflow_wisdom.import_job import ImportJob
 from airflow_wisdom.links import XCOM_KEY, console_url, instance_arn_of, stored_url
@@ -23,18 +21,23 @@ INSTANCE = "12345678-1234-1234-1234-123456789012"
 SOURCE = {"source": "AMAZON_CONNECT", "configuration": {"connectConfiguration": {"instanceId": INSTANCE}}}
 KNOWLEDGE_BASE_ARN = "arn:aws:wisdom:us-east-1:123456789012:knowledge-base/kb"
 INSTANCE_ARN = f"arn:aws:connect:us-east-1:123456789012:instance/{INSTANCE}"
-DAGS = Path(__file__).parent / "dags"
-LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 
 def job(**members):
     return ImportJob(import_job_id="job", knowledge_base_id="kb", status="COMPLETE", **members)
 
 
-def stored(task, ti=None):
-    """What a task stores before it is executed."""
-    ti = ti or FakeTaskInstance()
+def began(task):
+    """A task instance as Airflow hands it to a task."""
+    ti = FakeTaskInstance()
     task.pre_execute({"ti": ti})
+    return ti
+
+
+def stored(task):
+    """What a task stores as soon as it needs its hook."""
+    ti = began(task)
+    assert task.hook
     return ti.xcoms
 
 
@@ -115,9 +118,9 @@ def test_the_link_is_stored_before_the_task_waits(fake_wisdom, knowledge_base, w
     fake_wisdom.import_jobs(after_calls=10)
     running = start_job(fake_wisdom, knowledge_base)
     task = WisdomImportJobSensor(task_id="t", knowledge_base_id=knowledge_base, import_job_id=running, **waiting)
-    ti = FakeTaskInstance()
+    ti = began(task)
     with pytest.raises(interrupted):
-        task.execute({"ti": ti, **dict.fromkeys(stored(task, ti))})
+        task.execute({"ti": ti})
     assert ti.xcoms == {XCOM_KEY: LIST}
 
 
@@ -128,13 +131,13 @@ def test_a_task_links_to_the_instance_of_its_job(fake_wisdom, knowledge_base, tm
     start = WisdomStartImportJobOperator(
         task_id="start", knowledge_base_id=knowledge_base, source=str(source), external_source_configuration=SOURCE
     )
-    ti = FakeTaskInstance()
+    ti = began(start)
     metadata = start.execute({"ti": ti})
     if kind != "start":
-        ti = FakeTaskInstance()
-        what = {"knowledge_base_id": knowledge_base, "import_job_id": metadata["importJobId"]}
         kinds = {"get": WisdomGetImportJobOperator, "sensor": WisdomImportJobSensor}
-        kinds[kind](task_id="t", **what).execute({"ti": ti})
+        task = kinds[kind](task_id="t", knowledge_base_id=knowledge_base, import_job_id=metadata["importJobId"])
+        ti = began(task)
+        task.execute({"ti": ti})
     assert ti.xcoms[XCOM_KEY] == console_url("aws", "us-east-1", INSTANCE_ARN)
 
 
@@ -143,18 +146,15 @@ def test_airflow_shows_the_link_whatever_the_end_of_a_task(airflow_database, fak
     """Through Airflow's own runner and database, with a deferral and a failure; and no nonsense is a link."""
     from airflow.models.serialized_dag import SerializedDagModel
 
-    bundle = {"name": "links", "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(DAGS)}}
-    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
     fake = fake_wisdom_over_http
     monkeypatch.setenv("KNOWLEDGE_BASE", fake.create_knowledge_base())
     for name, status in {"GOOD": None, "BAD": "FAILED"}.items():
         fake.import_jobs(after_calls=2, status=status)
         monkeypatch.setenv(name, start_job(fake, os.environ["KNOWLEDGE_BASE"]))
-    monkeypatch.syspath_prepend(str(DAGS))
-    run = import_module("links").dag.test()
+    run = run_dag("links", monkeypatch)
     instances = {ti.task_id: ti for ti in run.get_task_instances()}
     states = {task_id: str(ti.state) for task_id, ti in instances.items()}
-    assert states == {**dict.fromkeys(states, "success"), "bad": "failed"}
+    assert states == {**dict.fromkeys(states, "success"), "bad": "failed", "fails": "failed"}
     dag = SerializedDagModel.get("links").dag
     shown = {task_id: dag.get_task(task_id).get_extra_links(ti, "Amazon Connect") for task_id, ti in instances.items()}
-    assert shown == {"good": LIST, "bad": LIST, "number": "", "script": "", "nothing": ""}
+    assert shown == {"good": LIST, "bad": LIST, "fails": "", "number": "", "script": "", "nothing": ""}

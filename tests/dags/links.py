@@ -1,4 +1,4 @@
-"""Tasks that end well, badly, and with nonsense in the place of their link."""
+"""Tasks that end well and badly, and one for which something else is stored in the place of its link."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_wisdom.tasks import WisdomTask
 
 
 class Malformed(WisdomTask):
-    """A task in whose place something else is stored."""
+    """A task that finds something else where its link should be."""
 
     def execute(self, context):
         context["ti"].xcom_push(XCOM_KEY, self.params["stored"])
-        self.console_url = None
+        self.is_resumed = True
 
 
 with DAG("links", schedule=None) as dag:
@@ -27,5 +27,6 @@ with DAG("links", schedule=None) as dag:
             import_job_id=os.environ.get(job.upper(), "job"),
             deferrable=True,
         )
+    WisdomImportJobSensor(task_id="fails", knowledge_base_id="kb", import_job_id="job", aws_conn_id="no_such")
     for task_id, nonsense in {"number": 17, "script": "javascript:alert(1)", "nothing": None}.items():
         Malformed(task_id=task_id, params={"stored": nonsense})
