@@ -43,6 +43,7 @@ through a trigger's event.
 from __future__ import annotations
 
 import re
+import textwrap
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -102,14 +103,21 @@ class WisdomError(Exception):
     def _fields(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if not name.startswith("__")}
 
+    @property
+    def headline(self) -> str:
+        """What happened, on one line of at most 100 characters: the longest subject that Amazon SNS takes."""
+        return textwrap.shorten(f"{type(self).__name__}: {self.message}", 100, placeholder=" ...")
+
+    def summary_fields(self) -> dict[str, str]:
+        """Return what else is known, label -> text, for a message to people: nothing unknown and no secret is in it."""
+        return {name: str(value) for name, value in self._where().items() if value is not None}
+
     def __str__(self) -> str:
-        where = {
-            "knowledge base": self.knowledge_base_id,
-            "import job": self.import_job_id,
-            **self._details(),
-        }
-        known = ", ".join(f"{name} {value}" for name, value in where.items() if value is not None)
+        known = ", ".join(f"{name} {value}" for name, value in self._where().items() if value is not None)
         return f"{self.message} ({known})" if known else self.message
+
+    def _where(self) -> dict[str, Any]:
+        return {"knowledge base": self.knowledge_base_id, "import job": self.import_job_id, **self._details()}
 
     def _details(self) -> dict[str, Any]:
         return {}
@@ -139,6 +147,10 @@ class AwsError(WisdomError):
         self.operation = operation
         self.request_id = request_id
         self.http_status = http_status
+
+    def summary_fields(self) -> dict[str, str]:
+        """Return what else is known, as for every exception, with AWS's operation and error code."""
+        return {**super().summary_fields(), "operation": self.operation, "error code": self.code}
 
     def __str__(self) -> str:
         return f"{self.operation}: {self.code}: {super().__str__()}"
@@ -401,6 +413,21 @@ def from_dict(fields: dict[str, Any]) -> WisdomError:
     except TypeError:
         # Another version of this package, in the triggerer, knows other fields.
         return WisdomError(str(fields.get("message")))
+
+
+def wisdom_error_of(exception: object) -> WisdomError:
+    """Return what is known about a failure, whatever Airflow hands to a callback as ``context["exception"]``.
+
+    :param exception: An exception of this package, or one of Airflow's that was raised because of one, or any other;
+        or a text, or None, where no worker was left to say more.
+    :returns: The exception of this package; where there is none, one that has the text alone.
+    """
+    cause = exception
+    while isinstance(cause, BaseException):
+        if isinstance(cause, WisdomError):
+            return cause
+        cause = cause.__cause__
+    return WisdomError(str(exception or "The task failed, and Airflow does not say why"))
 
 
 def _redacted(value: Any) -> Any:

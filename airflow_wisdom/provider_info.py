@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.triggers"]}],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.sensors"]}],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.operators"]}],
+        "extra-links": ["airflow_wisdom.links.WisdomConsoleLink"],
         "config": {
             "wisdom": {
                 "description": "Options of the provider of Amazon Connect Wisdom.",

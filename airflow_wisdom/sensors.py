@@ -82,12 +82,13 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
         began = self._began(context)
         try:
             return super().execute(context)  # type: ignore[no-any-return]
-        except AirflowSensorTimeout as exc:
+        except AirflowSensorTimeout:
             from airflow_wisdom.import_job import timed_out
 
             waited = time.time() - began
             error = timed_out(self.knowledge_base_id, self.import_job_id, self._seen, waited=waited)
-            raise AirflowSensorTimeout(str(error)) from exc
+            # Airflow's own says nothing that this one does not.
+            raise AirflowSensorTimeout(str(error)) from error
 
     def _began(self, context: Context) -> float:
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
@@ -105,6 +106,7 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
             self._weather = True
             return PokeReturnValue(is_done=False)
         self._weather = False
+        self.link_to_instance(job)
         complete = job.is_complete()
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
         return PokeReturnValue(is_done=complete, xcom_value=job.to_dict(include_urls=self.include_urls))

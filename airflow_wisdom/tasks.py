@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, from_dict
+from airflow_wisdom.links import XCOM_KEY, WisdomConsoleLink, console_url, instance_arn_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow.sdk import Context
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.import_job import ImportJob
@@ -50,6 +53,15 @@ class WisdomTask(BaseOperator):
         "botocore_config",
         "service_name",
     )
+    operator_extra_links = (WisdomConsoleLink(),)
+
+    console_url: str | None = None
+    """Address of Amazon Connect in the AWS console, once it is known."""
+
+    is_resumed = False
+    """Whether the task has come back from a deferral."""
+
+    _context: Context | None = None
 
     def __init__(
         self,
@@ -73,7 +85,7 @@ class WisdomTask(BaseOperator):
         """The hook, made where the task runs."""
         from airflow_wisdom.hooks import WisdomHook
 
-        return WisdomHook(
+        hook = WisdomHook(
             self.aws_conn_id,
             self.region_name,
             self.verify,
@@ -81,6 +93,40 @@ class WisdomTask(BaseOperator):
             service_name=self.service_name,
             client_defaults=CLIENT_DEFAULTS,
         )
+        self._link_to_console(hook)
+        return hook
+
+    def pre_execute(self, context: Context) -> None:
+        """Remember the context, for the link to the AWS console."""
+        self._context = context
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Come back from a deferral."""
+        self.is_resumed = True
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def link_to_instance(self, job: ImportJob) -> None:
+        """Let the link to the AWS console lead to the Amazon Connect instance that an import job names, if it does.
+
+        :param job: The import job.
+        """
+        instance_arn = instance_arn_of(job)
+        if instance_arn:
+            self._link_to_console(self.hook, instance_arn)
+
+    def _link_to_console(self, hook: WisdomHook, instance_arn: str | None = None) -> None:
+        """Store the link as soon as there is a client, which is before the task waits. No link is worth failing."""
+        if self._context is None or not self.do_xcom_push:
+            return
+        try:
+            # The client that the task works with is made here if it was not yet; AWS is not called.
+            where = hook.conn.meta
+            address = console_url(where.partition, where.region_name, instance_arn)
+            if address and address != self.console_url:
+                self._context["ti"].xcom_push(XCOM_KEY, address)
+                self.console_url = address
+        except Exception as exc:  # noqa: BLE001 - what the task itself needs, it asks for again
+            self.log.debug("There is no link to the AWS console: %r", exc)
 
     def aws_parameters(self) -> dict[str, Any]:
         """Return the parameters that this class adds, for the trigger: the deferred half uses the same."""
@@ -144,7 +190,7 @@ class WisdomTask(BaseOperator):
         """
         deadline = time.time() + REREAD_PATIENCE
         try:
-            return self.hook.wait_for_import_job(knowledge_base_id, import_job_id, deadline=deadline)
+            job = self.hook.wait_for_import_job(knowledge_base_id, import_job_id, deadline=deadline)
         except ImportJobTimeoutError as exc:
             # Not the job is late: no sensor must skip it.
             raise EndpointError(
@@ -152,6 +198,8 @@ class WisdomTask(BaseOperator):
                 knowledge_base_id=knowledge_base_id,
                 import_job_id=import_job_id,
             ) from exc
+        self.link_to_instance(job)
+        return job
 
 
 class WisdomImportJobTask(WisdomTask):

@@ -36,7 +36,7 @@ myst_heading_anchors = 3
 nitpick_ignore_regex = [
     # Other people's classes: their inventories would have to be downloaded.
     (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|os|typing)\..*"),
-    (r"py:class", r"Connection|Path|PokeReturnValue|TriggerEvent|datetime|timedelta"),
+    (r"py:class", r"Connection|Context|Path|PokeReturnValue|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
     # Values of a Literal, its name, and a type variable.
     (r"py:class", r"'\w+'|Format|T"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -38,6 +39,17 @@ def service_name(request):
 @pytest.fixture
 def knowledge_base(fake_wisdom):
     return fake_wisdom.create_knowledge_base()
+
+
+@pytest.fixture
+def example_connection(fake_wisdom_over_http, monkeypatch):
+    """The Airflow connection as a DAG of the examples expects it: a knowledge base, whose id this is, in its extra."""
+    knowledge_base = fake_wisdom_over_http.create_knowledge_base()
+    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+    connection["extra"]["knowledge_base_id"] = knowledge_base
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.syspath_prepend(str(ROOT / "dags_examples"))
+    return knowledge_base
 
 
 @pytest.fixture(scope="session")

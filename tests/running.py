@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from importlib import import_module
+from pathlib import Path
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk.exceptions import AirflowRescheduleException
+
+DAGS = Path(__file__).parent / "dags"
+LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 GOOD_CSV = b"Name,Content\nHello,Good morning!\nBye,Have a nice day!\n"
 PARTLY_BAD_CSV = b"Name,Content\nHello,Good morning!\nHello,Good evening!\n"
@@ -63,6 +67,14 @@ def fire(trigger):
 
     (event,) = asyncio.run(first_event())
     return json.loads(json.dumps(event.payload, allow_nan=False))
+
+
+def run_dag(name, monkeypatch):
+    """Run a DAG of `tests/dags` to its end, through Airflow's runner and database."""
+    bundle = {"name": "tests", "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(DAGS)}}
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+    monkeypatch.syspath_prepend(str(DAGS))
+    return import_module(name).dag.test()
 
 
 def start_job(fake, knowledge_base, content=GOOD_CSV):

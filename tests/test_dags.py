@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -27,13 +26,7 @@ def dag_files():
 
 
 @pytest.fixture
-def aws(fake_wisdom_over_http, monkeypatch):
-    """The Airflow connection as a DAG of the examples expects it: the knowledge base is in its extra."""
-    knowledge_base = fake_wisdom_over_http.create_knowledge_base()
-    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
-    connection["extra"]["knowledge_base_id"] = knowledge_base
-    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    monkeypatch.syspath_prepend(str(EXAMPLES))
+def aws(fake_wisdom_over_http, example_connection):
     return fake_wisdom_over_http
 
 

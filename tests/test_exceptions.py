@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_wisdom import exceptions
-from airflow_wisdom.exceptions import WisdomError, from_dict, redact
+from airflow_wisdom.exceptions import ImportJobFailedError, WisdomError, from_dict, redact, wisdom_error_of
 
 NUMBERS = {"http_status", "elapsed", "max_bytes", "line", "rows_read", "rows_refused"}
 SIGNED = "https://bucket/key?X-Amz-Credential=me&X-Amz-Signature=abc123"
@@ -117,3 +117,43 @@ def test_presigned_urls_are_redacted():
     )
     assert redact("https://docs/page?chapter=3") == "https://docs/page?chapter=3"
     assert "abc123" not in repr(WisdomError(f"PUT {SIGNED} failed"))
+
+
+@pytest.mark.parametrize("kind", classes())
+def test_a_message_to_people_says_everything_in_two_parts(kind):
+    made = kind(**fields(kind))
+    assert made.headline == f"{kind.__name__}: What happened"
+    told = " ".join([made.headline, *(f"{label} {value}" for label, value in made.summary_fields().items())])
+    words = str(made).replace("(", "").replace(")", "").replace(",", "").replace(":", "")
+    assert [word for word in words.split() if word not in told] == []
+
+
+def test_what_is_unknown_is_not_in_a_message():
+    assert WisdomError("What happened").summary_fields() == {}
+
+
+def test_a_headline_fits_into_a_subject():
+    long = WisdomError(f"It happened\nat {SIGNED} " + "again " * 100).headline
+    assert len(long) <= 100
+    assert long.startswith("WisdomError: It happened at https://bucket/key?<redacted> again")
+    assert long.endswith(" ...")
+
+
+def test_the_reason_is_found_behind_an_exception_of_airflow():
+    reason = ImportJobFailedError("What happened", status="FAILED")
+    outer = AirflowException("The task failed")
+    outer.__cause__ = RuntimeError("in between")
+    outer.__cause__.__cause__ = reason
+    assert wisdom_error_of(outer) is wisdom_error_of(reason) is reason
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        (None, "The task failed, and Airflow does not say why"),
+        (f"Killed while at {SIGNED}", "Killed while at https://bucket/key?<redacted>"),
+        (ValueError(SIGNED), "https://bucket/key?<redacted>"),
+    ],
+)
+def test_of_any_other_failure_the_text_is_kept(what, expected):
+    assert str(wisdom_error_of(what)) == expected

@@ -40,6 +40,7 @@ ROOMS = [
     "cadence",
     "provider_info",
     "settings",
+    "links",
     "hooks",
     "storage",
     "watcher",
@@ -152,6 +153,7 @@ def test_parsing_a_dag_loads_next_to_nothing_of_the_package_itself():
     )
     assert set(python(code).split()) - {"airflow_wisdom"} == {
         "airflow_wisdom.exceptions",
+        "airflow_wisdom.links",
         "airflow_wisdom.operators",
         "airflow_wisdom.operators.import_job",
         "airflow_wisdom.operators.quick_responses",

@@ -51,6 +51,7 @@ class WisdomGetImportJobOperator(WisdomImportJobTask):
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Read the job and return its metadata."""
         job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
+        self.link_to_instance(job)
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
         if self.require_complete:
             job.require_complete()
@@ -158,6 +159,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         deadline = time.time() + seconds(self.timeout)
         self._started = job = self._find_or_start(context)
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
+        self.link_to_instance(job)
         if self.wait_for_completion:
             job = self._wait(job, deadline)
         return job.to_dict(include_urls=self.include_urls)

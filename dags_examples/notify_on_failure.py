@@ -1,0 +1,64 @@
+"""Import a CSV of quick responses, and tell people if that fails: which job of which knowledge base, and how it stands.
+
+The Airflow connection `aws_default` holds everything that depends on where it runs, see `import_quick_responses`.
+
+A notifier of Airflow's is a callback as well. With Amazon SNS::
+
+    from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
+
+    SnsNotifier(
+        target_arn="<ARN of the topic>",
+        subject="{{ exception.headline | default('An import failed') }}",
+        message="{{ ti.task_id }}: {{ exception }}",
+    )
+
+With Slack, from apache-airflow-providers-slack::
+
+    from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
+
+    SlackWebhookNotifier(text="{{ ti.task_id }}: {{ exception }}")
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.sdk import DAG, Param
+
+from airflow_wisdom.exceptions import wisdom_error_of
+from airflow_wisdom.operators import WisdomStartImportJobOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+SAMPLE = Path(__file__).parent / "data" / "quick_responses.csv"
+
+
+# [START notify]
+def notify(context: Context) -> None:
+    """Print what a message to people would say."""
+    failure = wisdom_error_of(context.get("exception"))
+    print(f"{context['ti'].task_id} failed: {failure.headline}")
+    for label, value in failure.summary_fields().items():
+        print(f"  {label}: {value}")
+
+
+# [END notify]
+
+with DAG(
+    dag_id="notify_on_failure",
+    schedule=None,
+    params={"source": Param(str(SAMPLE), type="string", description="Path of the CSV file")},
+    doc_md=__doc__,
+    tags=["wisdom"],
+    # [START callback]
+    default_args={"on_failure_callback": notify},
+    # [END callback]
+) as dag:
+    WisdomStartImportJobOperator(
+        task_id="import",
+        knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
+        source="{{ params.source }}",
+        deferrable=True,
+    )

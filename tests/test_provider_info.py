@@ -1,0 +1,105 @@
+"""What Airflow shows of the package: its commands know every part of it, and have nothing to complain about."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseOperatorLink
+from airflow.triggers.base import BaseTrigger
+
+import airflow_wisdom
+from airflow_wisdom import settings
+from airflow_wisdom.provider_info import get_provider_info
+
+ROOT = Path(__file__).parent.parent
+PARTS = {
+    "hooks": BaseHook,
+    "triggers": BaseTrigger,
+    "sensors": BaseOperator,
+    "operators": BaseOperator,
+}
+
+
+def command(*arguments):
+    """Run a command of Airflow; return what it prints, and what of its complaints is about this package."""
+    environment = {**os.environ, "COLUMNS": "1000"}
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", *arguments], capture_output=True, text=True, check=True, env=environment
+    )
+    complaints = done.stderr.replace(str(ROOT), "")
+    return done.stdout, [line for line in complaints.splitlines() if "wisdom" in line.lower()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["providers", "list"], ["airflow-wisdom"]),
+        (
+            ["providers", "get", "airflow-wisdom", "--full", "--output", "json"],
+            ["WisdomConsoleLink", "airflow_wisdom.sensors"],
+        ),
+        (["providers", "links"], ["airflow_wisdom.links.WisdomConsoleLink"]),
+        (["providers", "triggers"], ["airflow_wisdom.triggers"]),
+        (["providers", "configs"], ["airflow-wisdom"]),
+        (["config", "list", "--section", "wisdom"], [*get_provider_info()["config"]["wisdom"]["options"]]),
+        (["config", "get-value", "wisdom", "sample_size"], [str(settings.sample_size())]),
+        (["info"], ["airflow-wisdom"]),
+    ],
+    ids=" ".join,
+)
+def test_a_command_of_airflow_shows_the_package_and_complains_of_nothing(airflow_database, arguments, expected):
+    shown, complaints = command(*arguments)
+    assert [words for words in expected if words not in shown] == []
+    assert complaints == []
+
+
+def classes(base):
+    """Every public class of the package that is a hook, a trigger, and so on."""
+    for module in pkgutil.walk_packages(airflow_wisdom.__path__, "airflow_wisdom."):
+        if not module.name.startswith("airflow_wisdom.testing"):
+            for item in vars(importlib.import_module(module.name)).values():
+                if inspect.isclass(item) and issubclass(item, base) and item.__module__ == module.name:
+                    yield item
+
+
+def listed(part):
+    return [module for entry in get_provider_info()[part] for module in entry["python-modules"]]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_is_listed(part):
+    """An operator may be listed by the package that exports it."""
+    found = [item for item in classes(PARTS[part]) if part in item.__module__]
+    assert found
+    exported = {
+        item
+        for module in listed(part)
+        for item in vars(importlib.import_module(module)).values()
+        if inspect.isclass(item)
+    }
+    assert [item for item in found if item not in exported] == []
+
+
+def test_every_link_is_listed():
+    assert get_provider_info()["extra-links"] == [
+        f"{link.__module__}.{link.__name__}" for link in classes(BaseOperatorLink)
+    ]
+
+
+def test_every_integration_that_is_named_is_described():
+    info = get_provider_info()
+    described = {integration["integration-name"] for integration in info["integrations"]}
+    assert {entry["integration-name"] for part in PARTS for entry in info[part]} == described
+
+
+def test_the_description_is_plain_data():
+    """Airflow reads it while it is itself being imported."""
+    assert json.loads(json.dumps(get_provider_info())) == get_provider_info()
