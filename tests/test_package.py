@@ -31,7 +31,7 @@ TASKS = [
 ]
 REQUIRED = {"knowledge_base_id": "kb", "import_job_id": "job"}
 
-ROOMS = ["exceptions", "import_job", "cadence", "hooks", "watcher", "triggers", "tasks", "sensors", "operators"]
+ROOMS = ["exceptions", "import_job", "endings", "cadence", "hooks", "watcher", "triggers", "tasks", "sensors", "operators"]
 """A room imports only from rooms before it."""
 
 LATE = {
