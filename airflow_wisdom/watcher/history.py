@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WHOLE_EVERY = 600.0
-"""Seconds after which the whole list is read again, although its beginning seems to be enough.
+"""Seconds after which the whole list is read again, although its beginning seems to be enough."""
 
-With a new client, so that an Airflow connection that was changed in the meantime is taken up.
+CLIENT_FOR = 600.0
+"""Seconds after which a new client is made, so that an Airflow connection that was changed is taken up.
+
+Who follows may do so for months.
 """
 
 FINAL_PAUSE = 60.0
@@ -78,6 +81,7 @@ class History:
         self._newest = NEVER
         self._running: set[str] = set()
         self._whole_at = 0.0
+        self._client_until = self._now() + CLIENT_FOR
         self.task = detached(self._run())
 
     def add(self, follower: Follower) -> None:
@@ -89,8 +93,9 @@ class History:
         hook = None
         while True:
             try:
-                if not self._in_trouble and self._now() >= self._whole_at:
+                if not self._in_trouble and self._now() >= self._client_until:
                     self._watcher.forget_hook(hook)
+                    self._client_until = self._now() + CLIENT_FOR
                 hook = await self._watcher.hook()
                 pause = self._pause(await self._look(hook))
             except Exception as exc:  # noqa: BLE001 - nobody would come and start it again

@@ -18,7 +18,7 @@ from airflow_wisdom.watcher.history import Follower, History
 from airflow_wisdom.watcher.waits import GRACE, Outcome, Wait, Waits, detached
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.hooks import WisdomHook
@@ -121,7 +121,9 @@ class ImportJobWatcher:
             watcher.remove(knowledge_base_id, wait)
 
     @classmethod
-    async def follow(cls, connection: AwsConnection, knowledge_base_id: str, *, interval: float) -> AsyncIterator[Look]:
+    async def follow(
+        cls, connection: AwsConnection, knowledge_base_id: str, *, interval: float
+    ) -> AsyncGenerator[Look, None]:
         """Yield look after look at all import jobs of a knowledge base, for ever; AWS operation ``ListImportJobs``.
 
         The first is a whole one. No error ends it: they are logged, one line for each streak, and AWS is asked anew.
