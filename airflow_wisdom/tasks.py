@@ -18,6 +18,8 @@ from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, from
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow.sdk import Context
+
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.import_job import ImportJob
 
@@ -120,6 +122,18 @@ class WisdomTask(BaseOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + AIRFLOW_GRACE,
         )
+
+    def record_import(self, context: Context, *jobs: ImportJob, **records: int) -> None:
+        """Say in the task's asset events what it imported, once it has succeeded in that.
+
+        :param context: The task's context.
+        :param jobs: As for :func:`~airflow_wisdom.assets.record_import`, like the next.
+        :param records: See there.
+        """
+        if self.outlets:
+            from airflow_wisdom.assets import record_import
+
+            record_import(context, self.outlets, jobs, records)
 
     def raise_for(self, event: dict[str, Any]) -> None:
         """Raise what ended the wait, exactly as it would have been raised without deferral, if it did not end well.

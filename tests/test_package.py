@@ -35,10 +35,13 @@ ROOMS = [
     "exceptions",
     "import_job",
     "endings",
+    "assets",
+    "lineage",
     "cadence",
     "hooks",
     "watcher",
     "triggers",
+    "event_triggers",
     "tasks",
     "sensors",
     "operators",
@@ -53,9 +56,12 @@ LATE = {
     ("event_triggers", "endings"),
     ("event_triggers", "watcher"),
     ("tasks", "hooks"),
+    ("tasks", "assets"),
     ("tasks", "triggers"),
     ("sensors", "import_job"),
     ("sensors", "triggers"),
+    ("operators", "import_job"),
+    ("operators", "lineage"),
 }
 """Imports made where a task runs, so that parsing a DAG stays cheap: never at the top of a module."""
 
