@@ -21,10 +21,23 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.hooks"]}],
-        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.triggers"]}],
+        "triggers": [
+            {
+                "integration-name": _INTEGRATION,
+                "python-modules": ["airflow_wisdom.triggers", "airflow_wisdom.event_triggers"],
+            }
+        ],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.sensors"]}],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.operators"]}],
         "extra-links": ["airflow_wisdom.links.WisdomConsoleLink"],
+        "asset-uris": [
+            {
+                "schemes": ["wisdom"],
+                "handler": "airflow_wisdom.assets.sanitize_uri",
+                "factory": "airflow_wisdom.assets.create_asset",
+                "to_openlineage_converter": "airflow_wisdom.assets.convert_asset_to_openlineage",
+            }
+        ],
         "config": {
             "wisdom": {
                 "description": "Options of the provider of Amazon Connect Wisdom.",

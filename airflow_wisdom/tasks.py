@@ -171,6 +171,18 @@ class WisdomTask(BaseOperator):
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + AIRFLOW_GRACE,
         )
 
+    def record_import(self, context: Context, *jobs: ImportJob, **records: int) -> None:
+        """Say in the task's asset events what it imported, once it has succeeded in that.
+
+        :param context: The task's context.
+        :param jobs: As for :func:`~airflow_wisdom.assets.record_import`, like the next.
+        :param records: See there.
+        """
+        if self.outlets:
+            from airflow_wisdom.assets import record_import
+
+            record_import(context, self.outlets, jobs, records)
+
     def raise_for(self, event: dict[str, Any]) -> None:
         """Raise what ended the wait, exactly as it would have been raised without deferral, if it did not end well.
 

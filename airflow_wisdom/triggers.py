@@ -22,7 +22,56 @@ AIRFLOW_GRACE = timedelta(minutes=5)
 """How long after the deadline Airflow itself ends a deferred task, should no triggerer be running."""
 
 
-class WisdomImportJobTrigger(BaseTrigger):
+class AwsTrigger(BaseTrigger):
+    """Base of the triggers: how AWS is reached.
+
+    :param aws_conn_id: As for :class:`~airflow_wisdom.hooks.WisdomHook`, like the next three.
+    :param region_name: See there.
+    :param verify: See there.
+    :param service_name: See there.
+    :param botocore_config: Parameters of ``botocore.config.Config``. Default: the connection's.
+    """
+
+    def __init__(
+        self,
+        *,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        service_name: str | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+        # Decided here, where the task runs, so that the triggerer uses the same.
+        self.service_name = service_name or settings.service_name()
+
+    @classmethod
+    def path(cls) -> str:
+        """Return the path by which the triggerer finds this class."""
+        return f"{cls.__module__}.{cls.__qualname__}"
+
+    def aws_parameters(self) -> dict[str, Any]:
+        """Return the parameters that this class adds."""
+        return {
+            "aws_conn_id": self.aws_conn_id,
+            "region_name": self.region_name,
+            "verify": self.verify,
+            "botocore_config": self.botocore_config,
+            "service_name": self.service_name,
+        }
+
+    def connection(self) -> AwsConnection:
+        """Return what this trigger shares a watcher by."""
+        from airflow_wisdom.watcher import AwsConnection
+
+        return AwsConnection.of(**self.aws_parameters())
+
+
+class WisdomImportJobTrigger(AwsTrigger):
     """Fires one event once every one of some import jobs has ended, or the deadline has passed.
 
     All triggers of one AWS connection share one watcher, so that thousands cost a triggerer little more than one.
@@ -41,11 +90,8 @@ class WisdomImportJobTrigger(BaseTrigger):
     :param delete_on_kill: Whether the jobs are deleted when a user ends the deferred task, by marking or clearing it;
         never when a triggerer restarts. Needs Airflow 3.3. What deleting does to a running job is not documented.
         Default: no.
-    :param aws_conn_id: As for :class:`~airflow_wisdom.hooks.WisdomHook`, like the next three.
-    :param region_name: See there.
-    :param verify: See there.
-    :param service_name: See there.
-    :param botocore_config: Parameters of ``botocore.config.Config``. Default: the connection's.
+
+    How AWS is reached: see :class:`AwsTrigger`.
     """
 
     def __init__(
@@ -56,45 +102,19 @@ class WisdomImportJobTrigger(BaseTrigger):
         deadline: float | None = None,
         poll_interval: float | None = None,
         delete_on_kill: bool = False,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-        service_name: str | None = None,
+        **aws: Any,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(**aws)
         self.knowledge_base_id = knowledge_base_id
         self.import_job_ids = list(import_job_ids)
         self.deadline = deadline
         self.poll_interval = poll_interval
         self.delete_on_kill = delete_on_kill
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
-        # Decided here, where the task runs, so that the triggerer uses the same.
-        self.service_name = service_name or settings.service_name()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger anew."""
-        names = (
-            "knowledge_base_id",
-            "import_job_ids",
-            "deadline",
-            "poll_interval",
-            "delete_on_kill",
-            "aws_conn_id",
-            "region_name",
-            "verify",
-            "botocore_config",
-            "service_name",
-        )
-        return self.path(), {name: getattr(self, name) for name in names}
-
-    @classmethod
-    def path(cls) -> str:
-        """Return the path by which the triggerer finds this class."""
-        return f"{cls.__module__}.{cls.__qualname__}"
+        names = ("knowledge_base_id", "import_job_ids", "deadline", "poll_interval", "delete_on_kill")
+        return self.path(), {**{name: getattr(self, name) for name in names}, **self.aws_parameters()}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event."""
@@ -115,7 +135,7 @@ class WisdomImportJobTrigger(BaseTrigger):
             await sync_to_async(self._delete, thread_sensitive=False)()
 
     def _delete(self) -> None:
-        hook = self._connection().make_hook()
+        hook = self.connection().make_hook()
         for import_job_id in self.import_job_ids:
             hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
 
@@ -124,7 +144,7 @@ class WisdomImportJobTrigger(BaseTrigger):
         from airflow_wisdom.watcher import ImportJobWatcher
 
         return ImportJobWatcher.wait_for(
-            self._connection(),
+            self.connection(),
             self.knowledge_base_id,
             import_job_id,
             deadline=self._deadline(),
@@ -145,17 +165,6 @@ class WisdomImportJobTrigger(BaseTrigger):
                 outcome.to_dict(self.knowledge_base_id, import_job_id)
                 for import_job_id, outcome in zip(self.import_job_ids, outcomes, strict=True)
             ]
-        )
-
-    def _connection(self) -> AwsConnection:
-        from airflow_wisdom.watcher import AwsConnection
-
-        return AwsConnection.of(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            botocore_config=self.botocore_config,
-            service_name=self.service_name,
         )
 
 
@@ -249,7 +258,7 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
         submissions = [Submission(**submission) for submission in self.submissions]
         self._progress = Progress(len(submissions))
         results = await import_all(
-            self._connection(),
+            self.connection(),
             submissions,
             max_active=self.max_active_jobs,
             deadline=self._deadline(),

@@ -13,7 +13,7 @@ import pytest
 from airflow.triggers.base import TaskSuccessEvent
 from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
 
-from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger, WisdomImportJobTrigger
+from airflow_wisdom.triggers import AIRFLOW_GRACE, AwsTrigger, WisdomImportJobSensorTrigger, WisdomImportJobTrigger
 
 OTHER_THAN_DEFAULT = {
     "knowledge_base_id": "kb",
@@ -33,9 +33,9 @@ OF_THE_SENSOR = {"import_job_id": "a", "include_urls": True, "end_from_trigger":
 def parameters_of(kind):
     parameters = {}
     for base in kind.__mro__:
-        if issubclass(base, WisdomImportJobTrigger):
+        if issubclass(base, AwsTrigger):
             parameters |= inspect.signature(base.__init__).parameters
-    return {name: p for name, p in parameters.items() if name not in ("self", "kwargs")}
+    return {name: p for name, p in parameters.items() if name not in ("self", "kwargs", "aws")}
 
 
 @pytest.mark.parametrize(

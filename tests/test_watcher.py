@@ -12,7 +12,6 @@ from botocore.exceptions import ConnectionClosedError
 from virtual import EPOCH, world
 
 from airflow_wisdom import cadence
-from airflow_wisdom import watcher as room
 from airflow_wisdom.cadence import Cadence
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
@@ -24,6 +23,8 @@ from airflow_wisdom.exceptions import (
     WisdomError,
 )
 from airflow_wisdom.watcher import AwsConnection, ImportJobWatcher
+from airflow_wisdom.watcher import connection as connection_room
+from airflow_wisdom.watcher import waits as room
 
 
 def connection(**changes):
@@ -128,9 +129,9 @@ def test_the_client_is_made_once_for_everybody(run, monkeypatch):
 @pytest.mark.parametrize("wanted", ["True", "False"])
 def test_the_collector_is_spared_unless_that_is_not_wanted(run, monkeypatch, wanted):
     frozen = []
-    monkeypatch.setattr(room.gc, "freeze", lambda: frozen.append(1))
+    monkeypatch.setattr(connection_room.gc, "freeze", lambda: frozen.append(1))
     monkeypatch.setenv("AIRFLOW__WISDOM__GC_FREEZE", wanted)
-    room._spare_the_collector.cache_clear()
+    connection_room.spare_the_collector.cache_clear()
 
     async def scenario(service):
         for n in range(3):

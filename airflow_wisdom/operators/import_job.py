@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from airflow_wisdom.import_job import ImportJob
@@ -150,6 +151,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         self.delete_on_kill = delete_on_kill
         self.include_urls = include_urls
         self._started: ImportJob | None = None
+        self._job: ImportJob | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
@@ -157,18 +159,33 @@ class WisdomStartImportJobOperator(WisdomTask):
             raise ValueError("Exactly one of upload_id and source is needed")
         check_interval(self.poll_interval)
         deadline = time.time() + seconds(self.timeout)
-        self._started = job = self._find_or_start(context)
+        self._started = self._job = job = self._find_or_start(context)
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
         self.link_to_instance(job)
         if self.wait_for_completion:
             job = self._wait(job, deadline)
+            return self._complete(job, context)
         return job.to_dict(include_urls=self.include_urls)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as above
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
-        self.raise_for(event)
+        from airflow_wisdom.import_job import ImportJob
+
         (seen,) = event["jobs"]
-        return self.reread(seen["knowledgeBaseId"], seen["importJobId"]).to_dict(include_urls=self.include_urls)
+        self._job = ImportJob(seen["importJobId"], seen["knowledgeBaseId"], str(seen["status"]))
+        self.raise_for(event)
+        return self._complete(self.reread(seen["knowledgeBaseId"], seen["importJobId"]), context)
+
+    def _complete(self, job: ImportJob, context: Context) -> dict[str, Any]:
+        self._job = job
+        self.record_import(context, job)
+        return job.to_dict(include_urls=self.include_urls)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as above
+        """Return where the records came from and went to, for OpenLineage's Airflow provider, which alone asks."""
+        from airflow_wisdom.lineage import import_lineage
+
+        return import_lineage([self.source] if self.source else [], [self._job] if self._job else [])
 
     def on_kill(self) -> None:
         """Delete the job, if that was asked for; Airflow calls this when the task is ended while a worker waits."""

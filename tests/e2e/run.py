@@ -39,15 +39,21 @@ def _scenarios(real, options) -> bool:
     return run_scenarios(real, FakeWisdom(real.endpoint), options.filter)
 
 
+def _events(real, _options) -> bool:
+    from events import run_events
+
+    return run_events(real, FakeWisdom(real.endpoint))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=500, help="how many are deferred at once (default: 500)")
     parser.add_argument("--pace", type=float, default=1.5, help="jobs that end in a second (default: 1.5)")
-    parser.add_argument("--only", choices=["load", "scenarios"], help="one part only")
+    parser.add_argument("--only", choices=["load", "scenarios", "events"], help="one part only")
     parser.add_argument("--filter", default="", help="only the scenarios whose name has this in it")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and database")
     options = parser.parse_args()
-    parts = {"load": _load, "scenarios": _scenarios}
+    parts = {"load": _load, "scenarios": _scenarios, "events": _events}
     options.parts = [parts[options.only]] if options.only else list(parts.values())
     return options
 

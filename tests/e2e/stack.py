@@ -18,6 +18,8 @@ from pathlib import Path
 import psycopg2
 import requests
 
+from airflow_wisdom.testing import FakeWisdom
+
 BIN = Path(sys.executable).parent
 DAGS = Path(__file__).parent / "dags"
 PARALLELISM = 6
@@ -91,6 +93,9 @@ class Airflow:
         self.postgres = postgres
         self.endpoint = endpoint
         self.query = postgres.query
+        # Who watches a knowledge base has to know it when the DAG is parsed.
+        fake = FakeWisdom(endpoint)
+        self.watched, self.loaded = fake.create_knowledge_base("watched"), fake.create_knowledge_base("loaded")
         self._port = free_port()
         self._session = requests.Session()
         self._triggerer = ExitStack()
@@ -114,9 +119,14 @@ class Airflow:
             command = [BIN / "airflow", *arguments]
             subprocess.run(command, check=True, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
 
-    def restart_triggerer(self) -> None:
-        """End the triggerer by SIGTERM, as a deployment does, and start a new one."""
+    def restart_triggerer(self, meanwhile=None) -> None:
+        """End the triggerer by SIGTERM, as a deployment does, and start a new one.
+
+        :param meanwhile: What to do in between.
+        """
         self._triggerer.close()
+        if meanwhile:
+            meanwhile()
         self._triggerer.enter_context(self._component("triggerer", *COMPONENTS["triggerer"]))
 
     def triggerer_rss(self) -> int:
@@ -130,10 +140,14 @@ class Airflow:
         keys = {"login": "testing", "password": "testing"}
         self._call("POST", "/connections", {**keys, **connection})
 
-    def trigger(self, dag_id: str, conf: dict | None = None) -> str:
-        """Run a DAG, and return the run's id."""
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run, once Airflow knows it."""
         until(lambda: self._known(dag_id), 60, f"the DAG {dag_id}")
         self._call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: dict | None = None) -> str:
+        """Run a DAG, and return the run's id."""
+        self.unpause(dag_id)
         body = {"logical_date": None, "conf": conf or {}}
         return self._call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
 
@@ -191,6 +205,8 @@ class Airflow:
             **inherited,
             **{f"AIRFLOW__{name}": value for name, value in settings.items()},
             "AIRFLOW_HOME": str(self.home),
+            "E2E_WATCHED": self.watched,
+            "E2E_LOADED": self.loaded,
             "PYTHONUNBUFFERED": "1",
         }
 

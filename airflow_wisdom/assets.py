@@ -1,0 +1,181 @@
+"""Knowledge bases as Airflow assets, ``wisdom://<account or connection>/<region>/<id>``, and their events."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from airflow.sdk import Asset, AssetAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from urllib.parse import SplitResult
+
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.sdk import Context
+
+    from airflow_wisdom.import_job import ImportJob
+
+SCHEME = "wisdom"
+
+FORM = f"{SCHEME}://<AWS account id or Airflow connection id>/<region>/<knowledge base id>"
+
+_ARN = re.compile(r"arn:aws[a-z-]*:wisdom:(?P<region>[a-z0-9-]+):(?P<owner>\d{12}):knowledge-base/(?P<id>[\w-]+)")
+_OWNER = re.compile(r"[\w.-]+")
+_PATH = re.compile(r"/(?P<region>[a-z0-9-]+)/(?P<id>[\w-]+|arn:.*)")
+
+_SUMMARY = ("importJobId", "status", "createdTime", "lastModifiedTime", "hasFailedRecordReport")
+
+
+class KnowledgeBase(NamedTuple):
+    """Where a knowledge base is.
+
+    :param owner: AWS account id, or id of the Airflow connection that leads to the account.
+    :param region_name: AWS region.
+    :param knowledge_base_id: Its id, not its ARN.
+    """
+
+    owner: str
+    region_name: str
+    knowledge_base_id: str
+
+    @classmethod
+    def from_arn(cls, arn: str) -> KnowledgeBase:
+        """Make one from an ARN, which holds account, region and id.
+
+        :raises ValueError: It is not the ARN of a knowledge base.
+        """
+        found = _ARN.fullmatch(arn)
+        if not found:
+            raise ValueError(f"{arn!r} is not the ARN of a knowledge base")
+        return cls(found["owner"], found["region"], found["id"])
+
+    @classmethod
+    def from_uri(cls, uri: str | SplitResult) -> KnowledgeBase:
+        """Make one from the URI of an asset; in it, an ARN in place of the id counts as the id.
+
+        :raises ValueError: It is not of the form :data:`FORM`.
+        """
+        parts = urlsplit(uri) if isinstance(uri, str) else uri
+        path = _PATH.fullmatch(parts.path)
+        if parts.scheme != SCHEME or not _OWNER.fullmatch(parts.netloc) or parts.query or not path:
+            raise ValueError(f"The URI of a knowledge base has the form {FORM}, unlike {parts.geturl()!r}")
+        region, name = path["region"], path["id"]
+        if not name.startswith("arn:"):
+            return cls(parts.netloc, region, name)
+        named = cls.from_arn(name)
+        if named.region_name != region:
+            raise ValueError(f"{parts.geturl()!r} names two regions")
+        return named._replace(owner=parts.netloc)
+
+    @property
+    def uri(self) -> str:
+        """The URI of its asset."""
+        return f"{SCHEME}://{self.owner}/{self.region_name}/{self.knowledge_base_id}"
+
+    def is_same_as(self, other: KnowledgeBase) -> bool:
+        """Tell whether both are one knowledge base, as far as can be told: a connection may lead to any account."""
+        owners = {self.owner, other.owner}
+        same_owner = len(owners) == 1 or not all(map(_is_account, owners))
+        return same_owner and self[1:] == other[1:]
+
+
+def _is_account(owner: str) -> bool:
+    return re.fullmatch(r"\d{12}", owner) is not None
+
+
+def create_asset(
+    *,
+    knowledge_base_id: str,
+    owner: str | None = None,
+    region_name: str | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Asset:
+    """Return the asset of a knowledge base.
+
+    :param knowledge_base_id: Its id or ARN. An ARN holds all that is needed.
+    :param owner: AWS account id, or id of the Airflow connection that leads to the account. Default: the ARN's account.
+    :param region_name: AWS region. Default: the ARN's.
+    :param extra: What Airflow keeps with the asset. Default: nothing.
+    :raises ValueError: An id was given without `owner` or `region_name`, or something is not what it should be.
+    """
+    if knowledge_base_id.startswith("arn:"):
+        named = KnowledgeBase.from_arn(knowledge_base_id)
+        owner, region_name = owner or named.owner, region_name or named.region_name
+    if not owner or not region_name:
+        raise ValueError("The id of a knowledge base needs owner and region_name beside it; an ARN does not")
+    base = KnowledgeBase.from_uri(f"{SCHEME}://{owner}/{region_name}/{knowledge_base_id}")
+    return Asset(uri=base.uri, extra=extra)  # type: ignore[call-overload, no-any-return, unused-ignore]
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Return the one form of the URI of a knowledge base; Airflow asks for it whenever an asset is made.
+
+    :raises ValueError: It is not of the form :data:`FORM`.
+    """
+    return urlsplit(KnowledgeBase.from_uri(uri).uri)
+
+
+def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG001 - Airflow's signature
+    """Return an asset as OpenLineage's dataset; OpenLineage's Airflow provider asks for it.
+
+    :param asset: The asset of a knowledge base.
+    :param lineage_context: The hook or operator that uses it; not needed.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    base = KnowledgeBase.from_uri(asset.uri)
+    return Dataset(namespace=f"{SCHEME}://{base.owner}/{base.region_name}", name=base.knowledge_base_id)
+
+
+def record_import(
+    context: Context,
+    outlets: Iterable[Any],
+    jobs: Sequence[ImportJob],
+    records: Mapping[str, int] | None = None,
+) -> None:
+    """Say in the asset events of a task what it imported.
+
+    An outlet that is the asset of the knowledge base gets the summary as its event's extra; to an outlet that is an
+    alias, the asset is added, with the same extra. Other outlets are left alone.
+
+    :param context: The task's context.
+    :param outlets: The task's outlets.
+    :param jobs: The import jobs, all COMPLETE and all of one knowledge base.
+    :param records: Numbers of records, by what became of them, as far as they are known. Default: none are.
+    """
+    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
+    if arn is None:
+        return
+    base, extra = KnowledgeBase.from_arn(arn), summary(jobs, records)
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            context["outlet_events"][outlet].add(create_asset(knowledge_base_id=arn), extra=extra)
+        elif _names(outlet, base):
+            context["outlet_events"][outlet].extra.update(extra)
+
+
+def summary(jobs: Sequence[ImportJob], records: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Return import jobs in short, as JSON primitives and without presigned URLs.
+
+    :param jobs: The import jobs, at least one, all of one knowledge base.
+    :param records: As for :func:`record_import`.
+    """
+    members = [job.to_dict() for job in jobs]
+    short = {
+        # What was asked for by an ARN is named by the id, in which it ends.
+        "knowledgeBaseId": jobs[0].knowledge_base_id.rpartition("/")[2],
+        "importJobs": [{name: job[name] for name in _SUMMARY if name in job} for job in members],
+    }
+    return {**short, "records": dict(records)} if records else short
+
+
+def _names(outlet: Any, base: KnowledgeBase) -> bool:
+    """Tell whether an outlet, an asset or a reference to one, is the knowledge base."""
+    # The name of an asset is its URI, unless it was given another.
+    uri = getattr(outlet, "uri", None) or getattr(outlet, "name", None)
+    try:
+        return KnowledgeBase.from_uri(str(uri)).is_same_as(base)
+    except ValueError:
+        return False

@@ -1,0 +1,184 @@
+"""The trigger that tells of every import job of a knowledge base that ends, for schedules that wait for events."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_wisdom.import_job import ImportJobStatus
+from airflow_wisdom.triggers import AwsTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from airflow_wisdom.endings import Endings
+    from airflow_wisdom.import_job import ImportJob
+
+log = logging.getLogger(__name__)
+
+TOLD = (
+    "knowledgeBaseId",
+    "knowledgeBaseArn",
+    "importJobId",
+    "importJobType",
+    "status",
+    "createdTime",
+    "lastModifiedTime",
+    "metadata",
+)
+"""Members of an import job that an event holds. A list does not say whether there are refused rows."""
+
+SETTLING = 3.0
+"""Seconds after an event until it counts as told: by then Airflow has written it to its database.
+
+Before, a triggerer that is killed tells it again. The other way round, it might never be told.
+"""
+
+
+class WisdomImportJobEndedTrigger(AwsTrigger, BaseEventTrigger):
+    """Fires an event for each import job of a knowledge base that ends, whoever started it; for an ``AssetWatcher``.
+
+    It never ends, and no error ends it: what AWS refuses is logged, and asked for again. All that watch a knowledge
+    base over one AWS connection share their calls, with those who wait for single jobs there as well.
+
+    Each ending is told once. On Airflow 3.3, what was told is kept in the state store of the asset, so that a restart
+    of the triggerer loses none, however long it takes; an ending that was told less than :data:`SETTLING` seconds
+    before the triggerer was killed is told again. Before 3.3, and where one trigger watches several assets, each start
+    begins anew, see `catch_up`.
+
+    The event's payload is a dict of JSON primitives: the members of the job in :data:`TOLD`, as far as it has them;
+    never a presigned URL.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param statuses: Which endings are told, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job that
+        is deleted while it runs ends as well, and so does one that was deleted before its end was seen.
+    :param catch_up: Seconds: where nothing is known of earlier, how long ago jobs may have ended to be told. More than
+        the longest pause of the triggerer loses no ending on Airflow before 3.3 either, but tells some again after a
+        restart. Default 0: only what ends from then on.
+    :param poll_interval: Seconds between two looks at the list of jobs, at most. Default 10.
+
+    How AWS is reached: see :class:`~airflow_wisdom.triggers.AwsTrigger`.
+
+    :raises ValueError: There is no such status of a job that has ended, a duration is too short, or there is no
+        `knowledge_base_id`.
+    """
+
+    def __init__(
+        self,
+        *,
+        knowledge_base_id: str,
+        statuses: Sequence[str] | None = None,
+        catch_up: float = 0.0,
+        poll_interval: float = 10.0,
+        **aws: Any,
+    ) -> None:
+        super().__init__(**aws)
+        self.knowledge_base_id = knowledge_base_id
+        self.statuses = None if statuses is None else sorted(statuses)
+        self.catch_up = catch_up
+        self.poll_interval = poll_interval
+        self._check()
+
+    def _check(self) -> None:
+        # Here, unlike in operators: nothing is a template, and the triggerer would start what is wrong again and again.
+        if not self.knowledge_base_id:
+            raise ValueError("knowledge_base_id is needed")
+        if not self.poll_interval > 0 or self.catch_up < 0:
+            raise ValueError("poll_interval must be more than 0 seconds, and catch_up not less")
+        known = {status.value for status in ImportJobStatus if not status.is_running}
+        if self.statuses is not None and not (self.statuses and known.issuperset(self.statuses)):
+            raise ValueError(f"statuses must be some of {', '.join(sorted(known))}, not {self.statuses}")
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the path of this class and the parameters that make this trigger anew."""
+        names = ("knowledge_base_id", "statuses", "catch_up", "poll_interval")
+        return self.path(), {**{name: getattr(self, name) for name in names}, **self.aws_parameters()}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch, and yield an event for each ending."""
+        from airflow_wisdom.watcher import ImportJobWatcher
+
+        endings = await self._recall()
+        saving: set[asyncio.Task[None]] = set()
+        follow = ImportJobWatcher.follow(self.connection(), self.knowledge_base_id, interval=self.poll_interval)
+        async with aclosing(follow) as looks:
+            try:
+                async for look in looks:
+                    begins = not endings.has_memory
+                    news = [job for job in endings.news(look.jobs, whole=look.whole) if self._is_wanted(job)]
+                    for job in news:
+                        yield self._event(job)
+                    if news or begins:
+                        self._remember_soon(endings.memory(), saving, after=SETTLING if news else 0.0)
+            finally:
+                for task in saving:
+                    task.cancel()
+
+    def _is_wanted(self, job: ImportJob) -> bool:
+        return self.statuses is None or job.status in self.statuses
+
+    @staticmethod
+    def _event(job: ImportJob) -> TriggerEvent:
+        members = job.to_dict()
+        return TriggerEvent({name: members[name] for name in TOLD if name in members})
+
+    async def _recall(self) -> Endings:
+        """Return what was told before, from the state store of the asset, or a beginning."""
+        from airflow_wisdom.cadence import Backoff
+        from airflow_wisdom.endings import Endings
+
+        backoff = Backoff()
+        while True:
+            try:
+                return Endings(await self._stored("get"), since=self._since())
+            except Exception as exc:  # noqa: BLE001 - beginning without what is there would lose endings
+                if backoff.failures == 0:
+                    log.warning("The asset's state can not be read, trying again: %r", exc)
+            await asyncio.sleep(backoff.failed())
+
+    def _since(self) -> float:
+        # Without catching up no clock is asked: the triggerer's may differ from AWS's.
+        return time.time() - self.catch_up if self.catch_up else float("inf")
+
+    def _remember_soon(self, memory: dict[str, Any], saving: set[asyncio.Task[None]], *, after: float) -> None:
+        # Not in line: jobs that end meanwhile are not to wait.
+        task = asyncio.create_task(self._remember(memory, after))
+        saving.add(task)
+        task.add_done_callback(saving.discard)
+
+    async def _remember(self, memory: dict[str, Any], after: float) -> None:
+        await asyncio.sleep(after)
+        try:
+            await self._stored("set", memory)
+        except Exception as exc:  # noqa: BLE001 - the next ending is another chance
+            log.warning("The asset's state can not be written; a restart may tell some endings again: %r", exc)
+
+    async def _stored(self, verb: str, *value: Any) -> Any:
+        """Read or write this trigger's entry in the state store of its asset; None where there is no store."""
+        store = getattr(self, "asset_state_store", None)
+        if store is None:
+            return None
+        from asgiref.sync import sync_to_async
+
+        # Airflow 3.3.0 and 3.3.1 have only the methods that block.
+        method: Callable[..., Any] = getattr(store, f"a{verb}", None) or sync_to_async(
+            getattr(store, verb), thread_sensitive=False
+        )
+        try:
+            return await method(self._key(), *value)
+        except ValueError as exc:
+            log.warning("Endings are not remembered over a restart: %s", exc)
+            self.asset_state_store = None
+            return None
+
+    def _key(self) -> str:
+        # An ARN ends in the id: either names the same knowledge base.
+        identity = [self.knowledge_base_id.rpartition("/")[2], self.statuses]
+        return f"airflow_wisdom.endings.{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"

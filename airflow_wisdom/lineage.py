@@ -1,0 +1,78 @@
+"""What OpenLineage is told of an import. Imported only where its Airflow provider, the extra ``openlineage``, is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import attr
+from airflow.providers.openlineage.extractors import OperatorLineage
+from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
+from openlineage.client.facet_v2 import RunFacet, output_statistics_output_dataset
+
+from airflow_wisdom.assets import SCHEME, KnowledgeBase, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from airflow_wisdom.import_job import ImportJob
+
+FACET = "wisdom_import"
+"""Name of the run facet."""
+
+
+@attr.define
+class WisdomImportRunFacet(RunFacet):
+    """The import jobs of a run.
+
+    :param knowledgeBaseId: Id of the knowledge base.
+    :param importJobs: For each job its id, status and times, and whether AWS wrote a report of refused records.
+    :param records: Numbers of records, by what became of them, as far as they are known.
+    """
+
+    knowledgeBaseId: str = attr.field()  # noqa: N815 - OpenLineage's way of writing
+    importJobs: list[dict[str, Any]] = attr.field()  # noqa: N815 - as above
+    records: dict[str, int] | None = attr.field(default=None)
+
+
+def import_lineage(
+    inputs: Iterable[str | Dataset],
+    jobs: Sequence[ImportJob],
+    records: Mapping[str, int] | None = None,
+) -> OperatorLineage[Any, Any]:
+    """Return what OpenLineage's Airflow provider asks an operator for.
+
+    :param inputs: Where the records come from: paths, URIs such as ``s3://bucket/key``, or datasets, which is what a
+        table has to be: only its database's own hook knows how OpenLineage calls it.
+    :param jobs: The import jobs, all of one knowledge base, which is the output; where that is, is in its ARN.
+    :param records: Numbers of records, by what became of them: ``sent``, ``imported``, ``refused``, as far as they are
+        known. Those that were imported are the output's row count. Default: none are known.
+    """
+    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
+    return OperatorLineage(
+        inputs=[each if isinstance(each, Dataset) else dataset_of(each) for each in inputs],
+        outputs=[_output(KnowledgeBase.from_arn(arn), records or {})] if arn else [],
+        run_facets={FACET: WisdomImportRunFacet(**summary(jobs, records))} if jobs else {},
+    )
+
+
+def dataset_of(source: str) -> InputDataset:
+    """Return a file or an object as OpenLineage's naming conventions call it.
+
+    :param source: Path, or URI. Its user, password, query and fragment are left away: a presigned URL is a secret.
+    """
+    parts = urlsplit(source)
+    if parts.scheme in ("", "file"):
+        return InputDataset(namespace="file", name=str(Path(parts.path if parts.scheme else source).absolute()))
+    scheme = "s3" if parts.scheme.startswith("s3") else parts.scheme
+    return InputDataset(namespace=f"{scheme}://{parts.netloc.rpartition('@')[2]}", name=parts.path.lstrip("/") or "/")
+
+
+def _output(base: KnowledgeBase, records: Mapping[str, int]) -> OutputDataset:
+    statistics = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=records.get("imported"))
+    return OutputDataset(
+        namespace=f"{SCHEME}://{base.owner}/{base.region_name}",
+        name=base.knowledge_base_id,
+        outputFacets={"outputStatistics": statistics} if "imported" in records else {},
+    )

@@ -1,0 +1,87 @@
+"""Event-driven scheduling: jobs that end at AWS, over restarts of the triggerer, and imports of other DAGs."""
+
+from __future__ import annotations
+
+import time
+
+from load import check, free_of_errors, say, start_job, without_secrets
+from stack import until
+
+QUIET = 20.0
+"""Seconds in which an ending that is told twice would have turned up."""
+
+
+class Events:
+    """What Airflow has registered, and what ran because of it."""
+
+    def __init__(self, airflow) -> None:
+        self._query = airflow.query
+
+    def of(self, knowledge_base: str) -> list[dict]:
+        """Return the extras of the events of a knowledge base."""
+        rows = self._query(
+            "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.uri like %s order by e.id",
+            f"%{knowledge_base}",
+        )
+        return [extra for (extra,) in rows]
+
+    def told(self, knowledge_base: str) -> list[str]:
+        return [extra["payload"]["importJobId"] for extra in self.of(knowledge_base)]
+
+    def read_by(self, dag_id: str) -> list:
+        """Return what the runs of a DAG have read of the events."""
+        rows = self._query("select value from xcom where dag_id = %s and key = 'return_value'", dag_id)
+        return [extra for (extras,) in rows for extra in extras]
+
+
+def run_events(airflow, fake) -> bool:
+    good = [*_endings(airflow, fake), *_imports(airflow, fake)]
+    good += [*free_of_errors([airflow.home / "triggerer.log"]), *without_secrets(airflow)]
+    return all(good)
+
+
+def _endings(airflow, fake):
+    events, base = Events(airflow), airflow.watched
+    fake.import_jobs(after_seconds=24 * 3600)
+    history = start_job(fake, base)
+    fake.set_status(history, "COMPLETE")
+    running = start_job(fake, base)
+    airflow.unpause("on_ending")
+    until(lambda: airflow.query("select 1 from asset_state_store"), 60, "the first look to be remembered")
+    fake.set_status(running, "COMPLETE")
+    ended = time.monotonic()
+    until(lambda: events.told(base), 60, "the event")
+    say(f"events: an ending is an event after {time.monotonic() - ended:.1f} s")
+    until(lambda: events.read_by("on_ending"), 60, "the DAG that is scheduled on it")
+    say(f"events: ... and read by a DAG after {time.monotonic() - ended:.1f} s")
+    (read,) = events.read_by("on_ending")
+    yield check("events: the DAG reads which job ended how", read["payload"]["status"] == "COMPLETE")
+    time.sleep(QUIET)
+    failed = start_job(fake, base)
+    airflow.restart_triggerer(meanwhile=lambda: fake.set_status(failed, "FAILED"))
+    until(lambda: failed in events.told(base), 120, "the event of a job that ended while no triggerer ran")
+    time.sleep(QUIET)
+    airflow.restart_triggerer()
+    time.sleep(2 * QUIET)
+    yield check("events: each ending once, over two restarts", events.told(base) == [running, failed])
+
+
+def _imports(airflow, fake):
+    events, base = Events(airflow), airflow.loaded
+    fake.import_jobs(after_seconds=3)
+    airflow.unpause("on_asset")
+    airflow.unpause("on_alias")
+    for dag_id in ("load_deferred", "load_in_worker"):
+        run = airflow.trigger(dag_id)
+        state = "select state from dag_run where dag_id = %s and run_id = %s"
+        until(
+            lambda run=run, dag=dag_id, state=state: airflow.query(state, dag, run) == [("success",)],
+            120,
+            f"{dag_id} to end",
+        )
+    until(lambda: len(events.read_by("on_asset")) >= 2, 120, "the DAG that is scheduled on the asset")
+    until(lambda: len(events.read_by("on_alias")) >= 2, 120, "the DAG that is scheduled on the alias")
+    for reader in ("on_asset", "on_alias"):
+        jobs = [job for extra in events.read_by(reader) for job in extra["importJobs"]]
+        good = len(jobs) == 2 and {job["status"] for job in jobs} == {"COMPLETE"}
+        yield check(f"events: {reader} reads what was imported, deferred or not", good, str(events.of(base)))

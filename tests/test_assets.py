@@ -1,0 +1,224 @@
+"""Knowledge bases as assets: one URI for each, and events that say what was imported."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.definitions.asset import AssetUniqueKey
+from airflow.sdk.execution_time.context import OutletEventAccessors
+from airflow.sdk.execution_time.task_runner import _serialize_outlet_events
+from running import GOOD_CSV, FakeTaskInstance, resume, start_job
+
+from airflow_wisdom.assets import FORM, KnowledgeBase, create_asset, record_import
+from airflow_wisdom.exceptions import ImportJobFailedError
+from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.import_job import ImportJob
+from airflow_wisdom.operators import (
+    WisdomDeleteImportJobOperator,
+    WisdomGetImportJobOperator,
+    WisdomStartImportJobOperator,
+)
+from airflow_wisdom.provider_info import get_provider_info
+from airflow_wisdom.sensors import WisdomImportJobSensor
+
+ID = "bb9da9c5-3ca0-460b-b4b1-384ad7655188"
+ARN = f"arn:aws:wisdom:us-east-1:123456789012:knowledge-base/{ID}"
+URI = f"wisdom://123456789012/us-east-1/{ID}"
+
+
+def arn_of(knowledge_base):
+    return f"arn:aws:wisdom:us-east-1:123456789012:knowledge-base/{knowledge_base}"
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "responses.csv"
+    path.write_bytes(GOOD_CSV)
+    return str(path)
+
+
+def context():
+    return {"ti": FakeTaskInstance(), "outlet_events": OutletEventAccessors()}
+
+
+def events(ctx):
+    """The events as a worker reports them to the API server."""
+    return json.loads(json.dumps(list(_serialize_outlet_events(ctx["outlet_events"])), allow_nan=False))
+
+
+def test_an_id_and_an_arn_are_the_same_asset():
+    by_id = create_asset(knowledge_base_id=ID, owner="123456789012", region_name="us-east-1", extra={"team": "a"})
+    by_arn = create_asset(knowledge_base_id=ARN)
+    assert by_id.uri == by_arn.uri == Asset(URI).uri == Asset(f"wisdom://123456789012/us-east-1/{ARN}").uri == URI
+    assert by_id.extra == {"team": "a"}
+    assert create_asset(knowledge_base_id=ARN, owner="aws_default").uri == f"wisdom://aws_default/us-east-1/{ID}"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "wisdom://",
+        f"wisdom://{ID}",
+        f"wisdom://123456789012/{ID}",
+        f"wisdom:///us-east-1/{ID}",
+        f"wisdom://123456789012/us-east-1/{ID}/more",
+        f"wisdom://123456789012/US EAST/{ID}",
+        f"wisdom://aws default/us-east-1/{ID}",
+        f"wisdom://123456789012/us-east-1/{ID}?X-Amz-Signature=1",
+    ],
+)
+def test_airflow_refuses_a_bad_uri_and_says_what_a_good_one_is(uri):
+    with pytest.raises(ValueError, match="The URI of a knowledge base") as error:
+        Asset(uri)
+    assert FORM in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"knowledge_base_id": ID}, "owner and region_name"),
+        ({"knowledge_base_id": ID, "owner": "aws_default"}, "owner and region_name"),
+        ({"knowledge_base_id": "arn:aws:s3:::bucket"}, "not the ARN of a knowledge base"),
+        ({"knowledge_base_id": ARN, "region_name": "eu-west-2"}, "two regions"),
+    ],
+)
+def test_create_asset_wants_all_that_the_uri_holds_and_no_contradiction(given, words):
+    with pytest.raises(ValueError, match=words):
+        create_asset(**given)
+
+
+def test_an_arn_in_a_uri_must_not_contradict_it():
+    with pytest.raises(ValueError, match="two regions"):
+        Asset(f"wisdom://123456789012/eu-west-2/{ARN}")
+
+
+@pytest.mark.filterwarnings("ignore:ProvidersManager")
+def test_airflow_finds_all_that_belongs_to_the_scheme():
+    from airflow.providers_manager import ProvidersManager
+
+    (described,) = get_provider_info()["asset-uris"]
+    manager = ProvidersManager()
+    assert manager.asset_factories["wisdom"] is create_asset
+    assert manager.asset_uri_handlers["wisdom"].__name__ == "sanitize_uri"
+    dataset = manager.asset_to_openlineage_converters["wisdom"](Asset(URI), None)
+    assert (dataset.namespace, dataset.name) == ("wisdom://123456789012/us-east-1", ID)
+    assert described["schemes"] == ["wisdom"]
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (f"wisdom://aws_default/us-east-1/{ID}", True),
+        (f"wisdom://999999999999/us-east-1/{ID}", False),
+        (f"wisdom://123456789012/eu-west-2/{ID}", False),
+        ("wisdom://123456789012/us-east-1/another", False),
+    ],
+)
+def test_a_connection_may_stand_for_any_account(other, same):
+    assert KnowledgeBase.from_uri(URI).is_same_as(KnowledgeBase.from_uri(other)) is same
+
+
+def test_the_event_says_what_was_imported_and_others_are_left_alone(fake_wisdom, knowledge_base):
+    job = WisdomHook().get_import_job(knowledge_base, start_job(fake_wisdom, knowledge_base))
+    assert job.url is not None
+    asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
+    named = Asset("quick responses", uri=asset.uri)
+    ctx = context()
+    outlets = [Asset("file:///report.csv"), named, AssetAlias("imports"), create_asset(knowledge_base_id=ARN)]
+    record_import(ctx, outlets, [job], {"sent": 2, "imported": 2})
+    filled, aliased = events(ctx)
+    assert filled["dest_asset_key"] == {"name": "quick responses", "uri": asset.uri}
+    assert aliased["source_alias_name"] == "imports"
+    assert aliased["dest_asset_key"]["uri"] == asset.uri
+    assert filled["extra"] == aliased["extra"]
+    assert filled["extra"]["records"] == {"sent": 2, "imported": 2}
+    assert filled["extra"]["knowledgeBaseId"] == knowledge_base
+    (told,) = filled["extra"]["importJobs"]
+    assert (told["importJobId"], told["status"]) == (job.import_job_id, "COMPLETE")
+    assert "X-Amz" not in json.dumps(events(ctx))
+
+
+def test_a_reference_to_the_asset_is_an_outlet_as_well(monkeypatch):
+    asset = Asset(URI)
+    found = (AssetUniqueKey.from_asset(asset), {})
+    monkeypatch.setattr(OutletEventAccessors, "_resolve_asset_ref", lambda self, ref: found)
+    job = ImportJob("job", ID, "COMPLETE", knowledge_base_arn=ARN)
+    for reference in (Asset.ref(uri=URI), Asset.ref(name=URI)):
+        ctx = context()
+        record_import(ctx, [reference, Asset.ref(name="other")], [job])
+        assert [event["extra"]["knowledgeBaseId"] for event in events(ctx)] == [ID]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_import_fills_its_event_also_after_a_deferral(fake_wisdom, knowledge_base, source, deferrable):
+    from airflow.providers.common.compat.sdk import TaskDeferred
+
+    fake_wisdom.import_jobs(after_calls=2)
+    asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
+    task = WisdomStartImportJobOperator(
+        task_id="import",
+        knowledge_base_id=knowledge_base,
+        source=source,
+        deferrable=deferrable,
+        poll_interval=0.01,
+        outlets=[asset, AssetAlias("imports")],
+    )
+    ctx = context()
+    try:
+        returned = task.execute(ctx)
+    except TaskDeferred as deferred:
+        assert deferrable
+        assert events(ctx) == []
+        # What a worker has when the task comes back.
+        ctx = context()
+        returned = resume(task, deferred, ctx)
+    assert [event["extra"]["importJobs"][0]["importJobId"] for event in events(ctx)] == [returned["importJobId"]] * 2
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_failed_import_says_nothing(fake_wisdom, knowledge_base, source, deferrable):
+    from airflow.providers.common.compat.sdk import TaskDeferred
+
+    fake_wisdom.import_jobs(after_calls=2, status="FAILED")
+    task = WisdomStartImportJobOperator(
+        task_id="import",
+        knowledge_base_id=knowledge_base,
+        source=source,
+        deferrable=deferrable,
+        poll_interval=0.01,
+        outlets=[AssetAlias("imports")],
+    )
+    ctx = context()
+
+    def to_the_end():
+        try:
+            task.execute(ctx)
+        except TaskDeferred as deferred:
+            resume(task, deferred, ctx)
+
+    with pytest.raises(ImportJobFailedError):
+        to_the_end()
+    assert events(ctx) == []
+
+
+def test_who_does_not_wait_or_changes_nothing_says_nothing(fake_wisdom, knowledge_base, source):
+    job = start_job(fake_wisdom, knowledge_base)
+    which = {"knowledge_base_id": knowledge_base, "import_job_id": job}
+    outlets = [create_asset(knowledge_base_id=arn_of(knowledge_base)), AssetAlias("imports")]
+    for task in (
+        WisdomStartImportJobOperator(
+            task_id="start",
+            knowledge_base_id=knowledge_base,
+            source=source,
+            wait_for_completion=False,
+            outlets=outlets,
+        ),
+        WisdomGetImportJobOperator(task_id="get", outlets=outlets, **which),
+        WisdomImportJobSensor(task_id="wait", outlets=outlets, **which),
+        WisdomDeleteImportJobOperator(task_id="delete", outlets=outlets, **which),
+    ):
+        ctx = context()
+        task.execute(ctx)
+        assert events(ctx) == []

@@ -1,0 +1,489 @@
+"""The trigger of an AssetWatcher, on virtual time: each ending once, over errors and restarts, for few calls."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import time
+from contextlib import aclosing
+
+import pytest
+from airflow.triggers.base import BaseEventTrigger
+from virtual import EPOCH, world
+
+from airflow_wisdom.event_triggers import SETTLING, WisdomImportJobEndedTrigger
+from airflow_wisdom.triggers import AwsTrigger
+from airflow_wisdom.watcher import ImportJobWatcher
+from airflow_wisdom.watcher.history import CLIENT_FOR, FINAL_PAUSE, WHOLE_EVERY
+
+OTHER_THAN_DEFAULT = {
+    "knowledge_base_id": "kb",
+    "statuses": ["COMPLETE", "FAILED"],
+    "catch_up": 60.0,
+    "poll_interval": 2.5,
+    "aws_conn_id": "other",
+    "region_name": "eu-west-2",
+    "verify": False,
+    "botocore_config": {"read_timeout": 3},
+    "service_name": "qconnect",
+}
+HOUR = 3600
+
+
+class Store:
+    """The state store of an asset, as the triggerer hands it to a trigger of Airflow 3.3.2."""
+
+    def __init__(self):
+        self.rows = {}
+
+    async def aget(self, key):
+        return json.loads(self.rows[key]) if key in self.rows else None
+
+    async def aset(self, key, value):
+        self.rows[key] = json.dumps(value, allow_nan=False)
+
+
+class BlockingStore:
+    """The same of Airflow 3.3.0."""
+
+    def __init__(self):
+        self.rows = {}
+
+    def get(self, key):
+        return self.rows.get(key)
+
+    def set(self, key, value):
+        self.rows[key] = value
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AIRFLOW__WISDOM__CALLS_PER_SECOND", "5")
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run a scenario `async def scenario(service)` in a world of its own, and check that nothing is left of it."""
+
+    def run(scenario, **options):
+        with world(monkeypatch, **options) as (loop, service):
+            result = loop.run_until_complete(scenario(service))
+            assert ImportJobWatcher._watchers.get(loop, {}) == {}
+            loop.run_until_complete(asyncio.sleep(0))
+            assert asyncio.all_tasks(loop) == set()
+            return service, result
+
+    return run
+
+
+class Running:
+    """A trigger as the triggerer runs it: made from what the database holds, and killed at any moment."""
+
+    def __init__(self, store=None, **parameters):
+        parameters = {"knowledge_base_id": "kb", "aws_conn_id": None, "region_name": "us-east-1", **parameters}
+        _, kwargs = WisdomImportJobEndedTrigger(**parameters).serialize()
+        trigger = WisdomImportJobEndedTrigger(**json.loads(json.dumps(kwargs, allow_nan=False)))
+        trigger.asset_state_store = store
+        self.payloads = []
+        self.tells = asyncio.Event()
+        self._task = asyncio.ensure_future(self._run(trigger))
+
+    async def _run(self, trigger):
+        async with aclosing(trigger.run()) as events:
+            async for event in events:
+                self.payloads.append(json.loads(json.dumps(event.payload, allow_nan=False)))
+                self.tells.set()
+
+    @property
+    def told(self):
+        return [payload["importJobId"] for payload in self.payloads]
+
+    async def kill(self):
+        assert not self._task.done()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        return self.told
+
+
+def test_serialisation_keeps_every_parameter_of_the_constructor():
+    signatures = (inspect.signature(kind.__init__).parameters for kind in (WisdomImportJobEndedTrigger, AwsTrigger))
+    parameters = {name: p for signature in signatures for name, p in signature.items() if name not in ("self", "aws")}
+    assert set(OTHER_THAN_DEFAULT) == set(parameters)
+    for name, value in OTHER_THAN_DEFAULT.items():
+        assert value != parameters[name].default, name
+    path, kwargs = WisdomImportJobEndedTrigger(**OTHER_THAN_DEFAULT).serialize()
+    assert path == "airflow_wisdom.event_triggers.WisdomImportJobEndedTrigger"
+    assert json.loads(json.dumps(kwargs, allow_nan=False)) == OTHER_THAN_DEFAULT
+
+
+def test_airflow_takes_it_for_a_watcher_and_one_of_the_same_parameters_for_the_same():
+    first, second = (WisdomImportJobEndedTrigger(**OTHER_THAN_DEFAULT).serialize() for _ in range(2))
+    assert issubclass(WisdomImportJobEndedTrigger, BaseEventTrigger)
+    assert BaseEventTrigger.hash(*first) == BaseEventTrigger.hash(*second)
+    # Its place is where the events are: Airflow has no queue for one that belongs to no task.
+    assert getattr(WisdomImportJobEndedTrigger, "supports_triggerer_queue", False) is False
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"knowledge_base_id": ""}, "knowledge_base_id"),
+        ({"poll_interval": 0}, "poll_interval"),
+        ({"catch_up": -1}, "catch_up"),
+        ({"statuses": []}, "COMPLETE"),
+        ({"statuses": ["DONE"]}, "DONE"),
+        ({"statuses": ["START_IN_PROGRESS"]}, "START_IN_PROGRESS"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_when_the_dag_is_parsed(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        WisdomImportJobEndedTrigger(**{"knowledge_base_id": "kb", **wrong})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_every_job_that_ends_is_told_once_with_what_a_list_shows(run, monkeypatch, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+
+    async def scenario(service):
+        service.add("kb", "history", 0, created=EPOCH - HOUR)
+        service.add("kb", "already running", 30, created=EPOCH - 10)
+        trigger = Running()
+        await asyncio.sleep(60)
+        service.add("kb", "fails", 25, status="FAILED")
+        await asyncio.sleep(600)
+        await trigger.kill()
+        return trigger.payloads
+
+    _, payloads = run(scenario)
+    monkeypatch.delenv("TZ")
+    time.tzset()
+    assert [payload["importJobId"] for payload in payloads] == ["already running", "fails"]
+    assert payloads[1] == {
+        "knowledgeBaseId": "kb",
+        "knowledgeBaseArn": "arn:aws:wisdom:us-east-1:123456789012:knowledge-base/kb",
+        "importJobId": "fails",
+        "importJobType": "QUICK_RESPONSES",
+        "status": "FAILED",
+        "createdTime": payloads[1]["createdTime"],
+        "lastModifiedTime": payloads[1]["lastModifiedTime"],
+        "metadata": {},
+    }
+    assert payloads[1]["createdTime"].startswith("2027-01-15T08:01:00")
+    assert payloads[1]["lastModifiedTime"].startswith("2027-01-15T08:01:25")
+
+
+def test_only_the_wanted_endings_are_told(run):
+    async def scenario(service):
+        trigger = Running(statuses=["COMPLETE"])
+        await asyncio.sleep(20)
+        service.add("kb", "bad", 5, status="FAILED")
+        service.add("kb", "good", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["good"]
+
+
+@pytest.mark.parametrize("store", [Store, BlockingStore])
+def test_a_restart_with_a_store_loses_nothing_and_repeats_nothing(run, store):
+    """However long nobody looked, and whatever the first look after it shows."""
+
+    async def scenario(service):
+        kept, told = store(), []
+        service.add("kb", "history", 0, created=EPOCH - 100 * HOUR)
+        for days in (0.01, 1, 3):
+            trigger = Running(kept)
+            await asyncio.sleep(20)
+            service.add("kb", f"seen {days}", 30)
+            service.add("kb", f"running {days}", 20 * HOUR)
+            await asyncio.sleep(60)
+            told += await trigger.kill()
+            service.add("kb", f"unseen {days}", 10)
+            await asyncio.sleep(days * 24 * HOUR)
+        last = Running(kept)
+        await asyncio.sleep(60)
+        return told + await last.kill(), [job for job in service.jobs["kb"] if job != "history"]
+
+    _, (told, jobs) = run(scenario)
+    assert sorted(told) == sorted(jobs)
+
+
+def test_a_kill_in_the_moment_of_telling_tells_again_and_later_does_not(run):
+    async def scenario(service):
+        store = Store()
+        first = Running(store)
+        await asyncio.sleep(20)
+        service.add("kb", "job", 1)
+        await first.tells.wait()
+        await first.kill()
+        second = Running(store)
+        await asyncio.sleep(SETTLING + 1)
+        told = [first.told, await second.kill()]
+        third = Running(store)
+        await asyncio.sleep(60)
+        return [*told, await third.kill()]
+
+    assert run(scenario)[1] == [["job"], ["job"], []]
+
+
+def test_a_restart_without_a_store_begins_anew_or_catches_up(run):
+    async def scenario(service):
+        for trigger in (Running(), Running(catch_up=2 * HOUR)):
+            await asyncio.sleep(20)
+            assert await trigger.kill() == []
+        service.add("kb", "job", 10)
+        await asyncio.sleep(HOUR)
+        forgetful, careful = Running(), Running(catch_up=2 * HOUR)
+        await asyncio.sleep(20)
+        return await forgetful.kill(), await careful.kill()
+
+    assert run(scenario)[1] == ([], ["job"])
+
+
+def test_two_selections_of_one_asset_do_not_share_their_memory(run):
+    async def scenario(service):
+        store = Store()
+        good, bad = Running(store, statuses=["COMPLETE"]), Running(store, statuses=["FAILED"])
+        await asyncio.sleep(20)
+        await bad.kill()
+        service.add("kb", "bad", 5, status="FAILED")
+        service.add("kb", "good", 5)
+        await asyncio.sleep(60)
+        bad = Running(store, statuses=["FAILED"])
+        await asyncio.sleep(20)
+        return await good.kill(), await bad.kill()
+
+    assert run(scenario)[1] == (["good"], ["bad"])
+
+
+def test_several_assets_have_no_store_in_common(run, caplog):
+    """Airflow hands over all of them, and refuses to choose."""
+
+    class Several:
+        async def aget(self, key):
+            raise ValueError("Task has 2 concrete inlets and outlets")
+
+    async def scenario(service):
+        trigger = Running(Several())
+        await asyncio.sleep(20)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+    assert caplog.text.count("not remembered") == 1
+
+
+def test_a_store_that_does_not_answer_is_waited_for_rather_than_forgotten(run, caplog):
+    class Unreachable(Store):
+        failures = 5
+
+        async def aget(self, key):
+            self.failures -= 1
+            if self.failures >= 0:
+                raise RuntimeError("API server down")
+            return await super().aget(key)
+
+    async def scenario(service):
+        store = Unreachable()
+        store.failures = 0
+        first = Running(store)
+        await asyncio.sleep(20)
+        await first.kill()
+        service.add("kb", "job", 5)
+        store.failures = 5
+        second = Running(store)
+        await asyncio.sleep(120)
+        return await second.kill()
+
+    assert run(scenario)[1] == ["job"]
+    assert caplog.text.count("can not be read") == 1
+
+
+def test_a_store_that_refuses_to_write_does_not_silence_the_trigger(run, caplog):
+    class Full(Store):
+        async def aset(self, key, value):
+            raise RuntimeError("no space")
+
+    async def scenario(service):
+        trigger = Running(Full())
+        await asyncio.sleep(20)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+    assert "may tell some endings again" in caplog.text
+
+
+def test_many_watchers_of_one_knowledge_base_share_one_poll(run):
+    async def scenario(service):
+        triggers = [Running(poll_interval=10 + n, statuses=["COMPLETE"] if n % 2 else None) for n in range(50)]
+        await asyncio.sleep(20)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(280)
+        return [await trigger.kill() for trigger in triggers]
+
+    service, told = run(scenario)
+    assert told == [["job"]] * 50
+    assert service.calls["ListImportJobs"] <= 31
+    assert set(service.calls) == {"ListImportJobs"}
+
+
+def test_who_comes_later_sees_the_whole_list_first(run):
+    async def scenario(service):
+        for n in range(500):
+            service.add("kb", f"old{n}", 0, created=EPOCH - (500 - n) * HOUR)
+        early = Running()
+        await asyncio.sleep(60)
+        late = Running(catch_up=1000 * HOUR)
+        await asyncio.sleep(60)
+        return len(await late.kill()), await early.kill()
+
+    service, told = run(scenario, newest_first=True)
+    assert told == (500, [])
+    assert service.peak() <= 5
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_long_history_costs_little_where_the_order_allows_it(run, newest_first):
+    async def scenario(service):
+        for n in range(2000):
+            service.add("kb", f"old{n}", 0, created=EPOCH - (2000 - n) * HOUR)
+        trigger = Running()
+        await asyncio.sleep(HOUR)
+        service.add("kb", "job", 90)
+        await asyncio.sleep(HOUR)
+        return await trigger.kill()
+
+    service, told = run(scenario, newest_first=newest_first)
+    assert told == ["job"]
+    whole = 2 * HOUR / WHOLE_EVERY * 21
+    assert service.calls["ListImportJobs"] <= (2 * HOUR / 10 + whole if newest_first else 2 * HOUR + 21)
+
+
+def test_a_job_that_runs_for_ever_far_down_does_not_hide_others(run):
+    async def scenario(service):
+        service.add("kb", "stuck", 1e9, created=EPOCH - 3000 * HOUR)
+        for n in range(300):
+            service.add("kb", f"old{n}", 0, created=EPOCH - (300 - n) * HOUR)
+        trigger = Running()
+        await asyncio.sleep(HOUR)
+        service.add("kb", "job", 90)
+        await asyncio.sleep(HOUR)
+        del service.jobs["kb"]["stuck"]
+        before = service.calls["ListImportJobs"]
+        await asyncio.sleep(HOUR)
+        return await trigger.kill(), service.calls["ListImportJobs"] - before
+
+    _, (told, calls) = run(scenario, newest_first=True)
+    assert told == ["job"]
+    assert calls < HOUR / 10 * 1.2
+
+
+def test_weather_is_waited_out_with_one_line_for_each_streak(run, caplog):
+    async def scenario(service):
+        trigger = Running()
+        await asyncio.sleep(20)
+        service.next(*[("ThrottlingException", 400)] * 4)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(300)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+    assert caplog.text.count("can not be listed") == 1
+    assert "ThrottlingException" in caplog.text
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException"])
+def test_what_only_a_user_can_mend_is_asked_for_again(run, caplog, code):
+    """No task could fail, and a trigger that ends would be started again each second."""
+
+    async def scenario(service):
+        service.next(*[(code, 400)] * 10)
+        trigger = Running()
+        await asyncio.sleep(10 * FINAL_PAUSE + 20)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [code in record.getMessage() for record in errors] == [True]
+
+
+def test_a_surprise_does_not_end_it(run, monkeypatch, caplog):
+    from airflow_wisdom.watcher import history
+
+    async def scenario(service):
+        trigger = Running()
+        await asyncio.sleep(20)
+        with monkeypatch.context() as patch:
+            patch.setattr(history, "has_ended", lambda _: 1 / 0)
+            service.add("kb", "job", 5)
+            await asyncio.sleep(60)
+        await asyncio.sleep(120)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_connection_that_is_mended_is_taken_up(run, monkeypatch, caplog):
+    async def scenario(service):
+        trigger = Running(aws_conn_id="mispelt")
+        await asyncio.sleep(30)
+        extra = {"region_name": "us-east-1"}
+        monkeypatch.setenv("AIRFLOW_CONN_MISPELT", json.dumps({"conn_type": "aws", "extra": extra}))
+        await asyncio.sleep(2 * FINAL_PAUSE)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+    assert caplog.text.count("does not exist") == 1
+
+
+def test_a_connection_that_is_changed_is_taken_up_after_a_while(run, monkeypatch):
+    def connect(key):
+        connection = {"conn_type": "aws", "login": key, "password": "s", "extra": {"region_name": "us-east-1"}}
+        monkeypatch.setenv("AIRFLOW_CONN_KEYS", json.dumps(connection))
+
+    async def scenario(service):
+        connect("FIRST")
+        trigger = Running(aws_conn_id="keys")
+        await asyncio.sleep(60)
+        connect("SECOND")
+        await asyncio.sleep(CLIENT_FOR + 60)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    service, told = run(scenario)
+    assert told == ["job"]
+    assert {credential.rpartition("=")[2] for credential in service.credentials} == {"FIRST", "SECOND"}
+
+
+def test_watchers_and_waits_share_a_client_and_a_budget(run):
+    async def scenario(service):
+        for n in range(100):
+            service.add("kb", f"job{n}", 30 + n)
+        trigger = Running(poll_interval=1)
+        await asyncio.sleep(1)
+        connection = WisdomImportJobEndedTrigger(
+            knowledge_base_id="kb", aws_conn_id=None, region_name="us-east-1"
+        ).connection()
+        waits = [ImportJobWatcher.wait_for(connection, "kb", f"job{n}") for n in range(100)]
+        outcomes = await asyncio.gather(*waits)
+        await asyncio.sleep(20)
+        return [outcome.error for outcome in outcomes], await trigger.kill()
+
+    service, (errors, told) = run(scenario)
+    assert errors == [None] * 100
+    assert sorted(told) == sorted(service.jobs["kb"])
+    assert service.peak() <= 5
