@@ -614,9 +614,11 @@ class WisdomHook(AwsBaseHook):
                     allow_redirects=False,
                     stream=take is not None,
                 )
-                if take is not None and answer.ok:
-                    for chunk in answer.iter_content(PIECE):
-                        take(chunk)
+                if take is not None:
+                    # What is streamed is closed by who streams it, also where it is not read to its end.
+                    with answer:
+                        for chunk in answer.iter_content(PIECE) if answer.ok else ():
+                            take(chunk)
                 return answer  # noqa: TRY300 - what is raised above is what is caught here
             except requests.RequestException as exc:
                 failure = exc

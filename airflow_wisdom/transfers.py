@@ -81,6 +81,21 @@ class SqlToWisdomOperator(WisdomImportTask):
         """Return the name of the database's connection: the query may hold what is not everybody's."""
         return f"the query on {self.sql_conn_id}"
 
+    def lineage_inputs(self) -> Sequence[Any]:
+        """Return the tables of the query, as OpenLineage's SQL parser and the database's hook see them."""
+        from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+
+        # What finds them is a method of operators.
+        same = SQLExecuteQueryOperator(
+            task_id=self.task_id,
+            sql=self.sql,
+            conn_id=self.sql_conn_id,
+            parameters=self.parameters,
+            hook_params=self.sql_hook_params,
+        )
+        lineage = same.get_openlineage_facets_on_start()
+        return lineage.inputs if lineage else []
+
     def _connect(self) -> Any:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
 

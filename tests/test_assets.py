@@ -12,10 +12,10 @@ from airflow.sdk.execution_time.task_runner import _serialize_outlet_events
 from running import GOOD_CSV, FakeTaskInstance, resume, start_job
 
 from airflow_wisdom.assets import FORM, KnowledgeBase, create_asset, record_import
-from airflow_wisdom.exceptions import ImportJobFailedError
+from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobFailedError
 from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.import_job import ImportJob
-from airflow_wisdom.operators import (
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, (
     WisdomDeleteImportJobOperator,
     WisdomGetImportJobOperator,
     WisdomStartImportJobOperator,
@@ -175,6 +175,24 @@ def test_an_import_fills_its_event_also_after_a_deferral(fake_wisdom, knowledge_
         ctx = context()
         returned = resume(task, deferred, ctx)
     assert [event["extra"]["importJobs"][0]["importJobId"] for event in events(ctx)] == [returned["importJobId"]] * 2
+
+
+def test_an_import_of_many_files_is_one_event_with_its_numbers(fake_wisdom, knowledge_base):
+    asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
+    rows = [{"Name": f"name {n}", "Content": "text"} for n in range(101)]
+    task = WisdomImportQuickResponsesOperator(
+        task_id="import", knowledge_base_id=knowledge_base, source=rows, poll_interval=0.01, outlets=[asset]
+    )
+    ctx = context()
+    task.execute(ctx)
+    (event,) = events(ctx)
+    assert len(event["extra"]["importJobs"]) == 2
+    assert event["extra"]["records"] == {"sent": 101, "imported": 101, "refused": 0}
+    again = context()
+    again["ti"].run_id = "tomorrow"
+    with pytest.raises(ImportIncompleteError):  # the same names once more: every row is refused
+        task.execute(again)
+    assert events(again) == []
 
 
 @pytest.mark.parametrize("deferrable", [True, False])

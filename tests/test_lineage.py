@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import DAG
 from airflow.utils.state import TaskInstanceState
-from running import GOOD_CSV, FakeTaskInstance, resume
+from running import GOOD_CSV, FakeTaskInstance, resume, run
 
 from airflow_wisdom.exceptions import ImportJobFailedError
 from airflow_wisdom.import_job import ImportJob
 from airflow_wisdom.lineage import FACET, dataset_of, import_lineage
-from airflow_wisdom.operators import WisdomStartImportJobOperator
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomStartImportJobOperator
+from airflow_wisdom.transfers import SqlToWisdomOperator
 
 ARN = "arn:aws:wisdom:us-east-1:123456789012:knowledge-base/kb"
 RUN = "0190b5a0-0000-7000-8000-000000000000"
@@ -126,6 +129,59 @@ def test_an_import_that_never_began_is_told_with_what_is_known(task, emit):
     assert event["inputs"][0]["name"] == task.source
     assert event["outputs"] == []
     assert FACET not in event["run"]["facets"]
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_import_of_many_files_is_told_as_one_with_its_numbers(
+    fake_wisdom, knowledge_base, emit, tmp_path, deferrable
+):
+    source = tmp_path / "many.csv"
+    source.write_text("Name,Content\n" + "".join(f"name {n},text\n" for n in range(250)))
+    with DAG("d", schedule=None):
+        task = WisdomImportQuickResponsesOperator(
+            task_id="import", knowledge_base_id=knowledge_base, source=str(source), deferrable=deferrable
+        )
+    run(task)
+    event = emit(task)
+    assert [each["name"] for each in event["inputs"]] == [str(source)]
+    (output,) = event["outputs"]
+    assert output["name"] == knowledge_base
+    assert output["outputFacets"]["outputStatistics"]["rowCount"] == 250
+    facet = event["run"]["facets"][FACET]
+    assert len(facet["importJobs"]) == 3
+    assert facet["records"] == {"sent": 250, "imported": 250, "refused": 0}
+    assert "X-Amz" not in json.dumps(event)
+
+
+def test_an_import_from_a_database_is_told_with_its_table(fake_wisdom, knowledge_base, emit, tmp_path, monkeypatch):
+    from airflow.providers.openlineage.sqlparser import DatabaseInfo
+    from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+
+    path = tmp_path / "answers.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE answers (Name, Content)")
+        connection.execute("INSERT INTO answers VALUES ('a', 'b')")
+        connection.commit()
+    # What the hooks of most databases have, and that of SQLite has not.
+    monkeypatch.setattr(
+        SqliteHook,
+        "get_openlineage_database_info",
+        lambda *_: DatabaseInfo(scheme="sqlite", authority="answers", is_information_schema_cross_db=True),
+    )
+    monkeypatch.setattr(SqliteHook, "get_openlineage_database_dialect", lambda *_: "sqlite")
+    monkeypatch.setattr(SqliteHook, "get_openlineage_default_schema", lambda *_: "main")
+    monkeypatch.setenv("AIRFLOW_CONN_ANSWERS", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    with DAG("d", schedule=None):
+        task = SqlToWisdomOperator(
+            task_id="import",
+            knowledge_base_id=knowledge_base,
+            sql="SELECT Name, Content FROM answers",
+            sql_conn_id="answers",
+        )
+    run(task)
+    event = emit(task)
+    assert [(each["namespace"], each["name"]) for each in event["inputs"]] == [("sqlite://answers", "answers")]
+    assert [each["name"] for each in event["outputs"]] == [knowledge_base]
 
 
 def test_numbers_of_records_are_told_where_they_are_known(emit):

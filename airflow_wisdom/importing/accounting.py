@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.import_job import ImportJob
     from airflow_wisdom.importing.memory import Memory
     from airflow_wisdom.importing.summary import FileResult, Plan
     from airflow_wisdom.storage import Storage
@@ -46,6 +47,8 @@ class Accountant:
         sample: int,
     ) -> None:
         self.results = results_of(plan, ended)
+        self.jobs: list[ImportJob] = []
+        """The jobs that have ended, as far as they could be read."""
         self._hook = hook
         self._plan = plan
         self._knowledge_base_id = knowledge_base_id
@@ -117,6 +120,7 @@ class Accountant:
     def _read_report(self, result: FileResult, path: Path, max_bytes: int) -> int | None:
         job_id = str(result.import_job_id)
         job = self._hook.read_import_job(self._knowledge_base_id, job_id, deadline=time.time() + PATIENCE)
+        self.jobs.append(job)
         with path.open("w+b") as file:
             has_report = self._hook.download_failed_records(job, file, max_bytes=max_bytes)
         if has_report:

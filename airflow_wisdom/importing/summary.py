@@ -169,6 +169,15 @@ def summarize(knowledge_base_id: str, plan: Plan, results: Sequence[FileResult])
     }
 
 
+def records_of(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Return the numbers of a summary by what became of the rows, as far as they are known.
+
+    The names are those of :func:`~airflow_wisdom.assets.record_import`.
+    """
+    names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsFailed"}
+    return {name: summary[member] for name, member in names.items() if summary[member] is not None}
+
+
 def _sum(numbers: Sequence[int | None]) -> int | None:
     known = [number for number in numbers if number is not None]
     return sum(known) if len(known) == len(numbers) else None

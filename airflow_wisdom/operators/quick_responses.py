@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
+    from airflow_wisdom.import_job import ImportJob
     from airflow_wisdom.importing.submission import Submission
     from airflow_wisdom.importing.summary import Plan
     from airflow_wisdom.importing.waiting import Progress
@@ -166,6 +168,8 @@ class WisdomImportTask(WisdomTask):
         self.delete_jobs_on_kill = delete_jobs_on_kill
         self._ti: Any = None
         self._progress: Progress | None = None
+        self._jobs: list[ImportJob] = []
+        self._records: dict[str, int] = {}
 
     @abstractmethod
     def table(self) -> AbstractContextManager[Table]:
@@ -392,6 +396,7 @@ class WisdomImportTask(WisdomTask):
         """Fetch the reports, push the summary, and raise what went wrong, or return the summary."""
         from airflow_wisdom.importing.accounting import Accountant
         from airflow_wisdom.importing.memory import Memory
+        from airflow_wisdom.importing.summary import records_of
 
         accountant = Accountant(
             self.hook, plan, ended, knowledge_base_id=self.knowledge_base_id, sample=self._sample_size()
@@ -404,8 +409,22 @@ class WisdomImportTask(WisdomTask):
         summary = accountant.summary()
         # Also for a task that fails next: who is alarmed wants to know.
         context["ti"].xcom_push(key="return_value", value=summary)
+        self._jobs, self._records = accountant.jobs, records_of(summary)
+        for job in self._jobs[:1]:
+            self.link_to_instance(job)
         accountant.judge(self.on_failed_records)
+        self.record_import(context, *self._jobs, **self._records)
         return summary
+
+    def lineage_inputs(self) -> Sequence[Any]:
+        """Return where the rows come from, as :func:`~airflow_wisdom.lineage.import_lineage` takes it."""
+        return []
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as it asks
+        """Return where the rows came from and went to, for OpenLineage's Airflow provider, which alone asks."""
+        from airflow_wisdom.lineage import import_lineage
+
+        return import_lineage(self.lineage_inputs(), self._jobs, self._records)
 
 
 class WisdomImportQuickResponsesOperator(WisdomImportTask):
@@ -446,3 +465,7 @@ class WisdomImportQuickResponsesOperator(WisdomImportTask):
     def source_name(self) -> str:
         """Return the path or URI of the source."""
         return self.source if isinstance(self.source, str) else "the rows given"
+
+    def lineage_inputs(self) -> Sequence[Any]:
+        """Return the path or URI of the source, if it has one."""
+        return [self.source] if isinstance(self.source, str) else []
