@@ -15,9 +15,10 @@ from airflow_wisdom.assets import FORM, KnowledgeBase, create_asset, record_impo
 from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobFailedError
 from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.import_job import ImportJob
-from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, (
+from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomGetImportJobOperator,
+    WisdomImportQuickResponsesOperator,
     WisdomStartImportJobOperator,
 )
 from airflow_wisdom.provider_info import get_provider_info

@@ -180,7 +180,7 @@ def test_an_import_from_a_database_is_told_with_its_table(fake_wisdom, knowledge
         )
     run(task)
     event = emit(task)
-    assert [(each["namespace"], each["name"]) for each in event["inputs"]] == [("sqlite://answers", "answers")]
+    assert [(each["namespace"], each["name"]) for each in event["inputs"]] == [("sqlite://answers", "main.answers")]
     assert [each["name"] for each in event["outputs"]] == [knowledge_base]
 
 
