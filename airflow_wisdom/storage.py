@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +25,21 @@ PIECE = 1024 * 1024
 
 CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueError)
 """What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
+
+
+class _Readable(io.RawIOBase):
+    """The body of an answer of Amazon S3 as a file; botocore's own is one only in its newer versions."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._body.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ class Storage:
             hook = self._s3()
             bucket, key = hook.parse_s3_url(uri)
             body = hook.get_conn().get_object(Bucket=bucket, Key=key)["Body"]
-            with io.BufferedReader(body, PIECE) as file:
+            with closing(body), io.BufferedReader(_Readable(body), PIECE) as file:
                 yield file
         elif "://" in uri:
             from airflow.sdk import ObjectStoragePath

@@ -522,6 +522,23 @@ def test_a_deadline_tells_what_was_done_what_was_not_and_how_to_go_on(fake_wisdo
     assert "Another try of the task goes on waiting for the jobs that still run" in said
 
 
+def test_an_end_by_airflow_tells_what_was_started(fake_wisdom, knowledge_base, capsys):
+    """An execution time-out of a deferred task, or a trigger that is no more: Airflow knows nothing of the jobs."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    context = {"ti": FakeTaskInstance()}
+    with pytest.raises(Killed):
+        run_with_store(importing(knowledge_base), None, killed_after=1)
+    task = importing(knowledge_base, deferrable=True)
+    with pytest.raises(Exception, match="Trigger timeout"):
+        task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    ((job),) = jobs_of(fake_wisdom, knowledge_base)
+    assert f"{job['importJobId']} (START_IN_PROGRESS)" in capsys.readouterr().out
+    fake_wisdom.fault("ListImportJobs", "AccessDeniedException", http_status=403)
+    with pytest.raises(Exception, match="Trigger timeout"):
+        task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    assert "not known" in capsys.readouterr().out
+
+
 def test_a_failed_upload_tells_what_was_done_and_how_to_go_on(fake_wisdom, knowledge_base):
     task = importing(knowledge_base)
     real, uploads = task.hook.upload, []

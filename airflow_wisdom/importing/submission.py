@@ -66,6 +66,10 @@ class Origin:
         name = [self.dag_id, self.run_id, self.task_id, self.map_index, short, content]
         return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(name)))
 
+    def has_started(self, job: ImportJob) -> bool:
+        """Tell whether a job was started by this task instance, in whichever of its tries."""
+        return all(job.metadata.get(key) == value for key, value in self.describe("").items())
+
     def describe(self, file: str) -> dict[str, str]:
         """Return the metadata that say where a job comes from.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import InvalidRowsError
+from airflow_wisdom.exceptions import InvalidRowsError, WisdomError
 from airflow_wisdom.tasks import ONE_DAY, WisdomTask, check_interval, seconds
 
 if TYPE_CHECKING:
@@ -197,6 +197,32 @@ class WisdomImportTask(WisdomTask):
         from airflow_wisdom.importing.summary import Plan
 
         return self._conclude(context, Plan(**plan), event["jobs"])
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Come back from the deferral; where it was Airflow that ended it, say where the import stands."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except WisdomError:
+            raise
+        except Exception:
+            self._say_what_was_started(context)
+            raise
+
+    def _say_what_was_started(self, context: Context) -> None:
+        from airflow_wisdom.importing.submission import Origin
+
+        origin = Origin.of(context["ti"])
+        try:
+            jobs = [job for job in self.hook.list_import_jobs(self.knowledge_base_id) if origin.has_started(job)]
+        except WisdomError as exc:
+            self.log.warning("Which import jobs were started is not known: %s", exc)
+            return
+        started = ", ".join(f"{job.import_job_id} ({job.status})" for job in jobs) or "none"
+        self.log.warning(
+            "The wait was ended before the import was. Import jobs of this task: %s. Those that run go on; another try "
+            "of the task finds them, and starts the files that have no job or whose job failed",
+            started,
+        )
 
     def on_kill(self) -> None:
         """Delete the jobs that run, if a user ends the task and it was asked for; else say where the import stands.
