@@ -9,12 +9,14 @@ BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
 E2E_VENV := .venv-e2e
 E2E_READY := $(E2E_VENV)/.ready
+SCREENSHOTS_VENV := .venv-screenshots
+SCREENSHOTS_READY := $(SCREENSHOTS_VENV)/.ready
 # Without cached bytecode every Airflow process starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs bench e2e format constraints clean
+.PHONY: help demo test lint types unit docs bench e2e screenshots format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,15 +66,24 @@ $(E2E_READY): pyproject.toml constraints.txt $(READY)
 e2e: $(E2E_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tasks first; ARGS=--help for more
 	$(E2E_VENV)/bin/python tests/e2e/run.py $(ARGS)
 
+$(SCREENSHOTS_READY): pyproject.toml constraints.txt $(READY)
+	@echo "Installing into $(SCREENSHOTS_VENV) ..."
+	@test -x $(SCREENSHOTS_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(SCREENSHOTS_VENV)
+	@$(BIN)/uv pip install --quiet --python $(SCREENSHOTS_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group screenshots
+	@touch $@
+
+screenshots: $(SCREENSHOTS_READY) ## Take the screenshots of the docs in a whole Airflow; needs chromium and chromium-driver
+	$(SCREENSHOTS_VENV)/bin/python docs/screenshots.py
+
 format: $(READY) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 constraints: $(READY) ## Pin the newest versions of everything that is installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
-	  --upgrade --extra testing --group dev --group e2e pyproject.toml --output-file constraints.txt
+	  --upgrade --extra testing --group dev --group e2e --group screenshots pyproject.toml --output-file constraints.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
 	  --upgrade --group bench pyproject.toml --output-file constraints-bench.txt
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(E2E_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(E2E_VENV) $(SCREENSHOTS_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
