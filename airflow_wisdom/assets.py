@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from airflow_wisdom.import_job import ImportJob
 
 SCHEME = "wisdom"
+"""The scheme of their URIs."""
 
 FORM = f"{SCHEME}://<AWS account id or Airflow connection id>/<region>/<knowledge base id>"
+"""The form of their URIs."""
 
 _ARN = re.compile(r"arn:aws[a-z-]*:wisdom:(?P<region>[a-z0-9-]+):(?P<owner>\d{12}):knowledge-base/(?P<id>[\w-]+)")
 _OWNER = re.compile(r"[\w.-]+")

@@ -35,8 +35,9 @@ myst_heading_anchors = 3
 # Names that docstrings and annotations mention without a page of their own here.
 nitpick_ignore_regex = [
     # Other people's classes: their inventories would have to be downloaded.
-    (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|os|typing)\..*"),
-    (r"py:class", r"Connection|Context|Path|PokeReturnValue|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
+    (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|typing)\..*"),
+    (r"py:class", r"Asset|Connection|Context|Dataset|OperatorLineage|Path|PokeReturnValue|SplitResult"),
+    (r"py:class", r"TaskInstanceKey|TriggerEvent|datetime|timedelta"),
     # Values of a Literal, its name, and a type variable.
     (r"py:class", r"'\w+'|Format|T"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -10,11 +11,13 @@ import subprocess
 import sys
 import time
 import warnings
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from running import start_job
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "dags_examples"
@@ -118,6 +121,40 @@ def test_an_interrupted_demo_leaves_no_process_behind(tmp_path, number, pause):
     assert process.returncode == 130
     assert "Interrupted" in said
     assert left_behind(tmp_path) == []
+
+
+def test_the_example_of_a_watcher_tells_of_an_ending(fake_wisdom, monkeypatch, capsys):
+    """From the trigger that Airflow would start to the line that the task prints."""
+    base = fake_wisdom.create_knowledge_base()
+    arn = f"arn:aws:wisdom:us-east-1:123456789012:knowledge-base/{base}"
+    monkeypatch.setenv("WISDOM_KNOWLEDGE_BASE", arn)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    example = import_module("on_import_job_ended")
+    (watcher,) = example.knowledge_base.watchers
+    history = start_job(fake_wisdom, base)
+    fake_wisdom.import_jobs(after_calls=2)
+    job = start_job(fake_wisdom, base, b"Name,Content\nOther,Another text\n")
+    path, kwargs = watcher.trigger.serialize()
+    assert path.endswith(type(watcher.trigger).__name__)
+    trigger = type(watcher.trigger)(**json.loads(json.dumps({**kwargs, "poll_interval": 0.01})))
+
+    async def first():
+        async with aclosing(trigger.run()) as events:
+            return await anext(events)
+
+    payload = asyncio.run(first()).payload
+    assert example.knowledge_base.uri == f"wisdom://123456789012/us-east-1/{base}"
+    show = example.dag.get_task("show").python_callable
+    event = SimpleNamespace(extra={"from_trigger": True, "payload": payload})
+    assert show(triggering_asset_events={example.knowledge_base: [event]}) == [f"{job} is COMPLETE"]
+    assert job in capsys.readouterr().out
+    assert history not in json.dumps(payload)
+
+
+@pytest.mark.parametrize("page", ["assets", "lineage"])
+def test_the_code_of_a_guide_runs(page):
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.DOTALL):
+        exec(block, {})
 
 
 def test_the_dag_of_the_readme_is_a_dag():

@@ -36,8 +36,6 @@ REQUIRED = {"knowledge_base_id": "kb", "import_job_id": "job", "source": "path",
 ROOMS = [
     "exceptions",
     "import_job",
-    "exceptions",
-    "import_job",
     "endings",
     "quick_response",
     "cadence",

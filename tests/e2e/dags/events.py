@@ -31,13 +31,11 @@ for name, schedule in {"on_ending": watched, "on_asset": loaded, "on_alias": Ass
         read()
     globals()[name] = dag
 
-for name, deferrable in {"load_deferred": True, "load_in_worker": False}.items():
-    with DAG(name, schedule=None) as dag:
-        WisdomStartImportJobOperator(
-            task_id="load",
-            knowledge_base_id=os.environ.get("E2E_LOADED", "loaded"),
-            source=str(SOURCE),
-            deferrable=deferrable,
-            outlets=[loaded, AssetAlias("imports")],
-        )
-    globals()[name] = dag
+with DAG("import", schedule=None) as dag:
+    WisdomStartImportJobOperator(
+        task_id="load",
+        knowledge_base_id=os.environ.get("E2E_LOADED", "loaded"),
+        source=str(SOURCE),
+        deferrable=True,
+        outlets=[loaded, AssetAlias("imports")],
+    )

@@ -1,0 +1,50 @@
+"""Run whenever an import job of a knowledge base ends, whoever started it: also one from the Amazon Connect site.
+
+Which knowledge base is watched has to be known when the DAG is parsed: the environment variable
+`WISDOM_KNOWLEDGE_BASE` holds its ARN. The Airflow connection `aws_default` holds credentials and region.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.sdk import DAG, AssetWatcher, task
+
+from airflow_wisdom.assets import create_asset
+from airflow_wisdom.event_triggers import WisdomImportJobEndedTrigger
+
+KNOWLEDGE_BASE = os.environ.get(
+    "WISDOM_KNOWLEDGE_BASE",
+    "arn:aws:wisdom:us-east-1:123456789012:knowledge-base/00000000-0000-0000-0000-000000000000",
+)
+
+# [START watch]
+knowledge_base = create_asset(knowledge_base_id=KNOWLEDGE_BASE)
+knowledge_base.watchers = [
+    AssetWatcher(
+        name="import_job_ended",
+        trigger=WisdomImportJobEndedTrigger(knowledge_base_id=KNOWLEDGE_BASE),
+    )
+]
+# [END watch]
+
+with DAG(
+    dag_id="on_import_job_ended",
+    # [START schedule]
+    schedule=[knowledge_base],
+    # [END schedule]
+    doc_md=__doc__,
+    tags=["wisdom"],
+) as dag:
+    # [START read]
+    @task
+    def show(triggering_asset_events: Any = None) -> list[str]:
+        """Print how the jobs ended; several that end close to each other come with one run."""
+        events = [event.extra for events in triggering_asset_events.values() for event in events]
+        ended = [f"{job['importJobId']} is {job['status']}" for job in (event["payload"] for event in events)]
+        print(*ended, sep="\n")
+        return ended
+
+    show()
+    # [END read]
