@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
-from airflow.sdk.exceptions import TaskDeferralError
-from running import FakeTaskInstance, run, start_job
+from running import FakeTaskInstance, TaskDeferralError, run, start_job
 
 from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ResourceNotFoundError
 from airflow_wisdom.sensors import WisdomImportJobSensor
