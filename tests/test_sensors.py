@@ -64,7 +64,7 @@ def test_throttling_and_server_errors_are_waited_out(fake_wisdom, knowledge_base
     fake_wisdom.fault("GetImportJob", "InternalServerException", http_status=500, times=1)
     once = {"botocore_config": {"retries": {"total_max_attempts": 1}}}
     assert run(sensor(knowledge_base, job, **mode, **once))["status"] == "COMPLETE"
-    assert capsys.readouterr().out.count("Still waiting") == 1
+    assert capsys.readouterr().out.count(f"Still waiting for import job {job}") == 1
 
 
 def test_a_job_that_has_ended_is_not_deferred(fake_wisdom, knowledge_base):

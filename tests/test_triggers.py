@@ -175,7 +175,7 @@ def test_a_sensors_trigger_may_end_the_task_itself(fake_wisdom, knowledge_base, 
     trigger = WisdomImportJobSensorTrigger(
         knowledge_base_id=knowledge_base, import_job_id=job, end_from_trigger=True, poll_interval=0.01
     )
-    trigger._task_instance = FakeTaskInstance()
+    trigger.task_instance = FakeTaskInstance()
     (event,) = asyncio.run(events_of(trigger))
     assert isinstance(event, TaskSuccessEvent)
     (xcom,) = pushed
