@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs compat bench e2e format constraints clean
+.PHONY: help demo test lint types unit docs compat package bench e2e format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,11 @@ compat-3.3: unit
 
 compat-3.%: .venv-3.%/.ready
 	.venv-3.$*/bin/pytest -n 2
+
+package: $(READY) ## Build wheel and sdist into dist, and check both; UNPINNED=1 with the newest of everything
+	rm -rf dist
+	$(BIN)/uv build --quiet --build-constraint constraints.txt --out-dir dist
+	UNPINNED=$(UNPINNED) $(BIN)/python tests/packaging/run.py
 
 $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 	@echo "Installing into $(BENCH_VENV) ..."

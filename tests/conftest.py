@@ -46,8 +46,9 @@ def numbers(text):
 
 def pytest_configure(config):
     if numbers(AIRFLOW) < EVERYDAY:
-        # What an older Airflow or its providers deprecated in one another is over in the next.
-        config.addinivalue_line("filterwarnings", r"ignore::DeprecationWarning:airflow\.")
+        # What libraries of those days deprecate in one another is over in newer ones.
+        for line in ("ignore::DeprecationWarning", "ignore::FutureWarning", "error:::airflow_wisdom"):
+            config.addinivalue_line("filterwarnings", line)
 
 
 def pytest_runtest_setup(item):

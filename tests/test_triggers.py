@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 import pytest
-from airflow.triggers.base import TaskSuccessEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
 from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
 
 from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger, WisdomImportJobTrigger
@@ -148,6 +148,12 @@ def test_a_killed_task_deletes_its_job_only_if_asked_to(fake_wisdom, knowledge_b
         asyncio.run(trigger.on_kill())
     left = client.list_import_jobs(knowledgeBaseId=knowledge_base)["importJobSummaries"]
     assert bool(left) is not delete
+
+
+@pytest.mark.airflow("3.3", because="older ones never tell a trigger that a user has ended its task")
+def test_airflow_tells_a_trigger_that_a_user_has_ended_its_task():
+    assert inspect.iscoroutinefunction(BaseTrigger.on_kill)
+    assert inspect.signature(WisdomImportJobTrigger.on_kill) == inspect.signature(BaseTrigger.on_kill)
 
 
 def test_a_cancelled_trigger_deletes_nothing(fake_wisdom, knowledge_base):
