@@ -127,7 +127,40 @@ def test_the_public_names_are_these():
         "WisdomGetImportJobOperator",
         "WisdomImportQuickResponsesOperator",
         "WisdomStartImportJobOperator",
+def test_the_config_option_that_the_watcher_reads_is_described():
+    from airflow_wisdom.watcher import CALLS_PER_SECOND
+
+    option = get_provider_info()["config"]["wisdom"]["options"]["calls_per_second"]
+    assert float(option["default"]) == CALLS_PER_SECOND
+
+
+def public_modules():
+    """Every module without an underscore, but for the fake's own, which are laid out as moto wants it."""
+    paths = [path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py")]
+    names = {".".join(part for part in parts if part != "__init__") for parts in paths}
+    return sorted(name for name in names if name and not name.startswith(("testing.wisdom", "testing._")))
+
+
+def public_names(name):
+    """What a package lists in `__all__`; the classes and functions that a module defines."""
+    path = PACKAGE.joinpath(*name.split("."))
+    if path.is_dir():
+        return sorted(importlib.import_module(f"airflow_wisdom.{name}").__all__)
+    tree = ast.parse(path.with_suffix(".py").read_text())
+    defined = [
+        node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     ]
+    return sorted(name for name in defined if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("module", public_modules())
+def test_the_public_names_are_these(module):
+    """A name that is added, renamed or gone is a decision, and belongs into the changelog."""
+    assert public_names(module) == PUBLIC.get(module)
+
+
+def test_no_module_is_gone():
+    assert set(PUBLIC) == set(public_modules())
 
 
 def test_importing_the_package_imports_nothing():
