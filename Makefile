@@ -18,7 +18,7 @@ DAY_AFTER_3.0 := 2025-08-30
 DAY_AFTER_3.1 := 2026-03-12
 DAY_AFTER_3.2 := 2026-05-30
 # Newer than the Airflow beside them: boto3 and providers, as people upgrade them, and what those and moto need.
-NEWEST := $(addprefix apache-airflow-providers-,amazon common-compat common-io common-sql http smtp standard) \
+NEWEST := $(addprefix apache-airflow-providers-,amazon common-compat common-io common-sql http smtp sqlite standard) \
   boto3 botocore s3transfer pyathena redshift-connector sagemaker-studio watchtower \
   moto py-partiql-parser
 # Without cached bytecode every Airflow process starts seconds later.

@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.sdk import DAG, XComArg
+from public_names import PUBLIC
 
 import airflow_wisdom
 from airflow_wisdom import operators, sensors, transfers
@@ -121,19 +122,6 @@ def test_every_module_of_the_provider_info_exists():
             assert importlib.import_module(module)
 
 
-def test_the_public_names_are_these():
-    assert sorted(operators.__all__) == [
-        "WisdomDeleteImportJobOperator",
-        "WisdomGetImportJobOperator",
-        "WisdomImportQuickResponsesOperator",
-        "WisdomStartImportJobOperator",
-def test_the_config_option_that_the_watcher_reads_is_described():
-    from airflow_wisdom.watcher import CALLS_PER_SECOND
-
-    option = get_provider_info()["config"]["wisdom"]["options"]["calls_per_second"]
-    assert float(option["default"]) == CALLS_PER_SECOND
-
-
 def public_modules():
     """Every module without an underscore, but for the fake's own, which are laid out as moto wants it."""
     paths = [path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py")]
@@ -145,7 +133,7 @@ def public_names(name):
     """What a package lists in `__all__`; the classes and functions that a module defines."""
     path = PACKAGE.joinpath(*name.split("."))
     if path.is_dir():
-        return sorted(importlib.import_module(f"airflow_wisdom.{name}").__all__)
+        return sorted(getattr(importlib.import_module(f"airflow_wisdom.{name}"), "__all__", []))
     tree = ast.parse(path.with_suffix(".py").read_text())
     defined = [
         node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
@@ -155,7 +143,6 @@ def public_names(name):
 
 @pytest.mark.parametrize("module", public_modules())
 def test_the_public_names_are_these(module):
-    """A name that is added, renamed or gone is a decision, and belongs into the changelog."""
     assert public_names(module) == PUBLIC.get(module)
 
 
