@@ -11,12 +11,24 @@ E2E_VENV := .venv-e2e
 E2E_READY := $(E2E_VENV)/.ready
 SCREENSHOTS_VENV := .venv-screenshots
 SCREENSHOTS_READY := $(SCREENSHOTS_VENV)/.ready
+# What is supported besides the everyday Airflow of constraints.txt: the newest patch of each, and the day after its release.
+AIRFLOWS := 3.0 3.1 3.2
+AIRFLOW_3.0 := 3.0.6
+AIRFLOW_3.1 := 3.1.8
+AIRFLOW_3.2 := 3.2.2
+DAY_AFTER_3.0 := 2025-08-30
+DAY_AFTER_3.1 := 2026-03-12
+DAY_AFTER_3.2 := 2026-05-30
+# Newer than the Airflow beside them: boto3 and providers, as people upgrade them, and what those and moto need.
+NEWEST := $(addprefix apache-airflow-providers-,amazon common-compat common-io common-sql http smtp sqlite standard) \
+  boto3 botocore s3transfer pyathena redshift-connector sagemaker-studio watchtower \
+  moto py-partiql-parser
 # Without cached bytecode every Airflow process starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs bench e2e screenshots format constraints clean
+.PHONY: help demo test lint types unit docs compat package bench e2e screenshots format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +59,24 @@ unit: $(READY)
 
 docs: $(READY) ## Build the docs into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build
+
+.venv-3.%/.ready: pyproject.toml constraints-airflow-3.%.txt $(READY)
+	@echo "Installing into $(@D) ..."
+	@test -x $(@D)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints-airflow-3.$*.txt --build-constraint constraints-airflow-3.$*.txt --editable '.[testing]' --group tests
+	@touch $@
+
+compat: $(addprefix compat-,$(or $(ONLY),$(AIRFLOWS) 3.3)) ## Run the tests on every supported Airflow; ONLY=3.0 for one
+
+compat-3.3: unit
+
+compat-3.%: .venv-3.%/.ready
+	.venv-3.$*/bin/pytest -n 2
+
+package: $(READY) ## Build wheel and sdist into dist, and check both; UNPINNED=1 with the newest of everything
+	rm -rf dist
+	$(BIN)/uv build --quiet --build-constraint constraints.txt --out-dir dist
+	UNPINNED=$(UNPINNED) $(BIN)/python tests/packaging/run.py
 
 $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 	@echo "Installing into $(BENCH_VENV) ..."
@@ -79,11 +109,20 @@ format: $(READY) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-python-downloads \
+  --no-emit-index-url --no-header --no-annotate --upgrade
+# An older Airflow gets what was there when it was released: with newer versions of what it needs, it breaks as it runs.
+define COMPILE_FOR
+echo apache-airflow==$(AIRFLOW_$1) | $(COMPILE) --extra testing --group tests \
+	  --exclude-newer $(DAY_AFTER_$1)T00:00:00Z $(NEWEST:%=--exclude-newer-package %=false) \
+	  pyproject.toml - --output-file constraints-airflow-$1.txt
+
+endef
+
 constraints: $(READY) ## Pin the newest versions of everything that is installed
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
-	  --upgrade --extra testing --group dev --group e2e --group screenshots pyproject.toml --output-file constraints.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-header --no-annotate \
-	  --upgrade --group bench pyproject.toml --output-file constraints-bench.txt
+	$(COMPILE) --extra testing --group dev --group e2e --group screenshots pyproject.toml --output-file constraints.txt
+	$(COMPILE) --group bench pyproject.toml --output-file constraints-bench.txt
+	$(foreach airflow,$(AIRFLOWS),$(call COMPILE_FOR,$(airflow)))
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(E2E_VENV) $(SCREENSHOTS_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) $(BENCH_VENV) $(E2E_VENV) $(SCREENSHOTS_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache

@@ -126,11 +126,14 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
         metadata: dict[str, Any] | None = look.xcom_value
         return metadata
 
-    def _start_trigger_args(self) -> StartTriggerArgs:
-        from airflow.triggers.base import StartTriggerArgs
+    def _start_trigger_args(self) -> StartTriggerArgs | None:
+        from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
         from airflow_wisdom.triggers import WisdomImportJobSensorTrigger
 
+        if not hasattr(BaseTrigger, "render_template_fields"):
+            # Airflow 3.0 would start the trigger, but hand it the bare text of the templates.
+            return None
         # The deadline is not known when the DAG is parsed: the trigger takes it from the deferral's time-out.
         return StartTriggerArgs(
             trigger_cls=WisdomImportJobSensorTrigger.path(),

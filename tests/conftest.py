@@ -6,12 +6,17 @@ import json
 import os
 import shutil
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
+AIRFLOW = version("apache-airflow-core")
+EVERYDAY = (3, 3)
+"""The Airflow of constraints.txt; `make compat` runs the tests on others too."""
+
 # Set before anything imports Airflow, which reads it then. Each process of pytest-xdist has a database of its own.
-_home = ROOT / ".airflow-tests" / os.environ.get("PYTEST_XDIST_WORKER", "main")
+_home = ROOT / ".airflow-tests" / AIRFLOW / os.environ.get("PYTEST_XDIST_WORKER", "main")
 for _name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
     del os.environ[_name]
 os.environ.update(
@@ -28,6 +33,28 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pytest  # noqa: E402 - see above
 
 pytest_plugins = ["airflow_wisdom.testing.fixtures"]
+
+
+def is_at_least(minor):
+    """Whether the Airflow that runs the tests is of that minor version, as in "3.3", or newer."""
+    return numbers(AIRFLOW) >= numbers(minor)
+
+
+def numbers(text):
+    return tuple(map(int, text.split(".")[:2]))
+
+
+def pytest_configure(config):
+    if numbers(AIRFLOW) < EVERYDAY:
+        # What libraries of those days deprecate in one another is over in newer ones.
+        for line in ("ignore::DeprecationWarning", "ignore::FutureWarning", "error:::airflow_wisdom"):
+            config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_runtest_setup(item):
+    for needed in item.iter_markers("airflow"):
+        if not is_at_least(needed.args[0]):
+            pytest.skip(f"Needs Airflow {needed.args[0]}, this is {AIRFLOW}: {needed.kwargs['because']}")
 
 
 @pytest.fixture(params=["wisdom", "qconnect"])

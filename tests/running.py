@@ -8,7 +8,13 @@ from importlib import import_module
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import TaskDeferred
-from airflow.sdk.exceptions import AirflowRescheduleException
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
+except ImportError:  # Airflow before 3.2
+    from airflow.exceptions import AirflowRescheduleException, TaskDeferralError
+
+__all__ = ["TaskDeferralError"]
 
 DAGS = Path(__file__).parent / "dags"
 LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"

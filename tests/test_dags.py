@@ -34,7 +34,10 @@ def aws(fake_wisdom_over_http, example_connection):
 
 
 def test_airflow_parses_every_example_without_a_warning(airflow_database, dag_files):
-    from airflow.dag_processing.dagbag import DagBag
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow before 3.2
+        from airflow.models.dagbag import DagBag
 
     for path in dag_files:
         with warnings.catch_warnings():

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 import pytest
-from airflow.triggers.base import TaskSuccessEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
 from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
 
 from airflow_wisdom.triggers import AIRFLOW_GRACE, AwsTrigger, WisdomImportJobSensorTrigger, WisdomImportJobTrigger
@@ -150,6 +150,12 @@ def test_a_killed_task_deletes_its_job_only_if_asked_to(fake_wisdom, knowledge_b
     assert bool(left) is not delete
 
 
+@pytest.mark.airflow("3.3", because="older ones never tell a trigger that a user has ended its task")
+def test_airflow_tells_a_trigger_that_a_user_has_ended_its_task():
+    assert inspect.iscoroutinefunction(BaseTrigger.on_kill)
+    assert inspect.signature(WisdomImportJobTrigger.on_kill) == inspect.signature(BaseTrigger.on_kill)
+
+
 def test_a_cancelled_trigger_deletes_nothing(fake_wisdom, knowledge_base):
     """A triggerer that shuts down cancels its triggers."""
     fake_wisdom.import_jobs(after_seconds=3600)
@@ -175,7 +181,7 @@ def test_a_sensors_trigger_may_end_the_task_itself(fake_wisdom, knowledge_base, 
     trigger = WisdomImportJobSensorTrigger(
         knowledge_base_id=knowledge_base, import_job_id=job, end_from_trigger=True, poll_interval=0.01
     )
-    trigger._task_instance = FakeTaskInstance()
+    trigger.task_instance = FakeTaskInstance()
     (event,) = asyncio.run(events_of(trigger))
     assert isinstance(event, TaskSuccessEvent)
     (xcom,) = pushed
