@@ -150,7 +150,8 @@ def summarize(knowledge_base_id: str, plan: Plan, results: Sequence[FileResult])
     """Return what an import did, as JSON primitives for XCom.
 
     ``rowsRead`` is ``rowsInvalid`` + ``rowsSent``; ``rowsSent`` is ``rowsImported`` + ``rowsFailed``, where AWS's
-    reports are known. What is not known is None and no guess.
+    reports are known. ``durationSeconds`` is from the start of the first job to the end of the last. What is not known
+    is None and no guess.
     """
     imported = [result.imported for result in results]
     failed = [result.failed for result in results]
@@ -162,6 +163,10 @@ def summarize(knowledge_base_id: str, plan: Plan, results: Sequence[FileResult])
         "rowsSent": sum(result.rows for result in results),
         "rowsImported": _sum(imported),
         "rowsFailed": _sum(failed),
+        "durationSeconds": _seconds_between(
+            min((created for result in results if (created := result.ended["createdTime"])), default=None),
+            max((changed for result in results if (changed := result.ended["lastModifiedTime"])), default=None),
+        ),
         "cellsTrimmed": plan.cells_trimmed,
         "invalidRows": plan.invalid_rows,
         "invalidRowsPath": plan.invalid_rows_path,

@@ -45,8 +45,9 @@ class WisdomImportTask(WisdomTask):
     only the files that have no job, or whose job failed. A file whose rows have changed is another import.
 
     The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsSent``), ``rowsSent`` (=
-    ``rowsImported`` + ``rowsFailed``), ``importJobs`` with the same for each job, samples ``invalidRows`` and
-    ``failedRecords``, and where all of these were written to. It is pushed also when the task then fails.
+    ``rowsImported`` + ``rowsFailed``), ``durationSeconds``, ``importJobs`` with the same for each job, samples
+    ``invalidRows`` and ``failedRecords``, and where all of these were written to. It is pushed also when the task then
+    fails.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param import_template: The header that AWS expects: path or URI of the template file downloaded from Amazon
