@@ -76,8 +76,8 @@ def listed(part):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_is_listed(part):
-    """An operator may be listed by the package that exports it."""
-    found = [item for item in classes(PARTS[part]) if part in item.__module__]
+    """An operator may be listed by the package that exports it; what operators have in common is none itself."""
+    found = [item for item in classes(PARTS[part]) if part in item.__module__ and not item.__name__.endswith("Task")]
     assert found
     exported = {
         item
