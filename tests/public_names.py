@@ -1,12 +1,27 @@
 """The public names, module by module: to add, rename or remove one is a decision, and belongs into the changelog."""
 
 PUBLIC = {
+    "assets": [
+        "KnowledgeBase",
+        "convert_asset_to_openlineage",
+        "create_asset",
+        "record_import",
+        "sanitize_uri",
+        "summary",
+    ],
     "cadence": [
         "Backoff",
         "Budget",
         "Cadence",
         "pages_to_walk",
         "time_left",
+    ],
+    "endings": [
+        "Endings",
+        "has_ended",
+    ],
+    "event_triggers": [
+        "WisdomImportJobEndedTrigger",
     ],
     "exceptions": [
         "AccessDeniedError",
@@ -81,12 +96,18 @@ PUBLIC = {
         "FileResult",
         "Plan",
         "incomplete",
+        "records_of",
         "results_of",
         "summarize",
     ],
     "importing.waiting": [
         "Progress",
         "import_all",
+    ],
+    "lineage": [
+        "WisdomImportRunFacet",
+        "dataset_of",
+        "import_lineage",
     ],
     "links": [
         "WisdomConsoleLink",
@@ -204,6 +225,7 @@ PUBLIC = {
         "SqlToWisdomOperator",
     ],
     "triggers": [
+        "AwsTrigger",
         "WisdomImportJobSensorTrigger",
         "WisdomImportJobTrigger",
         "WisdomImportTrigger",
@@ -212,7 +234,28 @@ PUBLIC = {
         "AwsConnection",
         "Connects",
         "ImportJobWatcher",
+        "Look",
         "Outcome",
         "ReadyConnection",
+    ],
+    "watcher.connection": [
+        "AwsConnection",
+        "Connects",
+        "ReadyConnection",
+        "spare_the_collector",
+    ],
+    "watcher.history": [
+        "Follower",
+        "History",
+        "Look",
+    ],
+    "watcher.waits": [
+        "Outcome",
+        "Wait",
+        "Waits",
+        "detached",
+    ],
+    "watcher.watcher": [
+        "ImportJobWatcher",
     ],
 }
