@@ -96,6 +96,7 @@ PUBLIC = {
         "FileResult",
         "Plan",
         "incomplete",
+        "records_of",
         "results_of",
         "summarize",
     ],
