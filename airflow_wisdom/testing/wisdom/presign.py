@@ -22,6 +22,7 @@ def presign(
     url: str,
     region: str,
     lifetime: timedelta,
+    *,
     headers: Mapping[str, str] | None = None,
     mark: str | None = None,
 ) -> str:
