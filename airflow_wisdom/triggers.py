@@ -128,11 +128,16 @@ class WisdomImportJobTrigger(AwsTrigger):
         yield self._event(outcomes)
 
     async def on_kill(self) -> None:
-        """Delete the jobs, if that was asked for; Airflow calls this when a user ends the deferred task."""
-        if self.delete_on_kill:
-            from asgiref.sync import sync_to_async
+        """Delete the jobs, if that was asked for, or else say which they are.
 
-            await sync_to_async(self._delete, thread_sensitive=False)()
+        Airflow calls this when a user ends the deferred task.
+        """
+        if not self.delete_on_kill:
+            self.log.warning("Import jobs that were started and go on: %s", ", ".join(self.import_job_ids) or "none")
+            return
+        from asgiref.sync import sync_to_async
+
+        await sync_to_async(self._delete, thread_sensitive=False)()
 
     def _delete(self) -> None:
         hook = self.connection().make_hook()

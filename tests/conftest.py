@@ -87,3 +87,18 @@ def airflow_database():
     from airflow.utils.db import initdb
 
     initdb()
+
+
+@pytest.fixture(scope="session")
+def whole_airflow():
+    """A scheduler, an API server, a DAG processor and a triggerer, on SQLite, which log whatever there is to log."""
+    from e2e.stack import Sqlite, airflow
+
+    dags = ROOT / "tests" / "e2e" / "dags_everyday"
+    # Who ends a task is told with the next heartbeat.
+    with airflow(
+        database=Sqlite, dags=dags, LOGGING__LOGGING_LEVEL="DEBUG", WORKERS__MIN_HEARTBEAT_INTERVAL="1"
+    ) as real:
+        yield real
+        # Nobody is going to look at it again.
+        real.kill()

@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 ANSWER_OF_AIRFLOW = 3.0
 """Seconds for which a task that is being killed asks Airflow who kills it; Airflow kills it hard after five."""
 
+BY_USER = frozenset({"failed", "success", "skipped", "restarting"})
+"""States of a task that still runs and that a user has marked or cleared.
+
+It is Airflow itself that makes it ``up_for_retry``, ``scheduled`` or ``queued``, if it has not heard of the worker for
+long.
+"""
+
 
 class WisdomImportTask(WisdomTask):
     """Base of the tasks that import quick responses: rows in, import jobs out, and an account of each row.
@@ -85,8 +92,8 @@ class WisdomImportTask(WisdomTask):
     :param poll_interval: See there.
     :param timeout: See there.
     :param delete_jobs_on_kill: Whether the jobs that run are deleted when a user ends the task, by marking or clearing
-        it; never when a worker or triggerer ends, or at a time-out. While deferred, this needs Airflow 3.3. What
-        deleting does to a running job is not documented. Default: no, the jobs go on and their ids are logged.
+        it; never when a worker or triggerer ends, or at a time-out of the task. While deferred, this needs Airflow 3.3.
+        What deleting does to a running job is not documented. Default: no, the jobs go on and their ids are logged.
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
 
@@ -236,6 +243,7 @@ class WisdomImportTask(WisdomTask):
         self._progress.stopped = True
         running = sorted(self._progress.running)
         if not (running and self.delete_jobs_on_kill and self._is_ended_by_user()):
+            # Named, because nothing else may say after this which they are.
             self.log.warning("The task is ended. %s", self._progress)
             return
         for import_job_id in running:
@@ -400,7 +408,7 @@ class WisdomImportTask(WisdomTask):
         return [outcome.to_dict(self.knowledge_base_id, import_job_id) for import_job_id, outcome in results]
 
     def _is_ended_by_user(self) -> bool:
-        """Ask Airflow whether the task is still meant to run: if so, it is the worker or a time-out that ends it."""
+        """Ask Airflow for the state of the task: unless a user set it, it is the worker or a time-out that ends it."""
         from threading import Thread
 
         answer: list[Any] = []
@@ -415,7 +423,7 @@ class WisdomImportTask(WisdomTask):
         thread.start()
         thread.join(ANSWER_OF_AIRFLOW)
         states = {state for tasks in answer for states in tasks.values() for state in states.values()}
-        return bool(states) and "running" not in states
+        return bool(states & BY_USER)
 
     # Afterwards
 

@@ -147,6 +147,14 @@ class FakeWisdom:
         """Answer the next PUTs to presigned URLs as S3 does when they come too late."""
         self._control("expire_uploads", times=times)
 
+    def mark_signatures(self, mark: str | None) -> None:
+        """Make every presigned URL recognisable, so that a test can search logs and databases for it.
+
+        :param mark: letters and digits that the signature begins with and that are the ``X-Amz-Security-Token``, as of
+            AWS's own temporary credentials; the URLs stay valid. None, as at the beginning: no mark
+        """
+        self._control("mark_signatures", mark=mark)
+
     def calls(self) -> dict[str, int]:
         """Say how often each operation was called since the reset, refused calls included."""
         return dict(self._control("calls"))

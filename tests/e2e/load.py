@@ -183,7 +183,7 @@ def without_secrets(airflow):
     """Look for presigned URLs, with which anybody can read the file, where they do not belong."""
     leaks = [str(path) for path in airflow.logs() if PRESIGNED in path.read_bytes()]
     yield check("no presigned URL in any log", not leaks, *leaks[:5])
-    with airflow.postgres.dump() as dump:
+    with airflow.database.dump() as dump:
         found = [line[:200].decode(errors="replace") for line in dump.stdout if PRESIGNED in line]
     yield check("no presigned URL in the database", not found and dump.returncode == 0, *found[:5])
 

@@ -1,4 +1,4 @@
-"""A real Airflow for as long as a `with` block lasts: PostgreSQL, and every Airflow component a process of its own."""
+"""A real Airflow for as long as a `with` block lasts: a database, and every Airflow component a process of its own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
-import psycopg2
 import requests
 
 from airflow_wisdom.testing import FakeWisdom
@@ -66,11 +66,15 @@ class Postgres:
         until(self._answers, 30, "PostgreSQL to answer")
 
     def _answers(self) -> bool:
+        import psycopg2
+
         with suppress(psycopg2.OperationalError):
             return self.query("select 1") == [(1,)]
         return False
 
     def query(self, sql: str, *values: object) -> list[tuple]:
+        import psycopg2
+
         connection = psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres")
         try:
             with connection.cursor() as cursor:
@@ -85,14 +89,37 @@ class Postgres:
         return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-class Airflow:
-    """All of Airflow, and the fake service that its connection `aws_default` leads to."""
+class Sqlite:
+    """A database in a file.
 
-    def __init__(self, home: Path, postgres: Postgres, endpoint: str) -> None:
+    :param folder: An empty folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "airflow.db"
+        # Several processes write, and none of them waits long by itself.
+        self.url = f"sqlite:///{self.path}?timeout=60"
+
+    def start(self, stack: ExitStack) -> None:
+        """Do nothing: Airflow makes the file."""
+
+    def query(self, sql: str, *values: object) -> list[tuple]:
+        with closing(sqlite3.connect(self.path, timeout=60)) as connection, connection:
+            return connection.execute(sql.replace("%s", "?"), values).fetchall()
+
+
+class Airflow:
+    """All of Airflow, and the fake service that its connection `aws_default` leads to.
+
+    :param settings: Options of Airflow's configuration, as ``SECTION__OPTION``, beside those that all need.
+    """
+
+    def __init__(self, home: Path, database: Postgres | Sqlite, endpoint: str, dags: Path, settings: dict) -> None:
         self.home = home
-        self.postgres = postgres
+        self.database = database
         self.endpoint = endpoint
-        self.query = postgres.query
+        self.query = database.query
+        self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         # Who watches a knowledge base has to know it when the DAG is parsed.
         fake = FakeWisdom(endpoint)
         self.watched, self.loaded = fake.create_knowledge_base("watched"), fake.create_knowledge_base("loaded")
@@ -100,7 +127,7 @@ class Airflow:
         self._session = requests.Session()
         self._triggerer = ExitStack()
         self._pids: dict[str, int] = {}
-        self._environment = self._make_environment()
+        self._environment = self._make_environment(dags, settings)
 
     def start(self, stack: ExitStack) -> None:
         self.run("db", "migrate")
@@ -124,10 +151,22 @@ class Airflow:
 
         :param meanwhile: What to do in between.
         """
-        self._triggerer.close()
+        self.stop_triggerer()
         if meanwhile:
             meanwhile()
+        self.start_triggerer()
+
+    def stop_triggerer(self) -> None:
+        self._triggerer.close()
+
+    def start_triggerer(self) -> None:
         self._triggerer.enter_context(self._component("triggerer", *COMPONENTS["triggerer"]))
+
+    def kill(self) -> None:
+        """End every component at once, as if the machine had gone down."""
+        for pid in self._pids.values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def triggerer_rss(self) -> int:
         """Return the resident memory of the triggerer's processes, in bytes."""
@@ -151,9 +190,18 @@ class Airflow:
         body = {"logical_date": None, "conf": conf or {}}
         return self._call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
 
-    def set_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+    def set_state(self, dag_id: str, run_id: str, task_id: str, state: str, map_index: int | None = None) -> None:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
-        self._call("PATCH", path, {"new_state": state})
+        self._call("PATCH", path if map_index is None else f"{path}/{map_index}", {"new_state": state})
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Let a task run again, as the user does in the UI."""
+        which = {"dag_run_id": run_id, "task_ids": [task_id], "only_failed": False, "dry_run": False}
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", which)
+
+    def get(self, path: str) -> str:
+        """Return what the REST API answers, as text."""
+        return self._send("GET", path).text
 
     def logs(self) -> list[Path]:
         """Return every file that Airflow logs to."""
@@ -171,11 +219,14 @@ class Airflow:
         return False
 
     def _call(self, method: str, path: str, body: dict) -> dict:
+        return self._send(method, path, body).json()
+
+    def _send(self, method: str, path: str, body: dict | None = None) -> requests.Response:
         url = f"http://127.0.0.1:{self._port}/api/v2{path}"
         answer = self._session.request(method, url, json=body, timeout=60)
         if not answer.ok:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
-        return answer.json()
+        return answer
 
     @contextmanager
     def _component(self, name: str, *options: str):
@@ -184,22 +235,23 @@ class Airflow:
             self._pids[name] = started.pid
             yield
 
-    def _make_environment(self) -> dict[str, str]:
+    def _make_environment(self, dags: Path, own: dict) -> dict[str, str]:
         # No setting of an Airflow or an AWS account that this machine may have besides must shine through.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}
         inherited.pop("PYTHONDONTWRITEBYTECODE", None)
         settings = {
             "API__SECRET_KEY": secrets.token_hex(),
             "API_AUTH__JWT_SECRET": secrets.token_hex(64),
-            "CORE__DAGS_FOLDER": str(DAGS),
+            "CORE__DAGS_FOLDER": str(dags),
             "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self._port}/execution/",
             "CORE__EXECUTOR": "LocalExecutor",
-            "CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "CORE__FERNET_KEY": self.fernet_key,
             "CORE__LOAD_EXAMPLES": "False",
             "CORE__PARALLELISM": str(PARALLELISM),
             "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-            "DATABASE__SQL_ALCHEMY_CONN": self.postgres.url,
+            "DATABASE__SQL_ALCHEMY_CONN": self.database.url,
+            **own,
         }
         return {
             **inherited,
@@ -212,21 +264,24 @@ class Airflow:
 
 
 @contextmanager
-def airflow(*, keep: bool = False):
+def airflow(*, keep: bool = False, database: type[Postgres | Sqlite] = Postgres, dags: Path = DAGS, **settings: str):
     """Start everything, yield the Airflow and stop everything.
 
     :param keep: Whether the folder with logs and database stays.
+    :param database: What Airflow keeps its data in.
+    :param dags: The folder of DAGs.
+    :param settings: As for :class:`Airflow`.
     """
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="airflow-wisdom-e2e-"))
         folder.chmod(0o755)
         if not keep:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        for name in ("postgres", "airflow"):
+        for name in ("database", "airflow"):
             (folder / name).mkdir()
-        postgres = Postgres(folder / "postgres")
-        postgres.start(stack)
-        real = Airflow(folder / "airflow", postgres, _fake_service(stack, folder))
+        data = database(folder / "database")
+        data.start(stack)
+        real = Airflow(folder / "airflow", data, _fake_service(stack, folder), dags, settings)
         real.start(stack)
         yield real
 
@@ -246,9 +301,22 @@ def process(command: list, log: Path, *, stop: signal.Signals = signal.SIGTERM, 
             **how,
         )
     try:
-        yield started
+        with _guard(started.pid):
+            try:
+                yield started
+            finally:
+                _end(started, stop)
     finally:
-        _end(started, stop)
+        started.wait()
+
+
+@contextmanager
+def _guard(session: int):
+    """Kill what is left of a session after the block, also should this process die in it."""
+    command = [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), str(session)]
+    # Of its own, so that Ctrl-C does not reach it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+        yield
 
 
 def _end(started: subprocess.Popen, stop: signal.Signals) -> None:
@@ -256,9 +324,6 @@ def _end(started: subprocess.Popen, stop: signal.Signals) -> None:
         os.kill(started.pid, stop)
     with suppress(subprocess.TimeoutExpired):
         started.wait(timeout=20)
-    with suppress(ProcessLookupError):
-        os.killpg(started.pid, signal.SIGKILL)
-    started.wait()
 
 
 def _fake_service(stack: ExitStack, folder: Path) -> str:

@@ -76,6 +76,23 @@ def test_a_url_is_signed_for_one_method(client, kb, up):
     assert put(url)[:2] == (403, "SignatureDoesNotMatch")
 
 
+def test_urls_with_a_mark(fake, client, kb):
+    """The mark is where a secret would be, the URL is still the one that was signed, and no other mark fits."""
+    fake.mark_signatures("CANARY")
+    up = client.start_content_upload(knowledgeBaseId=kb, contentType="text/csv")
+    assert "X-Amz-Security-Token=CANARY&" in up["url"]
+    assert "X-Amz-Signature=CANARY" in up["url"]
+    assert put(up["url"].replace("CANARY", "PARROT"))[:2] == (403, "SignatureDoesNotMatch")
+    assert put(up["url"].replace("Signature=CANARY", "Signature="))[:2] == (403, "SignatureDoesNotMatch")
+    assert put(up["url"]) == 200
+    job = client.start_import_job(knowledgeBaseId=kb, importJobType="QUICK_RESPONSES", uploadId=up["uploadId"])
+    assert requests.get(job["importJob"]["url"], timeout=5).content == b"x"
+    fake.mark_signatures(None)
+    assert "CANARY" not in client.start_content_upload(knowledgeBaseId=kb, contentType="text/csv")["url"]
+    with pytest.raises(ValueError, match="letters and digits only"):
+        fake.mark_signatures("no/mark")
+
+
 def test_uploads_that_come_too_late(fake, up):
     """A switch answers as S3 does; afterwards the URL works again."""
     fake.expire_uploads(times=2)

@@ -231,6 +231,7 @@ class WisdomBackend(BaseBackend):
                 "header",
                 "import_jobs",
                 "list_order",
+                "mark_signatures",
                 "partly_failed",
                 "quotas",
                 "reused_client_token",
@@ -272,7 +273,8 @@ class WisdomBackend(BaseBackend):
         """Presign under `endpoint`, where the client reached the service; None: moto runs in its process."""
         bucket = f"wisdom-content-{self.region_name}"
         host = endpoint or f"https://{bucket}.s3.{self.region_name}.amazonaws.com"
-        return presign(method, f"{host}/{key}", self.region_name, how.pop("lifetime", URL_LIFETIME), **how)
+        how = {"lifetime": URL_LIFETIME, "mark": self.switches.signature_mark, **how}
+        return presign(method, f"{host}/{key}", self.region_name, **how)
 
     def _key(self, *names: str) -> str:
         return "/".join((f"wisdom_{self.region_name}", self.account_id, *names))

@@ -14,14 +14,25 @@ from botocore.credentials import Credentials
 
 from .exceptions import RawError
 
-CREDENTIALS = Credentials("AKIAWISDOMSERVICE001", "wisdom-service-secret")
+TOKEN = "X-Amz-Security-Token"
 
 
-def presign(method: str, url: str, region: str, lifetime: timedelta, headers: Mapping[str, str] | None = None) -> str:
-    """Sign `url` for one method; the `headers` have to be sent as they are signed."""
+def presign(
+    method: str,
+    url: str,
+    region: str,
+    lifetime: timedelta,
+    *,
+    headers: Mapping[str, str] | None = None,
+    mark: str | None = None,
+) -> str:
+    """Sign `url` for one method; the `headers` have to be sent as they are signed.
+
+    A `mark` stands in the URL as the token of temporary credentials, and the signature begins with it.
+    """
     request = AWSRequest(method=method, url=url, headers=dict(headers or {}))
-    _signer(region, int(lifetime.total_seconds())).add_auth(request)
-    return str(request.url)
+    _signer(region, int(lifetime.total_seconds()), mark).add_auth(request)
+    return str(request.url).replace("X-Amz-Signature=", f"X-Amz-Signature={mark or ''}")
 
 
 def verify(method: str, url: str, headers: Mapping[str, str]) -> None:
@@ -34,7 +45,8 @@ def verify(method: str, url: str, headers: Mapping[str, str]) -> None:
         expected = _signature(method, url, query, headers)
     except (KeyError, IndexError, ValueError):
         raise RawError("AccessDenied", "Access Denied", 403) from None
-    if signature != expected:
+    # The token is signed itself, so no other mark can be put in its place.
+    if signature != query.get(TOKEN, "") + expected:
         raise RawError("SignatureDoesNotMatch", SIGNATURE_DOES_NOT_MATCH, 403)
     if datetime.now(timezone.utc) > expiry:
         raise expired(lifetime, expiry)
@@ -58,8 +70,9 @@ def expired(lifetime: int, expiry: datetime) -> RawError:
     )
 
 
-def _signer(region: str, expires: int) -> S3SigV4QueryAuth:
-    return S3SigV4QueryAuth(CREDENTIALS, "s3", region, expires=expires)
+def _signer(region: str, expires: int, token: str | None = None) -> S3SigV4QueryAuth:
+    credentials = Credentials("AKIAWISDOMSERVICE001", "wisdom-service-secret", token)
+    return S3SigV4QueryAuth(credentials, "s3", region, expires=expires)
 
 
 def _signed_at(timestamp: str) -> datetime:

@@ -47,6 +47,7 @@ class Switches:
         self.known_routing_profiles: frozenset[str] | None = None
         self.limits = dict(QUOTAS)
         self.expired_uploads = 0
+        self.signature_mark: str | None = None
         self._calls: Counter[str] = Counter()
         self._faults: list[Fault] = []
         self._tps: float | None = None
@@ -99,6 +100,11 @@ class Switches:
 
     def expire_uploads(self, times: int = 1) -> None:
         self.expired_uploads = times
+
+    def mark_signatures(self, mark: str | None) -> None:
+        if mark is not None and not (mark.isascii() and mark.isalnum()):
+            raise ValueError(f"a mark that no encoding changes has letters and digits only, unlike {mark!r}")
+        self.signature_mark = mark
 
     def calls(self) -> dict[str, int]:
         return dict(self._calls)
