@@ -239,21 +239,27 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
     :param submissions: What to start, each :meth:`Submission.to_dict()
         <airflow_wisdom.importing.submission.Submission.to_dict>`.
     :param max_active_jobs: How many of the jobs run at the same time, at most.
+    :param plan: What the task has to know once more when it comes back; it is ``plan`` of the event. What a deferral
+        keeps for the task by itself is lost in ``dag.test()`` (seen on Airflow 3.0 to 3.3).
 
     The rest: see :class:`WisdomImportJobTrigger`.
     """
 
-    def __init__(self, *, submissions: list[dict[str, Any]], max_active_jobs: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *, submissions: list[dict[str, Any]], max_active_jobs: int, plan: dict[str, Any], **kwargs: Any
+    ) -> None:
         super().__init__(import_job_ids=[], **kwargs)
         self.submissions = submissions
         self.max_active_jobs = max_active_jobs
+        self.plan = plan
         self._progress: Progress | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger anew."""
         path, kwargs = super().serialize()
         del kwargs["import_job_ids"]
-        return path, {**kwargs, "submissions": self.submissions, "max_active_jobs": self.max_active_jobs}
+        own = {name: getattr(self, name) for name in ("submissions", "max_active_jobs", "plan")}
+        return path, {**kwargs, **own}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Start and wait, and yield the event."""
@@ -270,7 +276,7 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
             poll_interval=self.poll_interval,
             progress=self._progress,
         )
-        yield _event([outcome.to_dict(self.knowledge_base_id, job_id) for job_id, outcome in results])
+        yield _event([outcome.to_dict(self.knowledge_base_id, job_id) for job_id, outcome in results], plan=self.plan)
 
     async def on_kill(self) -> None:
         """Start no further job, and delete those that run, if that was asked for."""
@@ -280,12 +286,13 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
         await super().on_kill()
 
 
-def _event(jobs: list[dict[str, Any]]) -> TriggerEvent:
+def _event(jobs: list[dict[str, Any]], **further: Any) -> TriggerEvent:
     errors = [str(from_dict(job["error"])) for job in jobs if job["error"]]
     return TriggerEvent(
         {
             "status": "error" if errors else "success",
             "message": "; ".join(errors) or f"Complete: {', '.join(job['importJobId'] for job in jobs)}",
             "jobs": jobs,
+            **further,
         }
     )

@@ -1,6 +1,6 @@
 """Run the DAG `import_quick_responses` through Airflow on this machine, against a fake Amazon Connect Wisdom.
 
-Everything it writes goes to the folder `.demo` of the checkout. The exit status is 0 only if the import job
+Everything it writes goes to the folder `.demo` of the checkout. The exit status is 0 only if every import job
 is COMPLETE.
 """
 
@@ -8,35 +8,51 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow_wisdom.testing import FakeWisdom
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent / ".demo"
 HOME = FOLDER / "airflow"
 LOG = FOLDER / "airflow.log"
 RESULT = FOLDER / "result.json"
+REPORTS = FOLDER / "reports"
 
 SECONDS_OF_WORK = 3.0
-"""How long the fake service takes for the import, so that there is something to wait for."""
+"""How long the fake service takes for each import job, so that there is something to wait for."""
+
+MAX_ACTIVE_JOBS = 2
+"""Import jobs that run at a time; fewer than there are, so that there is a limit to be seen."""
+
+ROUTING_PROFILES = ["Basic Routing Profile", "Billing", "Technical Support"]
+"""What the fake Amazon Connect knows; the file names others, too."""
+
+THERE_BEFORE = ["Order - substitute offered", "Closing - rate this chat"]
+"""Quick responses of the file that are in the knowledge base before it is imported."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 STEPS = {
-    "task_id=import ": "task import: starts",
-    "Started import job": "task import: the file is uploaded, the import job started",
-    "running trigger in line": "task import: deferred, a trigger waits for the job",
-    "Trigger completed": "task import: the job has ended, its metadata goes to XCom",
-    "task_id=report ": "task report: reads the XCom and the refused rows",
+    r"task_id=import ": "task import: starts",
+    r"(\d+ of \d+) rows of .* are skipped": r"task import: \1 rows are not valid, and are skipped",
+    r"running trigger in line": "task import: the files are uploaded; deferred once, for all import jobs together",
+    r"Import job (\S{8})\S* runs: .*, (file \d of \d) ": r"trigger: import job \1... runs, \2",
+    r"Import job (\S{8})\S* runs no longer: (\w+)": r"trigger: import job \1... is \2",
+    r"Trigger completed": "task import: no job runs any more, the reports of AWS are read",
+    r"task_id=report ": "task report: reads the summary in XCom",
 }
 """What stands in Airflow's log -> what it means to somebody who watches."""
 
@@ -121,11 +137,27 @@ def _prepare(endpoint: str) -> str:
 
     fake = FakeWisdom(endpoint)
     fake.import_jobs(after_seconds=SECONDS_OF_WORK)
-    return fake.create_knowledge_base("contact-centre")
+    knowledge_base = fake.create_knowledge_base("contact-centre")
+    prepare_connect(fake, knowledge_base)
+    return knowledge_base
+
+
+def prepare_connect(fake: FakeWisdom, knowledge_base: str) -> None:
+    """Let the fake Amazon Connect know some routing profiles, and some of the quick responses already."""
+    fake.routing_profiles(ROUTING_PROFILES)
+    for name in THERE_BEFORE:
+        fake.client().create_quick_response(
+            knowledgeBaseId=knowledge_base, name=name, content={"content": "Imported long ago."}
+        )
 
 
 def _environment(endpoint: str, knowledge_base: str) -> dict[str, str]:
-    extra = {"region_name": "us-east-1", "endpoint_url": endpoint, "knowledge_base_id": knowledge_base}
+    extra = {
+        "region_name": "us-east-1",
+        "endpoint_url": endpoint,
+        "knowledge_base_id": knowledge_base,
+        "reports": str(REPORTS),
+    }
     connection = {"conn_type": "aws", "login": "demo", "password": "demo", "extra": extra}
     # No setting of an Airflow or an AWS account that this machine may have besides must shine through.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}
@@ -134,6 +166,7 @@ def _environment(endpoint: str, knowledge_base: str) -> dict[str, str]:
         "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
         "AIRFLOW__CORE__DAGS_FOLDER": str(HERE),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__WISDOM__MAX_ACTIVE_IMPORT_JOBS": str(MAX_ACTIVE_JOBS),
         # Its log is read line by line while it runs.
         "PYTHONUNBUFFERED": "1",
     }
@@ -142,11 +175,17 @@ def _environment(endpoint: str, knowledge_base: str) -> dict[str, str]:
 def _run_airflow(environment: Mapping[str, str], started: float) -> None:
     with LOG.open("w") as log, _process([__file__, "run-dag"], environment) as airflow:
         assert airflow.stdout is not None  # noqa: S101 - it was opened with a pipe
-        to_come = dict(STEPS)
+        said: set[str] = set()
         for line in airflow.stdout:
             log.write(line)
-            for words in [words for words in to_come if words in line]:
-                _say(started, to_come.pop(words))
+            for text in _meaning(line) - said:
+                said.add(text)
+                _say(started, text)
+
+
+def _meaning(line: str) -> set[str]:
+    found = ((re.search(pattern, line), text) for pattern, text in STEPS.items())
+    return {match.expand(text) for match, text in found if match}
 
 
 def _run_dag() -> None:
@@ -166,31 +205,48 @@ def _run_dag() -> None:
 
 def _conclude() -> int:
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    job, report = result.get("import"), result.get("report")
-    if not job or not report:
+    summary = result.get("import")
+    if not summary:
         print(f"\nThe DAG run did not succeed. Airflow's log: {LOG}", file=sys.stderr)
         return 1
-    _print_summary(job, report)
-    return 0 if job["status"] == "COMPLETE" and result["state"] == "success" else 1
+    _print_summary(summary, shutil.get_terminal_size().columns)
+    return 0 if summary["status"] == "COMPLETE" and result["state"] == "success" else 1
 
 
-def _print_summary(job: dict[str, Any], report: dict[str, Any]) -> None:
-    ended, created = (datetime.fromisoformat(job[time]) for time in ("lastModifiedTime", "createdTime"))
-    refused = report["refused"]
-    print()
-    print(f"Import job  {job['importJobId']}")
-    print(f"Status      {job['status']}")
-    print(f"Duration    {(ended - created).total_seconds():.1f} s")
-    print(f"Imported    {report['rows'] - len(refused)} of {report['rows']} quick responses")
-    print(f"Refused     {len(refused)}")
-    width = max((len(_name(row)) for row in refused), default=0)
-    for row in refused:
-        print(f"  {_name(row):<{width}}  {row['Error']}")
-    print(f"\nAirflow's log: {LOG}")
+def _print_summary(summary: dict[str, Any], width: int) -> None:
+    print(f"\nStatus      {summary['status']}")
+    print(f"Imported    {summary['rowsImported']} of {summary['rowsRead']} quick responses\n")
+    _print_jobs(summary["importJobs"], width)
+    print(f"\nRefused by our check, and not sent: {summary['rowsInvalid']}")
+    places = [f"{it['unit']} {it['line']}, {it['column']}" for it in summary["invalidRows"]]
+    _print_list(places, [it["reason"] for it in summary["invalidRows"]], width)
+    print(f"\nRefused by AWS: {summary['rowsFailed']}")
+    records = summary["failedRecords"]
+    _print_list([record["Name"] for record in records], [record["Error"] for record in records], width)
+    print(f"\nThose of our check: {summary['invalidRowsPath']}")
+    print(f"Those of AWS:       {summary['failedRecordsPath']}")
+    print(f"Airflow's log:      {LOG}")
 
 
-def _name(row: dict[str, str]) -> str:
-    return row["Name"].strip() or f"(no name, shortcut key {row['Shortcut key']})"
+def _print_jobs(jobs: Sequence[dict[str, Any]], width: int) -> None:
+    columns = {"rows": "rowsSent", "imported": "rowsImported", "refused": "rowsFailed", "seconds": "durationSeconds"}
+    numbers = "".join(f"{title:>10}" for title in columns)
+    # What does not fit is the job's id: its beginning will do.
+    longest = max(8, min(36, width - len(numbers)))
+    print(f"{'Import job':<{longest}}"[:longest] + numbers)
+    for job in jobs:
+        print(job["importJobId"][:longest].ljust(longest) + "".join(f"{job[name]!s:>10}" for name in columns.values()))
+
+
+def _print_list(heads: Sequence[str], texts: Sequence[str], width: int) -> None:
+    """Print texts beside their heads, or under them where there is no room beside."""
+    indent = max(map(len, heads), default=0) + 4
+    beside = width - indent >= len("at most 1,024 are allowed")
+    for head, text in zip(heads, texts, strict=True):
+        first, further = (f"  {head:<{indent - 2}}", " " * indent) if beside else ("    ", "    ")
+        if not beside:
+            print(f"  {head}")
+        print(textwrap.fill(text, max(width, 20), initial_indent=first, subsequent_indent=further))
 
 
 if __name__ == "__main__":

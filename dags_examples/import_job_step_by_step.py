@@ -1,7 +1,8 @@
 """Start an import job, wait for it with the sensor, read it, and delete it: one task for each.
 
-`import_quick_responses` does the same in one task; this is for pipelines that have something to do in between. The
-Airflow connection `aws_default` holds everything that depends on where it runs, see there.
+`import_quick_responses` does more in one task; this is for a file of at most 100 rows, as it is, and pipelines that
+have something to do in between. The Airflow connection `aws_default` holds everything that depends on where it runs,
+see there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from airflow_wisdom.operators import (
 from airflow_wisdom.sensors import WisdomImportJobSensor
 
 KNOWLEDGE_BASE = "{{ conn.aws_default.extra_dejson.knowledge_base_id }}"
-SAMPLE = Path(__file__).parent / "data" / "quick_responses.csv"
+SAMPLE = Path(__file__).parent / "data" / "one_file.csv"
 
 with DAG(
     dag_id="import_job_step_by_step",

@@ -32,7 +32,7 @@ from airflow_wisdom.operators import WisdomStartImportJobOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-SAMPLE = Path(__file__).parent / "data" / "quick_responses.csv"
+SAMPLE = Path(__file__).parent / "data" / "one_file.csv"
 
 
 # [START notify]

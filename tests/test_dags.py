@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
+import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import warnings
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing, suppress
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +24,10 @@ from running import start_job
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "dags_examples"
+OUR_WARNINGS_ALONE = pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
+sys.path.insert(0, str(EXAMPLES))
+
+from demo import prepare_connect  # noqa: E402 - see above
 
 
 @pytest.fixture
@@ -29,8 +36,39 @@ def dag_files():
 
 
 @pytest.fixture
-def aws(fake_wisdom_over_http, example_connection):
+def aws(fake_wisdom_over_http):
+    """The fake service, which all processes reach."""
     return fake_wisdom_over_http
+
+
+@pytest.fixture(params=["UTC", "America/New_York"])
+def zone(request, monkeypatch):
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.delenv("TZ")
+    time.tzset()
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Adds to the extra of the Airflow connection what a DAG of the examples expects there."""
+
+    def add(**extra):
+        connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"])
+        connection["extra"].update(extra)
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+
+    return add
+
+
+def run_dag(module):
+    """Run the DAG of an example, and return its end, the state of each task, and what is in XCom."""
+    run = import_module(module).dag.test()
+    tasks = run.get_task_instances()
+    xcoms = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in tasks}
+    assert "X-Amz" not in json.dumps(xcoms, default=list)
+    return str(run.state), {ti.task_id: str(ti.state) for ti in tasks}, xcoms
 
 
 def test_airflow_parses_every_example_without_a_warning(airflow_database, dag_files):
@@ -57,24 +95,123 @@ def test_every_operator_is_shown_by_an_example(dag_files):
         assert f"{name}(" in shown
 
 
-@pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
-@pytest.mark.parametrize("module", ["import_quick_responses", "import_job_step_by_step"])
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
-def test_the_example_runs_to_its_end(airflow_database, aws, monkeypatch, module, zone):
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
+def test_no_example_loads_an_aws_library_to_be_parsed(dag_files):
+    modules = ", ".join(path.stem for path in dag_files)
+    code = (
+        f"import sys, airflow.sdk; before = set(sys.modules); sys.path.insert(0, {str(EXAMPLES)!r});"
+        f"import {modules}; print(*(set(sys.modules) - before))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {path.stem for path in dag_files} < set(loaded)
+    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon", "airflow_wisdom.hooks")
+    assert [name for name in loaded if name.startswith(slow)] == []
+
+
+@OUR_WARNINGS_ALONE
+def test_250_rows_are_imported_and_each_is_accounted_for(airflow_database, aws, connect, zone, tmp_path):
+    knowledge_base = aws.create_knowledge_base()
+    prepare_connect(aws, knowledge_base)
+    connect(knowledge_base_id=knowledge_base, reports=str(tmp_path))
     aws.import_jobs(after_calls=3)
-    run = import_module(module).dag.test()
-    monkeypatch.delenv("TZ")
-    time.tzset()
-    assert str(run.state) == "success"
-    assert aws.calls()["StartImportJob"] == 1
-    xcoms = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in run.get_task_instances()}
-    assert xcoms["import"]["status"] == "COMPLETE"
-    assert "X-Amz" not in json.dumps(xcoms)
-    if module == "import_quick_responses":
-        assert xcoms["report"]["rows"] == 90
-        assert len(xcoms["report"]["refused"]) == 7
+    state, _, xcoms = run_dag("import_quick_responses")
+    assert state == "success"
+    summary = xcoms["import"]
+    assert [job["rowsSent"] for job in summary["importJobs"]] == [100, 100, 42]
+    numbers = {name: summary[name] for name in ("rowsRead", "rowsInvalid", "rowsImported", "rowsFailed")}
+    assert numbers == {"rowsRead": 250, "rowsInvalid": 8, "rowsImported": 237, "rowsFailed": 5}
+    assert aws.calls()["StartImportJob"] == 3
+    assert len(list(csv.DictReader((tmp_path / "invalid-rows.csv").open()))) == 8
+    assert len(list(csv.DictReader((tmp_path / "failed-records.csv").open()))) == 5
+
+
+@OUR_WARNINGS_ALONE
+def test_the_steps_run_one_by_one(airflow_database, aws, connect, zone):
+    connect(knowledge_base_id=aws.create_knowledge_base())
+    aws.import_jobs(after_calls=3)
+    state, _, xcoms = run_dag("import_job_step_by_step")
+    assert (state, xcoms["import"]["status"], aws.calls()["StartImportJob"]) == ("success", "COMPLETE", 1)
+
+
+@pytest.fixture
+def drop(aws, connect):
+    """A bucket to drop files into, with a queue that hears the alarm."""
+    s3, sns, sqs = (aws.client(name) for name in ("s3", "sns", "sqs"))
+    s3.create_bucket(Bucket="drop")
+    topic = sns.create_topic(Name="alarm")["TopicArn"]
+    queue = sqs.create_queue(QueueName="alarm")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    connect(knowledge_base_id=aws.create_knowledge_base(), bucket="drop", alert_topic=topic)
+
+    class Drop:
+        def put(self, name, body):
+            s3.put_object(Bucket="drop", Key=f"incoming/{name}", Body=body)
+
+        def keys(self):
+            return [item["Key"] for item in s3.list_objects_v2(Bucket="drop").get("Contents", [])]
+
+        def alarms(self):
+            messages = sqs.receive_message(QueueUrl=queue).get("Messages", [])
+            return [json.loads(message["Body"])["Message"] for message in messages]
+
+    return Drop()
+
+
+@OUR_WARNINGS_ALONE
+def test_a_dropped_file_is_imported_and_its_refused_rows_raise_the_alarm(airflow_database, aws, drop, zone):
+    aws.routing_profiles(["Billing"])
+    drop.put("a.csv", b"Name,Content,Routing Profile\nGood,Text,Billing\nEmpty,,Billing\nUnknown,Text,billing\n")
+    state, _, xcoms = run_dag("import_s3_drop")
+    assert (state, xcoms["import"]["rowsImported"], xcoms["file_away"]) == ("success", 1, "done/a.csv")
+    assert drop.keys() == ["done/a.csv", "refused/a.csv.failed.csv", "refused/a.csv.invalid.csv"]
+    (alarm,) = drop.alarms()
+    assert "1 rows have mistakes: s3://drop/refused/a.csv.invalid.csv" in alarm
+    assert "1 rows were refused by AWS: s3://drop/refused/a.csv.failed.csv" in alarm
+
+
+@OUR_WARNINGS_ALONE
+def test_a_dropped_file_without_a_mistake_raises_no_alarm(airflow_database, aws, drop):
+    drop.put("b.csv", b"Name,Content\nGood,Text\n")
+    state, states, _ = run_dag("import_s3_drop")
+    assert (state, states["alert"], states["file_away"]) == ("success", "skipped", "success")
+    assert (drop.keys(), drop.alarms()) == (["done/b.csv"], [])
+
+
+@OUR_WARNINGS_ALONE
+def test_a_dropped_file_that_can_not_be_imported_is_out_of_the_way_and_the_run_is_red(airflow_database, aws, drop):
+    drop.put("c.csv", b"Question\nWhy?\n")
+    state, states, _ = run_dag("import_s3_drop")
+    assert (state, states["import"], states["file_away"]) == ("failed", "failed", "success")
+    assert drop.keys() == ["failed/c.csv"]
+
+
+@OUR_WARNINGS_ALONE
+def test_the_rows_of_a_table_are_imported(airflow_database, aws, connect, zone, tmp_path, monkeypatch):
+    connect(knowledge_base_id=aws.create_knowledge_base())
+    with closing(sqlite3.connect(tmp_path / "answers.db")) as database:
+        database.execute("CREATE TABLE answers (id, title, shortcut, answer, language, approved)")
+        rows = [(n, f"Answer {n}", f"a{n}", f"Text {n}", "en_US", n % 2) for n in range(1, 301)]
+        database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows)
+        database.commit()
+    monkeypatch.setenv("AIRFLOW_CONN_ANSWERS", json.dumps({"conn_type": "sqlite", "host": f"{tmp_path}/answers.db"}))
+    state, _, xcoms = run_dag("import_from_sql")
+    assert state == "success"
+    assert [job["rowsImported"] for job in xcoms["import"]["importJobs"]] == [100, 50]
+
+
+@OUR_WARNINGS_ALONE
+def test_several_knowledge_bases_get_what_is_theirs(airflow_database, aws, connect, zone, tmp_path):
+    knowledge_bases = [aws.create_knowledge_base(name) for name in ("sales", "service")]
+    for number, knowledge_base in enumerate(knowledge_bases, 1):
+        rows = "".join(f"Answer {n},Text\n" for n in range(100 * number))
+        (tmp_path / f"{knowledge_base}.csv").write_text(f"Name,Content\n{rows}")
+    connect(imports=[{"knowledge_base_id": one, "source": str(tmp_path / f"{one}.csv")} for one in knowledge_bases])
+    state, _, xcoms = run_dag("import_into_several")
+    assert state == "success"
+    assert xcoms["total"] == {"rowsRead": 300, "rowsInvalid": 0, "rowsImported": 300, "rowsFailed": 0}
+    for number, knowledge_base in enumerate(knowledge_bases, 1):
+        jobs = aws.client().list_import_jobs(knowledgeBaseId=knowledge_base)["importJobSummaries"]
+        assert len(jobs) == number
 
 
 def demo(folder):

@@ -85,6 +85,7 @@ async def import_all(
                         import_job_id = (await _start(connection, submission, deadline, progress)).import_job_id
             except WisdomError as exc:
                 return None, Outcome(None, exc)
+            log.info("Import job %s runs: %s", import_job_id, (submission.metadata or {}).get("airflow-file"))
             progress.running.add(import_job_id)
             on_start(submission, import_job_id)
             outcome = await ImportJobWatcher.wait_for(
@@ -97,6 +98,7 @@ async def import_all(
             if not isinstance(outcome.error, ImportJobTimeoutError):
                 progress.running.discard(import_job_id)
                 progress.ended.add(import_job_id)
+                log.info("Import job %s runs no longer: %s", import_job_id, outcome.error or "COMPLETE")
             return import_job_id, outcome
 
     # What runs already takes its room first.

@@ -200,11 +200,11 @@ class WisdomImportTask(WisdomTask):
             self._defer(plan, submissions, deadline)
         return self._conclude(context, plan, self._run(context, submissions, deadline))
 
-    def execute_complete(self, context: Context, event: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the trigger: fetch the reports, and return the summary or raise what went wrong."""
         from airflow_wisdom.importing.summary import Plan
 
-        return self._conclude(context, Plan(**plan), event["jobs"])
+        return self._conclude(context, Plan(**event["plan"]), event["jobs"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from the deferral; where it was Airflow that ended it, say where the import stands."""
@@ -368,13 +368,13 @@ class WisdomImportTask(WisdomTask):
                 knowledge_base_id=self.knowledge_base_id,
                 submissions=[submission.to_dict() for submission in submissions],
                 max_active_jobs=self._max_active(),
+                plan=plan.to_dict(),
                 deadline=deadline,
                 poll_interval=self.poll_interval,
                 delete_on_kill=self.delete_jobs_on_kill,
                 **self.aws_parameters(),
             ),
             method_name="execute_complete",
-            kwargs={"plan": plan.to_dict()},
             timeout=timedelta(seconds=max(0.0, deadline - time.time())) + AIRFLOW_GRACE,
         )
 
@@ -390,7 +390,6 @@ class WisdomImportTask(WisdomTask):
         self._progress = Progress(len(submissions))
 
         def on_start(submission: Submission, import_job_id: str) -> None:
-            self.log.info("Import job %s runs: %s", import_job_id, (submission.metadata or {}).get("airflow-file"))
             memory.remember(submission.mark, Remembered(submission.upload_id, submission.attempt, import_job_id))
 
         results = asyncio.run(

@@ -17,7 +17,7 @@ from stack import until
 KNOWLEDGE_BASES = 5
 QUIET = 30.0
 """Seconds for which nothing but the triggerer works, once all tasks are deferred."""
-SAMPLE = Path(__file__).parents[2] / "dags_examples" / "data" / "quick_responses.csv"
+SAMPLE = Path(__file__).parents[2] / "dags_examples" / "data" / "one_file.csv"
 PRESIGNED = b"X-Amz-Signature"
 
 

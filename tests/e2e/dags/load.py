@@ -9,7 +9,7 @@ from airflow.sdk import DAG, task
 from airflow_wisdom.operators import WisdomStartImportJobOperator
 from airflow_wisdom.sensors import WisdomImportJobSensor
 
-SOURCE = Path(__file__).parents[3] / "dags_examples" / "data" / "quick_responses.csv"
+SOURCE = Path(__file__).parents[3] / "dags_examples" / "data" / "one_file.csv"
 
 with DAG("load", schedule=None, max_active_tasks=1000) as dag:
 

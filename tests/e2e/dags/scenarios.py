@@ -10,7 +10,7 @@ from airflow.sdk import DAG, task
 from airflow_wisdom.operators import WisdomStartImportJobOperator
 from airflow_wisdom.sensors import WisdomImportJobSensor
 
-SOURCE = Path(__file__).parents[3] / "dags_examples" / "data" / "quick_responses.csv"
+SOURCE = Path(__file__).parents[3] / "dags_examples" / "data" / "one_file.csv"
 FROM_CONF = {
     "knowledge_base_id": "{{ dag_run.conf['knowledge_base'] }}",
     "import_job_id": "{{ dag_run.conf['job'] }}",

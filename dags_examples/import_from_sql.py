@@ -1,0 +1,32 @@
+"""Import the quick responses that a table of a database holds.
+
+The Airflow connection `answers` leads to the database, whichever it is; `aws_default` holds everything else that
+depends on where it runs::
+
+    {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>"}
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from airflow_wisdom.transfers import SqlToWisdomOperator
+
+with DAG(
+    dag_id="import_from_sql",
+    schedule=None,
+    params={"sql_conn_id": Param("answers", type="string", description="Airflow connection of the database")},
+    doc_md=__doc__,
+    tags=["wisdom"],
+) as dag:
+    # [START import_from_sql]
+    SqlToWisdomOperator(
+        task_id="import",
+        knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
+        sql_conn_id="{{ params.sql_conn_id }}",
+        # The order makes another try of the task find the jobs that the first one started.
+        sql="SELECT title, shortcut, answer, language FROM answers WHERE approved = 1 ORDER BY id",
+        column_mapping={"title": "Name", "shortcut": "Shortcut key", "answer": "Content"},
+        deferrable=True,
+    )
+    # [END import_from_sql]

@@ -1,0 +1,48 @@
+"""Import quick responses into several knowledge bases, each its own file or all of them the same.
+
+Which ones is in the extra of the Airflow connection `aws_default`, one entry for each::
+
+    {
+      "region_name": "us-east-1",
+      "imports": [
+        {"knowledge_base_id": "<id or ARN>", "source": "s3://<bucket>/sales.csv"},
+        {"knowledge_base_id": "<id or ARN>", "source": "s3://<bucket>/service.csv"}
+      ]
+    }
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, Connection, task
+
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+
+with DAG(dag_id="import_into_several", schedule=None, doc_md=__doc__, tags=["wisdom"]) as dag:
+    # [START import_into_several]
+    @task
+    def imports() -> list[dict[str, str]]:
+        """Return what goes where: one mapped task for each entry."""
+        found: list[dict[str, str]] = Connection.get("aws_default").extra_dejson["imports"]
+        return found
+
+    imported = WisdomImportQuickResponsesOperator.partial(
+        task_id="import",
+        on_invalid_rows="skip",
+        on_failed_records="warn",
+        # Together they keep to the quota of the account.
+        max_active_jobs=1,
+        deferrable=True,
+    ).expand_kwargs(imports())
+
+    @task
+    def total(summaries: list[dict[str, Any]]) -> dict[str, int]:
+        """Add up what went where."""
+        for summary in summaries:
+            print(f"{summary['knowledgeBaseId']}: {summary['rowsImported']} of {summary['rowsRead']} rows imported")
+        counted = ("rowsRead", "rowsInvalid", "rowsImported", "rowsFailed")
+        return {name: sum(summary[name] or 0 for summary in summaries) for name in counted}
+
+    total(imported.output)
+    # [END import_into_several]
