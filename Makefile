@@ -55,7 +55,8 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -n 2
+	@# By group, so that the tests that need a whole Airflow share one.
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 docs: $(READY) ## Build the docs into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build

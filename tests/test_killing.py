@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 
 pytestmark = [pytest.mark.xdist_group("whole Airflow"), pytest.mark.timeout(900)]
 scenarios: dict = {}
+AT_ONCE = 5
+"""More would only wait for each other."""
 
 
 class Import(Run):
@@ -59,7 +61,7 @@ class Import(Run):
 
 
 def scenario(function):
-    """Let a function run together with all others of its kind: most of it is waiting."""
+    """Let a function run together with others of its kind: most of it is waiting."""
     scenarios[function.__name__.strip("_")] = function
     return function
 
@@ -168,6 +170,7 @@ def _cleared_after_success(airflow):
     """Clearing is no way to import the same rows again: the job is found, and nothing is sent."""
     run = Import(airflow, "in_worker")
     run.complete()
+    assert run.until_over() == "success"
     run.airflow.clear(run.dag_id, run.run_id, "import")
     run.until("success", tried=2)
     assert (run.started(), run.service.calls("PutObject")) == (1, 1)
@@ -175,7 +178,7 @@ def _cleared_after_success(airflow):
 
 @pytest.fixture(scope="module")
 def futures(whole_airflow):
-    with ThreadPoolExecutor(len(scenarios)) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {name: pool.submit(function, whole_airflow) for name, function in scenarios.items()}
 
 
@@ -186,7 +189,7 @@ def test_the_jobs_of_a_task_that_ends_before_them(futures, name):
 
 def test_a_triggerer_that_ends_deletes_nothing(whole_airflow, futures):
     """The next goes on waiting, and starts nothing twice. After all others: they need a triggerer."""
-    assert all(future.exception() is None for future in futures.values())
+    wait(futures.values())
     waits, gives_up = Import(whole_airflow, "deferred"), Import(whole_airflow, "deferred_retried")
     whole_airflow.stop_triggerer()
     # Airflow ends a deferral whose time is up while no triggerer runs; here it is told that it is.

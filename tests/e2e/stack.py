@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ from airflow_wisdom.testing import FakeWisdom
 BIN = Path(sys.executable).parent
 DAGS = Path(__file__).parent / "dags"
 PARALLELISM = 6
+TRIES = 10
+"""How often the API server is asked that has an error of its own, as where its database is locked."""
 COMPONENTS = {
     "api-server": ["--workers", "1"],
     "dag-processor": [],
@@ -40,7 +43,7 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
-        self.url = f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/postgres"
+        self.url = self.url_of_api_server = f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/postgres"
         # It refuses to run as root.
         self._user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
 
@@ -99,6 +102,9 @@ class Sqlite:
         self.path = folder / "airflow.db"
         # Several processes write, and none of them waits long by itself.
         self.url = f"sqlite:///{self.path}?timeout=60"
+        # The API server writes its audit log in its event loop, where it may wait for a thread that waits for the loop
+        # (seen on Airflow 3.3.2): let it give up early. Whoever called tries again.
+        self.url_of_api_server = f"sqlite:///{self.path}?timeout=2"
 
     def start(self, stack: ExitStack) -> None:
         """Do nothing: Airflow makes the file."""
@@ -125,6 +131,7 @@ class Airflow:
         self.watched, self.loaded = fake.create_knowledge_base("watched"), fake.create_knowledge_base("loaded")
         self._port = free_port()
         self._session = requests.Session()
+        self._turn = threading.Lock()
         self._triggerer = ExitStack()
         self._pids: dict[str, int] = {}
         self._environment = self._make_environment(dags, settings)
@@ -223,7 +230,13 @@ class Airflow:
 
     def _send(self, method: str, path: str, body: dict | None = None) -> requests.Response:
         url = f"http://127.0.0.1:{self._port}/api/v2{path}"
-        answer = self._session.request(method, url, json=body, timeout=60)
+        for _ in range(TRIES):
+            # On SQLite the API server does not get far with several at a time.
+            with self._turn:
+                answer = self._session.request(method, url, json=body, timeout=60)
+            if answer.status_code != requests.codes.server_error:
+                break
+            time.sleep(0.5)
         if not answer.ok:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer
@@ -231,7 +244,10 @@ class Airflow:
     @contextmanager
     def _component(self, name: str, *options: str):
         command = [BIN / "airflow", name, *options]
-        with process(command, self.home / f"{name}.log", env=self._environment) as started:
+        environment = dict(self._environment)
+        if name == "api-server":
+            environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = self.database.url_of_api_server
+        with process(command, self.home / f"{name}.log", env=environment) as started:
             self._pids[name] = started.pid
             yield
 
