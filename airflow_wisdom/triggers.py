@@ -133,11 +133,14 @@ class WisdomImportJobTrigger(AwsTrigger):
         Airflow calls this when a user ends the deferred task.
         """
         if not self.delete_on_kill:
-            self.log.warning("Import jobs that were started and go on: %s", ", ".join(self.import_job_ids) or "none")
+            self.log.warning("The task is ended. %s", self._where_it_stands())
             return
         from asgiref.sync import sync_to_async
 
         await sync_to_async(self._delete, thread_sensitive=False)()
+
+    def _where_it_stands(self) -> str:
+        return f"The import jobs that it waited for go on: {', '.join(self.import_job_ids)}"
 
     def _delete(self) -> None:
         hook = self.connection().make_hook()
@@ -279,11 +282,14 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
         yield _event([outcome.to_dict(self.knowledge_base_id, job_id) for job_id, outcome in results], plan=self.plan)
 
     async def on_kill(self) -> None:
-        """Start no further job, and delete those that run, if that was asked for."""
+        """Start no further job, and delete those that run, if that was asked for, or else say which they are."""
         if self._progress:
             self._progress.stopped = True
             self.import_job_ids = sorted(self._progress.running)
         await super().on_kill()
+
+    def _where_it_stands(self) -> str:
+        return str(self._progress or "This triggerer had not begun with it")
 
 
 def _event(jobs: list[dict[str, Any]], **further: Any) -> TriggerEvent:

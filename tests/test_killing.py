@@ -41,7 +41,7 @@ class Import(Run):
         until(self.deletions, PATIENCE, f"{self.dag_id}: DeleteImportJob to be called")
 
     def until_left_alone(self) -> None:
-        text = f"Import jobs that were started and go on: {self.jobs[0]}"
+        text = f"go on: {self.jobs[0]}"
         until(lambda: text in self.log(), PATIENCE, f"the log of {self.dag_id} to name its job")
 
     def until_found(self) -> None:
@@ -162,7 +162,7 @@ def _worker_is_killed(airflow):
     run = Import(airflow, "execution_timeout")
     os.kill(run.ti("pid"), signal.SIGKILL)
     run.until_found()
-    assert (run.deletions(), run.started(), run.service.calls("ListImportJobs")) == (0, 1, 0)
+    assert (run.deletions(), run.started(), run.service.lists()) == (0, 1, 0)
 
 
 @scenario
@@ -236,7 +236,7 @@ def test_only_a_users_action_deletes(fake_wisdom, knowledge_base, state, deletio
     )
     task._ti = FakeTaskInstance()
     task._ti.get_task_states = Told({"run": {"import": state}} if state else {}).get_task_states
-    task._progress = Progress(running={"11111111-2222-3333-4444-555555555555"})
+    task._progress = Progress(1, running={"11111111-2222-3333-4444-555555555555"})
     task.on_kill()
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions
 
