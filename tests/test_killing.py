@@ -241,5 +241,38 @@ def test_only_a_users_action_deletes(fake_wisdom, knowledge_base, state, deletio
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions
 
 
+class Store(dict):
+    """As much of Airflow's task state store as this package uses."""
+
+    def set(self, key, value):
+        self[key] = value
+
+    def delete(self, key):
+        self.pop(key, None)
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+@pytest.mark.parametrize("answer", ["conflict", "first"])
+def test_a_job_that_was_deleted_is_started_anew(fake_wisdom, knowledge_base, monkeypatch, remembers, answer):
+    """A user cleared the task and its job was deleted: the next try has to import all the same."""
+    monkeypatch.setattr("airflow_wisdom.importing.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    fake_wisdom.reused_client_token(answer)
+    # Rows that are there already are refused, which is of no interest here.
+    fake_wisdom.import_jobs(status="COMPLETE")
+    store = {"task_state_store": Store()} if remembers else {}
+    jobs = []
+    for try_number in (1, 2, 3):
+        task = WisdomImportQuickResponsesOperator(
+            task_id="import",
+            knowledge_base_id=knowledge_base,
+            source=[{"Name": "Hello", "Content": "Good morning!"}],
+            on_failed_records="ignore",
+        )
+        (job,) = task.execute({"ti": FakeTaskInstance(try_number), **store})["importJobs"]
+        jobs.append(job["importJobId"])
+        task.hook.delete_import_job(knowledge_base, job["importJobId"])
+    assert len(set(jobs)) == 3
+
+
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
