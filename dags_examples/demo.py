@@ -209,11 +209,12 @@ def _conclude() -> int:
     if not summary:
         print(f"\nThe DAG run did not succeed. Airflow's log: {LOG}", file=sys.stderr)
         return 1
-    _print_summary(summary, shutil.get_terminal_size().columns)
+    print_summary(summary, shutil.get_terminal_size().columns)
     return 0 if summary["status"] == "COMPLETE" and result["state"] == "success" else 1
 
 
-def _print_summary(summary: dict[str, Any], width: int) -> None:
+def print_summary(summary: dict[str, Any], width: int) -> None:
+    """Print what the import did, for a terminal of so many columns."""
     print(f"\nStatus      {summary['status']}")
     print(f"Imported    {summary['rowsImported']} of {summary['rowsRead']} quick responses\n")
     _print_jobs(summary["importJobs"], width)
