@@ -85,8 +85,8 @@ $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 	@$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --build-constraint constraints-bench.txt --editable . --group bench
 	@touch $@
 
-bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 for less, DOCS=1 for new plots
-	$(BENCH_VENV)/bin/python tests/benchmarks/run.py $(if $(QUICK),--quick) $(if $(DOCS),--docs)
+bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 for less, IMPORTS=1 for large imports alone, DOCS=1 for new plots
+	$(BENCH_VENV)/bin/python tests/benchmarks/run.py $(if $(QUICK),--quick) $(if $(IMPORTS),--imports) $(if $(DOCS),--docs)
 
 $(E2E_READY): pyproject.toml constraints.txt $(READY)
 	@echo "Installing into $(E2E_VENV) ..."

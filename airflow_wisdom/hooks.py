@@ -31,6 +31,7 @@ from botocore.exceptions import (
 from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
+from requests.adapters import HTTPAdapter
 
 from airflow_wisdom import exceptions, settings
 from airflow_wisdom.cadence import Cadence, time_left
@@ -62,6 +63,9 @@ MAX_REPORT_BYTES = 10_000_000
 
 PIECE = 64 * 1024
 """Bytes of an answer that are taken at once."""
+
+SENT_AT_ONCE = 256 * 1024
+"""Bytes of a file that are sent at once: with urllib3's own 16 KiB, uploads took 1.2 to 1.3 times as long as curl's."""
 
 _ERRORS_BY_CODE: Mapping[str, type[AwsError]] = {
     "AccessDenied": exceptions.AccessDeniedError,
@@ -148,6 +152,16 @@ for _name in ("botocore.parsers", "urllib3.connectionpool"):
     logging.getLogger(_name).addFilter(_RedactPresignedUrls())
 # Whoever sees a presigned URL, in a worker or a triggerer, has imported this module.
 exceptions.redact_also(settings.redacted_parameters())
+
+
+class _LargePieces(HTTPAdapter):
+    """Sends files in large pieces; nothing else about a request is changed."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, blocksize=SENT_AT_ONCE)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(*args, **kwargs, blocksize=SENT_AT_ONCE)
 
 
 class WisdomHook(AwsBaseHook):
@@ -600,6 +614,8 @@ class WisdomHook(AwsBaseHook):
         with requests.Session() as session:
             # The signature covers headers: none but the given ones may go out.
             session.headers.clear()
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _LargePieces())
             try:
                 answer = session.request(
                     method,

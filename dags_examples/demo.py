@@ -209,11 +209,12 @@ def _conclude() -> int:
     if not summary:
         print(f"\nThe DAG run did not succeed. Airflow's log: {LOG}", file=sys.stderr)
         return 1
-    _print_summary(summary, shutil.get_terminal_size().columns)
+    print_summary(summary, shutil.get_terminal_size().columns)
     return 0 if summary["status"] == "COMPLETE" and result["state"] == "success" else 1
 
 
-def _print_summary(summary: dict[str, Any], width: int) -> None:
+def print_summary(summary: dict[str, Any], width: int) -> None:
+    """Print what the import did, for a terminal of so many columns."""
     print(f"\nStatus      {summary['status']}")
     print(f"Imported    {summary['rowsImported']} of {summary['rowsRead']} quick responses\n")
     _print_jobs(summary["importJobs"], width)
@@ -229,13 +230,13 @@ def _print_summary(summary: dict[str, Any], width: int) -> None:
 
 
 def _print_jobs(jobs: Sequence[dict[str, Any]], width: int) -> None:
-    columns = {"rows": "rowsSent", "imported": "rowsImported", "refused": "rowsFailed", "seconds": "durationSeconds"}
-    numbers = "".join(f"{title:>10}" for title in columns)
+    titles = "".join(f"{title:>10}" for title in ("rows", "imported", "refused", "seconds"))
     # What does not fit is the job's id: its beginning will do.
-    longest = max(8, min(36, width - len(numbers)))
-    print(f"{'Import job':<{longest}}"[:longest] + numbers)
+    longest = max(8, min(36, width - len(titles)))
+    print(f"{'Import job':<{longest}}"[:longest] + titles)
     for job in jobs:
-        print(job["importJobId"][:longest].ljust(longest) + "".join(f"{job[name]!s:>10}" for name in columns.values()))
+        numbers = "".join(f"{job[name]:>10}" for name in ("rowsSent", "rowsImported", "rowsFailed"))
+        print(f"{job['importJobId'][:longest]:<{longest}}{numbers}{job['durationSeconds']:>10.1f}")
 
 
 def _print_list(heads: Sequence[str], texts: Sequence[str], width: int) -> None:

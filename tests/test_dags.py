@@ -16,6 +16,7 @@ import time
 import warnings
 from contextlib import aclosing, closing, suppress
 from importlib import import_module
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +28,7 @@ EXAMPLES = ROOT / "dags_examples"
 OUR_WARNINGS_ALONE = pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
 sys.path.insert(0, str(EXAMPLES))
 
-from demo import prepare_connect  # noqa: E402 - see above
+from demo import prepare_connect, print_summary  # noqa: E402 - see above
 
 
 @pytest.fixture
@@ -241,9 +242,33 @@ def test_the_demo_says_what_happened(tmp_path):
     process = demo(tmp_path)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    for words in ("Status      COMPLETE", "Imported    83 of 90", "Refused     7", "Refund - to gift card"):
+    for words in ("Status      COMPLETE", "Imported    237 of 250", "line 159, Content", "Order - substitute offered"):
         assert words in said
+    starts_and_ends = re.findall(r"trigger: import job .* (runs|is)\b", said)
+    running = list(accumulate(1 if what == "runs" else -1 for what in starts_and_ends))
+    assert (len(running), max(running), running[-1]) == (6, 2, 0)
+    for name, rows in (("invalid-rows.csv", 8), ("failed-records.csv", 5)):
+        assert str(tmp_path / ".demo" / "reports" / name) in said
+        with (tmp_path / ".demo" / "reports" / name).open() as file:
+            assert len(list(csv.DictReader(file))) == rows
     assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
+def test_the_demo_fits_into_any_terminal(capsys, columns):
+    job = {"importJobId": "1" * 36, "rowsSent": 100, "rowsImported": 98, "rowsFailed": 2, "durationSeconds": 3.1}
+    mistake = {"unit": "line", "line": 7, "column": "Shortcut key", "reason": "has too many " + "characters " * 9}
+    summary = {"status": "COMPLETE", "rowsImported": 98, "rowsRead": 101, "rowsInvalid": 1, "rowsFailed": 2}
+    summary |= {
+        "importJobs": [job],
+        "invalidRows": [mistake],
+        "failedRecords": [{"Name": "n" * 40, "Error": "e " * 50}],
+    }
+    print_summary(summary | {"invalidRowsPath": "a", "failedRecordsPath": "b"}, columns)
+    said = capsys.readouterr().out
+    # Numbers and names are not broken; they alone may be wider than a very narrow terminal.
+    assert max(map(len, said.splitlines()[3:-4])) <= max(columns, 48)
+    assert ("1" * 36 in said) is (columns >= 76)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -302,4 +327,4 @@ def test_the_dag_of_the_readme_is_a_dag():
     names = {}
     exec(block, names)
     assert len(block.strip().splitlines()) <= 12
-    assert names["WisdomStartImportJobOperator"].__name__ in block
+    assert names["WisdomImportQuickResponsesOperator"].__name__ in block

@@ -40,7 +40,7 @@ from airflow_wisdom.exceptions import (
     UploadUrlExpiredError,
     ValidationError,
 )
-from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.hooks import SENT_AT_ONCE, WisdomHook
 
 QUICK = 0.01
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
@@ -159,6 +159,18 @@ def test_an_upload_sends_the_signed_headers_and_a_length(fake_wisdom_over_http, 
         "x-amz-server-side-encryption": "aws:kms",
         "content-length": str(len(GOOD_CSV)),
     }
+
+
+def test_a_large_file_is_sent_in_large_pieces(fake_wisdom_over_http):
+    asked = set()
+
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            asked.add(size)
+            return super().read(size)
+
+    WisdomHook().upload(fake_wisdom_over_http.create_knowledge_base(), File(b"x" * 900_000))
+    assert asked == {SENT_AT_ONCE}
 
 
 def test_an_expired_url_is_asked_for_anew_once(fake, hook, kb):

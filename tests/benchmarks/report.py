@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import import_cost
+import large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,12 +40,30 @@ AT_MOST = {"CPU": 20, "largest stall": 50, "memory per trigger": 30, "calls": 5,
 """The least factor by which ours is to be below the peer's at 500 jobs."""
 
 IMPORTS_AT_MOST = 20
+GROWTH_AT_MOST = 20
+UPLOAD_AT_LEAST = 0.8
+
+Targets = list[tuple[str, str, bool]]
 
 
-def judge(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the targets, what was measured, and whether it meets them."""
-    targets = [*_at_500(results["waiting"]), *_at_10_000(results["waiting"]), *_imports(results["import_cost"])]
-    return [{"target": target, "measured": measured, "met": met} for target, measured, met in targets]
+def judge(results: dict[str, Any]) -> Targets:
+    """Return the targets of waiting and parsing, what was measured, and whether it meets them."""
+    return [*_at_500(results["waiting"]), *_at_10_000(results["waiting"]), *_imports(results["import_cost"])]
+
+
+def judge_large(results: dict[str, Any]) -> Targets:
+    """Return the targets of large imports, what was measured, and whether it meets them."""
+    targets = [
+        (
+            f"{it['bytes'] / large.MB:.0f} MB from {it['source']}: memory grows by at most {GROWTH_AT_MOST} MB",
+            f"{it['growth_bytes'] / large.MB:.1f} MB",
+            it["growth_bytes"] <= GROWTH_AT_MOST * large.MB,
+        )
+        for it in results["importing"]
+    ]
+    share = large.rate(results["upload"], "ours") / large.rate(results["upload"], "curl")
+    name = f"Upload of {results['upload']['bytes'] / large.MB:.0f} MB: at least {UPLOAD_AT_LEAST} of curl's rate"
+    return [*targets, (name, f"{share:.2f}", share >= UPLOAD_AT_LEAST)]
 
 
 def _at_500(waiting: list[dict[str, Any]]) -> Iterator[tuple[str, str, bool]]:
@@ -84,18 +103,60 @@ def _find(waiting: list[dict[str, Any]], scenario: str, side: str) -> Any:
 
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
-    """Return everything as Markdown, in parts by name."""
+    """Return everything that was measured as Markdown, in parts by name."""
+    parts = _tables_of_waiting(results) if "waiting" in results else {}
+    return parts | _tables_of_large(results["large"])
+
+
+def _tables_of_waiting(results: dict[str, Any]) -> dict[str, str]:
     return {
         "machine": _machine(results["machine"], max(it["load"] for it in results["waiting"])),
         "waiting": _waiting_table(results["waiting"]),
         "ratios": _ratio_table(results["waiting"]),
         "imports": _import_table(results["import_cost"]),
         "cadence": _cadence_table(results["cadence"]),
-        "targets": _table(
-            ["target", "measured", ""],
-            [[it["target"], it["measured"], "met" if it["met"] else "NOT met"] for it in results["targets"]],
-        ),
+        "targets": _target_table(judge(results)),
     }
+
+
+def _tables_of_large(results: dict[str, Any]) -> dict[str, str]:
+    return {
+        "machine of large imports": _machine(results["machine"], results["load"]),
+        "large imports": _importing_table(results["importing"]),
+        "uploads": _upload_table(results["upload"]),
+        "targets of large imports": _target_table(judge_large(results)),
+    }
+
+
+def _target_table(targets: Targets) -> str:
+    rows = [[target, measured, "met" if met else "NOT met"] for target, measured, met in targets]
+    return _table(["target", "measured", ""], rows)
+
+
+def _importing_table(importing: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            it["source"],
+            f"{it['rows']:,}",
+            f"{it['jobs']:,}",
+            f"{it['seconds']:.1f}",
+            f"{it['cpu_seconds']:.1f}",
+            f"{it['rows'] / it['seconds']:,.0f}",
+            f"{it['idle_bytes'] / large.MB:.0f}",
+            f"{it['growth_bytes'] / large.MB:.1f}",
+        ]
+        for it in importing
+    ]
+    return _table(["source", "rows", "jobs", "s", "CPU s", "rows/s", "idle MB", "growth MB"], rows)
+
+
+def _upload_table(upload: dict[str, Any]) -> str:
+    rows = []
+    for side, name in (("ours", "`WisdomHook.upload`"), ("curl", "`curl -T`")):
+        times = sorted(upload[f"{side}_seconds"])
+        spread = f"{times[0]:.3f} to {times[-1]:.3f}"
+        rows.append([name, str(len(times)), f"{large.rate(upload, side) / large.MB:.0f}", spread])
+    return _table(["", "rounds", "MB/s, median", "s"], rows)
 
 
 def _machine(machine: dict[str, Any], load: float) -> str:

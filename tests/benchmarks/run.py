@@ -18,6 +18,7 @@ from typing import Any
 
 import cadence_simulation
 import import_cost
+import large
 import plots
 import report
 from measurement import measure
@@ -52,28 +53,39 @@ QUICK = ("100 jobs", "500 jobs")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="only the comparison with 100 and 500 jobs")
+    parser.add_argument("--imports", action="store_true", help="only large sources; the rest as it was last measured")
     parser.add_argument("--again", action="store_true", help="measure nothing, show what the last run found")
     parser.add_argument("--docs", action="store_true", help="bring the results into the docs")
     options = parser.parse_args()
     if not options.again:
-        measure_all(quick=options.quick)
+        measure_all(quick=options.quick, imports_only=options.imports)
     results = json.loads(RESULTS.read_text())
-    results["targets"] = report.judge(results)
     tables = report.tables(results)
     say("\n\n".join(tables.values()))
-    drawn = plots.draw(results, OUTPUT)
+    drawn = plots.draw(results, OUTPUT) if "waiting" in results else []
     if options.docs:
         update_docs(tables, drawn)
 
 
-def measure_all(*, quick: bool) -> None:
+def measure_all(*, quick: bool, imports_only: bool) -> None:
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = {"machine": describe_machine(), "cadence": cadence_simulation.simulate()}
-    results["waiting"] = list(measure_waiting(quick=quick))
-    say("Imports ...")
-    results["import_cost"] = import_cost.measure(repeats=3 if quick else 7)
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if imports_only and RESULTS.exists() else {}
+    results["large"] = measure_large(quick=quick)
+    if not imports_only:
+        results |= {"machine": describe_machine(), "cadence": cadence_simulation.simulate()}
+        results["waiting"] = list(measure_waiting(quick=quick))
+        say("Imports ...")
+        results["import_cost"] = import_cost.measure(repeats=3 if quick else 7)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     say(f"Written to {RESULTS.relative_to(ROOT)}\n")
+
+
+def measure_large(*, quick: bool) -> dict[str, Any]:
+    say("Large sources ...")
+    importing = list(large.measure_importing())
+    say("Uploads ...")
+    upload = large.measure_upload(rounds=9 if quick else 41)
+    return {"machine": describe_machine(), "load": os.getloadavg()[0], "importing": importing, "upload": upload}
 
 
 def describe_machine() -> dict[str, Any]:
