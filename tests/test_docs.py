@@ -125,7 +125,9 @@ def test_the_tests_that_the_docs_show_pass(airflow_database, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
-def test_the_rows_of_another_task_are_imported(airflow_database, fake_wisdom_over_http, example_connection, monkeypatch):
+def test_the_rows_of_another_task_are_imported(
+    airflow_database, fake_wisdom_over_http, example_connection, monkeypatch
+):
     """The DAG that `docs/sources.md` quotes."""
     end = run_dag("rows", monkeypatch)
     assert str(end.state) == "success"
@@ -214,7 +216,9 @@ def test_drawings_say_what_they_show_and_load_nothing(drawing):
 
 def test_every_module_has_its_place_in_the_reference():
     package = ROOT / "airflow_wisdom"
-    modules = {path.stem for path in package.glob("[a-z]*.py")} | {path.parent.name for path in package.glob("*/__init__.py")}
+    modules = {path.stem for path in package.glob("[a-z]*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
     reference = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
     documented = set(re.findall(r"(?:automodule|currentmodule):: airflow_wisdom\.(\w+)", reference))
     assert documented == modules
