@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs compat package bench e2e screenshots format constraints clean
+.PHONY: help demo test lint types unit docs linkcheck compat package bench e2e screenshots format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ unit: $(READY)
 
 docs: $(READY) ## Build the docs into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build
+
+linkcheck: $(READY) ## Follow the links of the docs to the outside; needs a network
+	$(BIN)/sphinx-build --builder linkcheck --quiet docs docs/_build/linkcheck
 
 .venv-3.%/.ready: pyproject.toml constraints-airflow-3.%.txt $(READY)
 	@echo "Installing into $(@D) ..."

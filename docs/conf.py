@@ -35,11 +35,11 @@ myst_heading_anchors = 3
 # Names that docstrings and annotations mention without a page of their own here.
 nitpick_ignore_regex = [
     # Other people's classes: their inventories would have to be downloaded.
-    (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|typing)\..*"),
-    (r"py:class", r"Asset|Connection|Context|Dataset|OperatorLineage|Path|PokeReturnValue|SplitResult"),
-    (r"py:class", r"TaskInstanceKey|TriggerEvent|datetime|timedelta"),
+    (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|pathlib|typing)\..*"),
+    (r"py:class", r"AbstractContextManager|Asset|Connection|Context|Dataset|OperatorLineage|Path"),
+    (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
     # Values of a Literal, its name, and a type variable.
-    (r"py:class", r"'\w+'|Format|T"),
+    (r"py:class", r"'\w+'|Format|Step|T"),
 ]
 
 html_theme = "furo"

@@ -60,7 +60,7 @@ class WisdomImportTask(WisdomTask):
     :param import_template: The header that AWS expects: path or URI of the template file downloaded from Amazon
         Connect, a list of labels, or a dict of label to the field that it means (None: no known one). Default:
         Airflow's option ``[wisdom] import_template``, by itself an assumption:
-        :data:`~airflow_wisdom.quick_response.DEFAULT_TEMPLATE`.
+        :data:`~airflow_wisdom.quick_response.template.DEFAULT_TEMPLATE`.
     :param column_mapping: Own column -> label of the template, for columns that have another name. Default: a column is
         its label, whatever its case and spacing.
     :param extra_columns: What to do about columns that the template does not have: ``fail`` (default) or ``ignore``.
@@ -469,7 +469,7 @@ class WisdomImportQuickResponsesOperator(WisdomImportTask):
     :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
         says, and else its first bytes.
 
-    The rest: see :class:`WisdomImportTask`.
+    The rest: see :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
     """
 
     template_fields: Sequence[str] = ("source", "source_format", *WisdomImportTask.template_fields)

@@ -1,0 +1,251 @@
+"""The docs: what they show runs, and what they name exists."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
+
+from airflow_wisdom import exceptions, operators, sensors, transfers
+from airflow_wisdom.event_triggers import WisdomImportJobEndedTrigger
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+from airflow_wisdom.provider_info import get_provider_info
+from airflow_wisdom.quick_response import Rules
+from airflow_wisdom.testing import FakeWisdom
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(page for page in DOCS.rglob("*.md") if "_build" not in page.relative_to(DOCS).parts)]
+)
+CODE = re.compile(r"```.*?```", re.DOTALL)
+
+
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+# Snippets
+
+ELSEWHERE = {
+    "docs/reference/quick_response.md": "test_quick_response_preparing",
+    "docs/testing.md": "test_the_tests_that_the_docs_show_pass",
+    "docs/refused-rows.md": "test_the_report_of_a_single_job_is_read_as_shown",
+    "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",
+    "README.md": "test_the_dag_of_the_readme_imports_its_file",
+}
+"""Pages whose snippets need something around them -> what runs them."""
+
+SNIPPETS = [page for page in PAGES if blocks(page, "python")]
+
+
+@pytest.mark.parametrize("page", [page for page in SNIPPETS if named(page) not in ELSEWHERE], ids=named)
+def test_python_in_the_docs_runs(page):
+    """Each snippet of a page goes on where the one before it ended."""
+    names = {}
+    for code in blocks(page, "python"):
+        if "openlineage" in code:
+            pytest.importorskip("openlineage.client")
+        exec(code, names)
+    assert len(names) > 1
+
+
+def test_python_that_is_run_elsewhere_is_there():
+    assert ELSEWHERE.keys() <= {named(page) for page in SNIPPETS}
+    for name in ELSEWHERE.values():
+        assert name in globals() or (ROOT / "tests" / f"{name}.py").exists()
+
+
+def test_the_dag_of_the_readme_imports_its_file(fake_wisdom, knowledge_base, tmp_path):
+    (code,) = blocks(ROOT / "README.md", "python")
+    source = tmp_path / "quick_responses.csv"
+    source.write_bytes(GOOD_CSV)
+    names = {}
+    exec(code.replace("/data/quick_responses.csv", str(source)), names)
+    (task,) = names["dag"].tasks
+    task.knowledge_base_id = knowledge_base
+    task.poll_interval = 0.01
+    assert run(task)["rowsImported"] == 2
+
+
+def test_the_report_of_a_single_job_is_read_as_shown(fake_wisdom, knowledge_base, capsys):
+    (code,) = blocks(DOCS / "refused-rows.md", "python")
+    job = start_job(fake_wisdom, knowledge_base, PARTLY_BAD_CSV)
+    exec(code, {"knowledge_base_id": knowledge_base, "import_job_id": job})
+    printed = capsys.readouterr().out
+    assert "\nCOMPLETE\n" in printed
+    assert "Good evening!" in printed
+
+
+def test_a_knowledge_base_is_made_as_shown(fake_wisdom_over_http, wisdom_server, monkeypatch, capsys):
+    """The fake has no Amazon Connect: botocore checks the request, and what it would send is looked at."""
+    import boto3
+    from botocore.awsrequest import AWSResponse
+
+    first, second = blocks(DOCS / "connection.md", "python")
+    exec(first.replace("http://127.0.0.1:5055", wisdom_server), {})
+    printed = capsys.readouterr().out.split()[-1]
+    fake_wisdom_over_http.client().get_knowledge_base(knowledgeBaseId=printed)
+    sent = []
+
+    def answer(request, **_):
+        sent.append(json.loads(request.body))
+        return AWSResponse(request.url, 200, {}, type("Raw", (), {"stream": lambda *_: iter([b"{}"])})())
+
+    session = boto3.session.Session()
+    session.events.register("before-send.connect.CreateIntegrationAssociation", answer)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    exec(second.replace('"contact-centre"', '"another"').replace("<id of your Amazon Connect instance>", "1" * 36), {})
+    assert sent[0]["IntegrationType"] == "WISDOM_QUICK_RESPONSES"
+    assert sent[0]["IntegrationArn"].startswith("arn:aws:wisdom:")
+
+
+@pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
+def test_the_tests_that_the_docs_show_pass(airflow_database, tmp_path):
+    conftest, with_fixtures, without = blocks(DOCS / "testing.md", "python")
+    for name, code in {"conftest": conftest, "test_dag": with_fixtures, "test_moto": without}.items():
+        (tmp_path / f"{name}.py").write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "dags_examples")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", "."]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
+    assert "4 passed" in ran.stdout
+
+
+@pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
+def test_the_rows_of_another_task_are_imported(
+    airflow_database, fake_wisdom_over_http, example_connection, monkeypatch
+):
+    """The DAG that `docs/sources.md` quotes."""
+    end = run_dag("rows", monkeypatch)
+    assert str(end.state) == "success"
+    assert end.get_task_instance("import").xcom_pull(task_ids="import")["rowsImported"] == 2
+
+
+# What is said of the data
+
+JSON_PAGES = [page for page in PAGES if blocks(page, "json")]
+
+
+@pytest.mark.parametrize("page", JSON_PAGES, ids=named)
+def test_json_in_the_docs_is_json(page):
+    for block in blocks(page, "json"):
+        assert json.loads(block)
+
+
+def shape(value):
+    """The members of nested dicts and of the first item of each list; those of a record are the user's own."""
+    if isinstance(value, dict):
+        return {name: shape(item) if name != "failedRecords" else bool(item) for name, item in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else type(value) if value is None else None
+
+
+def test_the_summary_has_the_members_that_the_docs_show(fake_wisdom, knowledge_base, tmp_path):
+    fake_wisdom.routing_profiles(["Billing"])
+    rows = [
+        {"Name": "imported", "Content": " text "},
+        {"Name": "refused by AWS", "Content": "text", "Routing Profile": "None"},
+        {"Name": "", "Content": "not valid"},
+    ]
+    task = WisdomImportQuickResponsesOperator(
+        task_id="import",
+        knowledge_base_id=knowledge_base,
+        source=rows,
+        on_invalid_rows="skip",
+        invalid_rows_path=str(tmp_path / "invalid.csv"),
+        on_failed_records="warn",
+        failed_records_path=str(tmp_path / "failed.csv"),
+        poll_interval=0.01,
+    )
+    (shown,) = blocks(DOCS / "guides" / "import.md", "json")
+    assert shape(run(task)) == shape(json.loads(shown))
+
+
+# What is named
+
+FOLDERS = ("airflow_wisdom/", "dags_examples/", "docs/", "tests/")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_relative_links_lead_somewhere(page):
+    text = CODE.sub("", page.read_text())
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link and not link.startswith("#")]
+    links += re.findall(r"```\{(?:image|include|literalinclude)\} (\S+)", page.read_text())
+    missing = [link for link in links if not (page.parent / link.partition("#")[0]).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_files_in_backticks_exist(page):
+    paths = [path for path in re.findall(r"`([\w./*-]+)`", CODE.sub("", page.read_text())) if path.startswith(FOLDERS)]
+    made = ("docs/_build",)
+    missing = [path for path in paths if not path.startswith(made) and not list(ROOT.glob(path))]
+    assert missing == []
+
+
+def test_links_to_the_outside_are_of_one_kind():
+    """Whether they still lead somewhere, `make linkcheck` says, where there is a network."""
+    for page in PAGES:
+        for link in re.findall(r"\]\((\w+://[^)]+)\)", page.read_text()):
+            assert link.startswith("https://")
+
+
+@pytest.mark.parametrize("drawing", ["rows", "wait", "retry"])
+def test_drawings_say_what_they_show_and_load_nothing(drawing):
+    text = (DOCS / "images" / f"{drawing}.svg").read_text()
+    root = ET.fromstring(text)
+    name = "{http://www.w3.org/2000/svg}"
+    assert root.attrib["role"] == "img"
+    assert root.find(f"{name}title").text
+    assert len(root.find(f"{name}desc").text) > 100
+    assert re.findall(r"href|@import|url\((?!#)|<script|<image", text) == []
+    assert any(f"images/{drawing}.svg" in page.read_text() for page in PAGES)
+
+
+def test_every_module_has_its_place_in_the_reference():
+    package = ROOT / "airflow_wisdom"
+    modules = {path.stem for path in package.glob("[a-z]*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    reference = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    documented = set(re.findall(r"(?:automodule|currentmodule):: airflow_wisdom\.(\w+)", reference))
+    assert documented == modules
+
+
+def test_every_exception_is_explained():
+    page = (DOCS / "errors.md").read_text()
+    kinds = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, Exception)]
+    explained = re.findall(r"^\| `(\w+)`", page, re.MULTILINE)
+    bases = {"WisdomError"}
+    assert {kind.__name__ for kind in kinds if kind.__module__ == exceptions.__name__} - bases == set(explained)
+
+
+def test_what_is_unverified_names_parameters_and_switches_that_exist():
+    kinds = [getattr(operators, name) for name in operators.__all__]
+    kinds += [sensors.WisdomImportJobSensor, transfers.SqlToWisdomOperator, WisdomImportJobEndedTrigger, Rules]
+    parameters = {name for kind in kinds for base in kind.__mro__ for name in _parameters(base)}
+    options = {f"[wisdom] {name}" for name in get_provider_info()["config"]["wisdom"]["options"]}
+    rows = re.findall(r"^\| .* \| (.*?) \| (.*?) \|$", (DOCS / "unverified.md").read_text(), re.MULTILINE)
+    assert len(rows) > 20
+    for deciding, switches in rows[1:]:
+        for name in re.findall(r"`([^`]+)`", deciding):
+            if not name.endswith("=)"):
+                assert name in parameters | options
+        for name in re.findall(r"`(\w+)\(\)`", switches):
+            assert callable(getattr(FakeWisdom, name))
+
+
+def _parameters(kind):
+    return inspect.signature(kind.__init__).parameters if kind.__module__.startswith("airflow_wisdom") else ()
