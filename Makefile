@@ -55,8 +55,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	@# By group, so that the tests that need a whole Airflow share one.
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 docs: $(READY) ## Build the docs into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build

@@ -89,6 +89,24 @@ def airflow_database():
     initdb()
 
 
+WHOLE_AIRFLOW = ("test_killing.py", "test_secrets.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let one process have all tests that need a whole Airflow, so that they share one, and begin with them.
+
+    The marks of pytest-xdist itself are without effect: pytest 9.2 no longer lets it rename a test.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "whole Airflow" if nodeid.split("::")[0].endswith(WHOLE_AIRFLOW) else nodeid
+
+    return Scheduling(config, log)
+
+
 @pytest.fixture(scope="session")
 def whole_airflow():
     """A scheduler, an API server, a DAG processor and a triggerer, on SQLite, which log whatever there is to log."""

@@ -16,7 +16,7 @@ from whole import FOR_AN_HOUR, PATIENCE, Run, Service
 from airflow_wisdom.importing.waiting import Progress
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 
-pytestmark = [pytest.mark.xdist_group("whole Airflow"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 scenarios: dict = {}
 AT_ONCE = 5
 """More would only wait for each other."""

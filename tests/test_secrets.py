@@ -15,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 from whole import FOR_AN_HOUR, Run, Search, Service
 
-pytestmark = [pytest.mark.xdist_group("whole Airflow"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 MARK = "LEAKCANARY"
 PRESIGNED = (MARK, "X-Amz-Signature", "X-Amz-Credential")
