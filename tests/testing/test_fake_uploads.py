@@ -108,7 +108,7 @@ def test_a_url_expires(fake_wisdom):
 
     def signed(seconds):
         url = "http://h/wisdom_us-east-1/a/b"
-        return presign("PUT", url, "us-east-1", timedelta(seconds=seconds), CSV)
+        return presign("PUT", url, "us-east-1", timedelta(seconds=seconds), headers=CSV)
 
     headers = CaseInsensitiveDict(CSV)
     verify("PUT", signed(1), headers)
