@@ -242,7 +242,7 @@ def test_the_demo_says_what_happened(tmp_path):
     process = demo(tmp_path)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    for words in ("Status      COMPLETE", "Imported    237 of 250", "line 159, Content", "Order - substitute offered"):
+    for words in ("Status      COMPLETE", "Imported    237 of 250", "line 93, Content", "Order - substitute offered"):
         assert words in said
     starts_and_ends = re.findall(r"trigger: import job .* (runs|is)\b", said)
     running = list(accumulate(1 if what == "runs" else -1 for what in starts_and_ends))
