@@ -40,7 +40,7 @@ SECONDS_OF_WORK = 5.0
 SIZE = (1280, 720)
 
 PAGES = {
-    "ui-xcom": (f"/tasks/{TASK_ID}/xcom", "", ["return_value", "rowsImported"]),
+    "ui-xcom": (f"/tasks/{TASK_ID}/xcom", "", ["amazon_connect_console", "return_value"]),
     "ui-link": (f"/tasks/{TASK_ID}/details", "", [LINK]),
     "ui-graph": ("", "g", ["React Flow", "report"]),
 }
