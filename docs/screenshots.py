@@ -40,7 +40,7 @@ SECONDS_OF_WORK = 5.0
 SIZE = (1280, 720)
 
 PAGES = {
-    "ui-xcom": (f"/tasks/{TASK_ID}/xcom", "", ["import_job_id", "return_value"]),
+    "ui-xcom": (f"/tasks/{TASK_ID}/xcom", "", ["amazon_connect_console", "return_value"]),
     "ui-link": (f"/tasks/{TASK_ID}/details", "", [LINK]),
     "ui-graph": ("", "g", ["React Flow", "report"]),
 }
@@ -119,7 +119,7 @@ class Airflow:
     @staticmethod
     def _environment(home: Path, port: int, fake: FakeWisdom) -> dict[str, str]:
         extra = {"region_name": fake.region_name, "endpoint_url": fake.endpoint_url}
-        extra["knowledge_base_id"] = fake.create_knowledge_base("contact-centre")
+        extra |= {"knowledge_base_id": fake.create_knowledge_base("contact-centre"), "reports": str(home / "reports")}
         settings = {
             "API__HOST": "127.0.0.1",
             "API__PORT": str(port),
