@@ -30,6 +30,16 @@ ONE_DAY = 24 * 60 * 60.0
 REREAD_PATIENCE = 300.0
 """Seconds for which a complete job is asked for anew while AWS does not answer."""
 
+ANSWER_OF_AIRFLOW = 3.0
+"""Seconds for which a task that is being killed asks Airflow who kills it; Airflow kills it hard after five."""
+
+BY_USER = frozenset({"failed", "success", "skipped", "restarting"})
+"""States of a task that still runs and that a user has marked or cleared.
+
+It is Airflow itself that makes it ``up_for_retry``, ``scheduled`` or ``queued``, if it has not heard of the worker for
+long.
+"""
+
 CLIENT_DEFAULTS = {"connect_timeout": 10, "read_timeout": 15, "retries": {"total_max_attempts": 3}}
 """botocore's own settings let one call that nobody answers take five minutes, past any deadline."""
 
@@ -145,7 +155,7 @@ class WisdomTask(BaseOperator):
         *,
         deadline: float,
         poll_interval: float | None,
-        delete_on_kill: bool = False,
+        delete_jobs_on_kill: bool = False,
     ) -> None:
         """Defer the task until the import job has ended; it comes back in ``execute_complete``.
 
@@ -154,7 +164,7 @@ class WisdomTask(BaseOperator):
         :param deadline: POSIX time at which waiting ends.
         :param poll_interval: Seconds between two looks. Default: see
             :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
-        :param delete_on_kill: See there.
+        :param delete_jobs_on_kill: See there.
         """
         from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobTrigger
 
@@ -164,7 +174,7 @@ class WisdomTask(BaseOperator):
                 import_job_ids=[import_job_id],
                 deadline=deadline,
                 poll_interval=poll_interval,
-                delete_on_kill=delete_on_kill,
+                delete_jobs_on_kill=delete_jobs_on_kill,
                 **self.aws_parameters(),
             ),
             method_name="execute_complete",
@@ -243,3 +253,24 @@ def check_interval(poll_interval: float | None) -> None:
 def seconds(duration: timedelta | float) -> float:
     """Return a duration in seconds."""
     return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def is_ended_by_user(ti: Any) -> bool:
+    """Tell whether it is a user who ends a running task; otherwise it is the worker, a time-out, or Airflow itself.
+
+    :param ti: The task instance, which Airflow is asked for the state of; without an answer, nobody is blamed.
+    """
+    from threading import Thread
+
+    answer: list[Any] = []
+
+    def ask() -> None:
+        where = {"task_ids": [ti.task_id], "run_ids": [ti.run_id], "map_index": ti.map_index}
+        answer.append(ti.get_task_states(dag_id=ti.dag_id, **where))
+
+    # The signal may have come while this very thread was talking to Airflow, which would then never answer.
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(ANSWER_OF_AIRFLOW)
+    states = {state for tasks in answer for states in tasks.values() for state in states.values()}
+    return bool(states & BY_USER)

@@ -87,8 +87,8 @@ class WisdomImportJobTrigger(AwsTrigger):
         before Airflow itself ends the deferral, if it does.
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age, see
         :class:`~airflow_wisdom.cadence.Cadence`.
-    :param delete_on_kill: Whether the jobs are deleted when a user ends the deferred task, by marking or clearing it;
-        never when a triggerer restarts. Needs Airflow 3.3. What deleting does to a running job is not documented.
+    :param delete_jobs_on_kill: Whether the jobs are deleted when a user ends the deferred task, by marking or clearing
+        it; never when a triggerer restarts. Needs Airflow 3.3. What deleting does to a running job is not documented.
         Default: no.
 
     How AWS is reached: see :class:`AwsTrigger`.
@@ -101,7 +101,7 @@ class WisdomImportJobTrigger(AwsTrigger):
         import_job_ids: Sequence[str],
         deadline: float | None = None,
         poll_interval: float | None = None,
-        delete_on_kill: bool = False,
+        delete_jobs_on_kill: bool = False,
         **aws: Any,
     ) -> None:
         super().__init__(**aws)
@@ -109,11 +109,11 @@ class WisdomImportJobTrigger(AwsTrigger):
         self.import_job_ids = list(import_job_ids)
         self.deadline = deadline
         self.poll_interval = poll_interval
-        self.delete_on_kill = delete_on_kill
+        self.delete_jobs_on_kill = delete_jobs_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger anew."""
-        names = ("knowledge_base_id", "import_job_ids", "deadline", "poll_interval", "delete_on_kill")
+        names = ("knowledge_base_id", "import_job_ids", "deadline", "poll_interval", "delete_jobs_on_kill")
         return self.path(), {**{name: getattr(self, name) for name in names}, **self.aws_parameters()}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -132,7 +132,7 @@ class WisdomImportJobTrigger(AwsTrigger):
 
         Airflow calls this when a user ends the deferred task.
         """
-        if not self.delete_on_kill:
+        if not self.delete_jobs_on_kill:
             self.log.warning("The task is ended. %s", self._where_it_stands())
             return
         from asgiref.sync import sync_to_async
@@ -270,7 +270,7 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
         from airflow_wisdom.importing.waiting import Progress, import_all
 
         submissions = [Submission(**submission) for submission in self.submissions]
-        self._progress = Progress(len(submissions))
+        self._progress = Progress.of(submissions)
         results = await import_all(
             self.connection(),
             submissions,
@@ -285,8 +285,14 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
         """Start no further job, and delete those that run, if that was asked for, or else say which they are."""
         if self._progress:
             self._progress.stopped = True
-            self.import_job_ids = sorted(self._progress.running)
         await super().on_kill()
+
+    def _delete(self) -> None:
+        from airflow_wisdom.importing.submission import Submission
+        from airflow_wisdom.importing.waiting import Progress, delete_running
+
+        progress = self._progress or Progress.of(Submission(**submission) for submission in self.submissions)
+        delete_running(self.connection().make_hook(), self.knowledge_base_id, progress)
 
     def _where_it_stands(self) -> str:
         return str(self._progress or "This triggerer had not begun with it")

@@ -32,6 +32,10 @@ class FakeTaskInstance:
         self.try_number = try_number
         self.xcoms = {}
         self.first_reschedule = None
+        self.state = "running"
+
+    def get_task_states(self, **_where):
+        return {self.run_id: {self.task_id: self.state}}
 
     def xcom_push(self, key, value):
         self.xcoms[key] = json.loads(json.dumps(value, allow_nan=False))

@@ -236,7 +236,7 @@ def test_only_a_users_action_deletes(fake_wisdom, knowledge_base, state, deletio
     )
     task._ti = FakeTaskInstance()
     task._ti.get_task_states = Told({"run": {"import": state}} if state else {}).get_task_states
-    task._progress = Progress(1, running={"11111111-2222-3333-4444-555555555555"})
+    task._progress = Progress(frozenset(["mark"]), running={"11111111-2222-3333-4444-555555555555"})
     task.on_kill()
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions
 

@@ -278,32 +278,39 @@ def test_a_complete_job_is_read_again_through_weather(fake_wisdom, knowledge_bas
 
 
 @pytest.mark.parametrize("delete", [True, False])
-def test_a_task_that_is_killed_while_it_waits_deletes_its_job_only_if_asked_to(
-    fake_wisdom, knowledge_base, source, delete
+@pytest.mark.parametrize("state", ["failed", "running"])
+def test_a_task_that_a_user_ends_deletes_its_job_only_if_asked_to(
+    fake_wisdom, knowledge_base, source, delete, state, capsys
 ):
-    task = start(knowledge_base, source=str(source), delete_on_kill=delete)
+    task = start(knowledge_base, source=str(source), delete_jobs_on_kill=delete)
     task.on_kill()  # before anything was started
-    run(task)
+    ti = FakeTaskInstance()
+    job = run(task, ti=ti)
+    ti.state = state
     for _ in range(2):
         task.on_kill()
-    assert bool(list(task.hook.list_import_jobs(knowledge_base))) is not delete
+    deletes = delete and state == "failed"
+    assert bool(list(task.hook.list_import_jobs(knowledge_base))) is not deletes
+    assert (f"Import job {job['importJobId']} goes on" in capsys.readouterr().out) is not deletes
 
 
 def test_a_job_that_can_not_be_deleted_does_not_hinder_the_kill(fake_wisdom, knowledge_base, source, capsys):
     """AWS may refuse to delete a job that is still running."""
     fake_wisdom.import_jobs(after_seconds=3600)
-    task = start(knowledge_base, source=str(source), delete_on_kill=True, wait_for_completion=False)
-    run(task)
+    task = start(knowledge_base, source=str(source), delete_jobs_on_kill=True, wait_for_completion=False)
+    ti = FakeTaskInstance()
+    run(task, ti=ti)
+    ti.state = "failed"
     task.on_kill()
     assert "was not deleted: DeleteImportJob: ConflictException" in capsys.readouterr().out
 
 
 def test_a_deferred_task_hands_over_whether_to_delete(fake_wisdom, knowledge_base, source):
     fake_wisdom.import_jobs(after_seconds=3600)
-    task = start(knowledge_base, source=str(source), deferrable=True, delete_on_kill=True)
+    task = start(knowledge_base, source=str(source), deferrable=True, delete_jobs_on_kill=True)
     with pytest.raises(TaskDeferred) as raised:
         task.execute({"ti": FakeTaskInstance()})
-    assert raised.value.trigger.delete_on_kill is True
+    assert raised.value.trigger.delete_jobs_on_kill is True
 
 
 def test_a_file_that_is_too_large_is_refused(fake_wisdom, knowledge_base, source):

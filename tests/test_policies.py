@@ -134,7 +134,7 @@ def test_starting(fake_wisdom, knowledge_base, called, tmp_path):
     assert called(lambda: twice(start)) == allowed["Always"]
     source.write_text("Name,Content\nb,b\n")
     assert (
-        called(lambda: kill(fake_wisdom, start(deferrable=True, delete_on_kill=True))) - allowed["Always"]
+        called(lambda: kill(fake_wisdom, start(deferrable=True, delete_jobs_on_kill=True))) - allowed["Always"]
         == (allowed["DeleteOnKill"])
     )
 

@@ -20,7 +20,7 @@ OTHER_THAN_DEFAULT = {
     "import_job_ids": ["a", "b"],
     "deadline": 1_800_000_000.5,
     "poll_interval": 2.5,
-    "delete_on_kill": True,
+    "delete_jobs_on_kill": True,
     "aws_conn_id": "other",
     "region_name": "eu-west-2",
     "verify": False,
@@ -143,7 +143,7 @@ def test_a_killed_task_deletes_its_job_only_if_asked_to(fake_wisdom, knowledge_b
     job = start_job(fake_wisdom, knowledge_base)
     client = fake_wisdom.client()
     client.get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
-    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_on_kill=delete)
+    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=delete)
     for _ in range(2):  # a job that is already gone is no error
         asyncio.run(trigger.on_kill())
     left = client.list_import_jobs(knowledgeBaseId=knowledge_base)["importJobSummaries"]
@@ -160,7 +160,7 @@ def test_a_cancelled_trigger_deletes_nothing(fake_wisdom, knowledge_base):
     """A triggerer that shuts down cancels its triggers."""
     fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)
-    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_on_kill=True)
+    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=True)
 
     async def cancelled():
         task = asyncio.create_task(events_of(trigger))

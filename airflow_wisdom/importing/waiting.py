@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cadence import Backoff, Cadence, time_left
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.importing.submission import starting
+from airflow_wisdom.importing.submission import look_back, starting
 from airflow_wisdom.watcher import ImportJobWatcher, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.import_job import ImportJob
     from airflow_wisdom.importing.submission import Step, Submission
     from airflow_wisdom.watcher import Connects
@@ -27,25 +28,50 @@ log = logging.getLogger(__name__)
 class Progress:
     """What an import is doing right now, for whoever has to end it.
 
-    :param files: How many files there are.
+    :param marks: The marks of all files.
     :param running: Ids of the import jobs that are known to be running.
     :param ended: Ids of the import jobs that are known to have ended, well or not.
     :param stopped: Whether no further job is to be started.
     """
 
-    files: int
+    marks: frozenset[str]
     running: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     stopped: bool = False
 
+    @classmethod
+    def of(cls, submissions: Iterable[Submission]) -> Progress:
+        """Return the progress of an import that has not begun."""
+        return cls(frozenset(submission.mark for submission in submissions))
+
     def __str__(self) -> str:
         """Say what was done, what was not, and how to go on."""
         running = f": {', '.join(sorted(self.running))}" if self.running else ""
-        waiting = self.files - len(self.running) - len(self.ended)
+        waiting = len(self.marks) - len(self.running) - len(self.ended)
         return (
-            f"Of {self.files} import jobs {len(self.ended)} have ended, {len(self.running)} go on{running}, and "
+            f"Of {len(self.marks)} import jobs {len(self.ended)} have ended, {len(self.running)} go on{running}, and "
             f"{waiting} were not started. Another try of the task finds those that were, and starts the others"
         )
+
+
+def delete_running(hook: WisdomHook, knowledge_base_id: str, progress: Progress) -> None:
+    """Delete the import jobs that run, as far as AWS lets us; for a task that a user ends.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param progress: Says which jobs run. The list of jobs is asked as well: one may have been started in this very
+        moment, or by another triggerer.
+    """
+    running = set(progress.running)
+    try:
+        listed = look_back(hook.list_import_jobs(knowledge_base_id), progress.marks)
+    except WisdomError as exc:
+        log.warning("Import jobs that are not known to run can not be looked for: %s", exc)
+    else:
+        jobs = [standing.job for standing in listed.values() if standing.job]
+        running |= {job.import_job_id for job in jobs if not job.is_complete()}
+    for import_job_id in sorted(running):
+        hook.try_to_delete_import_job(knowledge_base_id, import_job_id)
 
 
 async def import_all(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import ONE_DAY, WisdomImportJobTask, WisdomTask, check_interval, seconds
+from airflow_wisdom.tasks import ONE_DAY, WisdomImportJobTask, WisdomTask, check_interval, is_ended_by_user, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,9 +87,9 @@ class WisdomStartImportJobOperator(WisdomTask):
     :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
         :class:`~airflow_wisdom.cadence.Cadence`.
     :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
-    :param delete_on_kill: Whether the job is deleted when the task is ended while it waits. In the triggerer that is
-        what a user does, see :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`; in a worker Airflow also counts
-        an ``execution_timeout`` and the worker's own end. Default: no, the job goes on.
+    :param delete_jobs_on_kill: Whether the job is deleted when a user ends the task while it waits, by marking or
+        clearing it; never when a worker or triggerer ends, or at a time-out. While deferred, this needs Airflow 3.3.
+        What deleting does to a running job is not documented. Default: no, the job goes on and its id is logged.
     :param include_urls: As for :class:`WisdomGetImportJobOperator`.
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
@@ -130,7 +130,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | None = None,
         timeout: timedelta | float = ONE_DAY,
-        delete_on_kill: bool = False,
+        delete_jobs_on_kill: bool = False,
         include_urls: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -148,8 +148,9 @@ class WisdomStartImportJobOperator(WisdomTask):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.timeout = timeout
-        self.delete_on_kill = delete_on_kill
+        self.delete_jobs_on_kill = delete_jobs_on_kill
         self.include_urls = include_urls
+        self._ti: Any = None
         self._started: ImportJob | None = None
         self._job: ImportJob | None = None
 
@@ -158,6 +159,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         if bool(self.upload_id) == bool(self.source):
             raise ValueError("Exactly one of upload_id and source is needed")
         check_interval(self.poll_interval)
+        self._ti = context["ti"]
         deadline = time.time() + seconds(self.timeout)
         self._started = self._job = job = self._find_or_start(context)
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
@@ -188,9 +190,16 @@ class WisdomStartImportJobOperator(WisdomTask):
         return import_lineage([self.source] if self.source else [], [self._job] if self._job else [])
 
     def on_kill(self) -> None:
-        """Delete the job, if that was asked for; Airflow calls this when the task is ended while a worker waits."""
-        if self.delete_on_kill and self._started:
-            self.hook.try_to_delete_import_job(self.knowledge_base_id, self._started.import_job_id)
+        """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker waits."""
+        if self._started is None:
+            return
+        import_job_id = self._started.import_job_id
+        if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
+            self.hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
+        else:
+            self.log.warning(
+                "The task is ended. Import job %s goes on; another try of the task finds it", import_job_id
+            )
 
     def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
         if job.is_complete():
@@ -201,7 +210,7 @@ class WisdomStartImportJobOperator(WisdomTask):
                 job.import_job_id,
                 deadline=deadline,
                 poll_interval=self.poll_interval,
-                delete_on_kill=self.delete_on_kill,
+                delete_jobs_on_kill=self.delete_jobs_on_kill,
             )
         return self.hook.wait_for_import_job(
             self.knowledge_base_id, job.import_job_id, deadline=deadline, poll_interval=self.poll_interval

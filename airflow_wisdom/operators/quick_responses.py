@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
 from airflow_wisdom.exceptions import InvalidRowsError, WisdomError
-from airflow_wisdom.tasks import ONE_DAY, WisdomTask, check_interval, seconds
+from airflow_wisdom.tasks import ONE_DAY, WisdomTask, check_interval, is_ended_by_user, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.importing.waiting import Progress
     from airflow_wisdom.quick_response import ImportTemplate, Prepared, Table
     from airflow_wisdom.storage import Storage
-
-ANSWER_OF_AIRFLOW = 3.0
-"""Seconds for which a task that is being killed asks Airflow who kills it; Airflow kills it hard after five."""
-
-BY_USER = frozenset({"failed", "success", "skipped", "restarting"})
-"""States of a task that still runs and that a user has marked or cleared.
-
-It is Airflow itself that makes it ``up_for_retry``, ``scheduled`` or ``queued``, if it has not heard of the worker for
-long.
-"""
 
 
 class WisdomImportTask(WisdomTask):
@@ -87,13 +77,11 @@ class WisdomImportTask(WisdomTask):
         texts may not be everybody's. Default: Airflow's option ``[wisdom] sample_size``, by itself 20.
     :param metadata: At most 5 pairs of text to keep with each job; the others say where it comes from. Default: none.
     :param external_source_configuration: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`, like
-        the next three.
+        the next four.
     :param deferrable: See there.
     :param poll_interval: See there.
     :param timeout: See there.
-    :param delete_jobs_on_kill: Whether the jobs that run are deleted when a user ends the task, by marking or clearing
-        it; never when a worker or triggerer ends, or at a time-out of the task. While deferred, this needs Airflow 3.3.
-        What deleting does to a running job is not documented. Default: no, the jobs go on and their ids are logged.
+    :param delete_jobs_on_kill: See there; it is the jobs that run.
 
     How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
 
@@ -240,14 +228,14 @@ class WisdomImportTask(WisdomTask):
         """
         if self._progress is None:
             return
+        from airflow_wisdom.importing.waiting import delete_running
+
         self._progress.stopped = True
-        running = sorted(self._progress.running)
-        if not (running and self.delete_jobs_on_kill and self._is_ended_by_user()):
+        if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
+            delete_running(self.hook, self.knowledge_base_id, self._progress)
+        else:
             # Named, because nothing else may say after this which they are.
             self.log.warning("The task is ended. %s", self._progress)
-            return
-        for import_job_id in running:
-            self.hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
 
     # Before anything is sent
 
@@ -371,7 +359,7 @@ class WisdomImportTask(WisdomTask):
                 plan=plan.to_dict(),
                 deadline=deadline,
                 poll_interval=self.poll_interval,
-                delete_on_kill=self.delete_jobs_on_kill,
+                delete_jobs_on_kill=self.delete_jobs_on_kill,
                 **self.aws_parameters(),
             ),
             method_name="execute_complete",
@@ -387,7 +375,7 @@ class WisdomImportTask(WisdomTask):
         from airflow_wisdom.watcher import ReadyConnection
 
         memory = Memory(context)
-        self._progress = Progress(len(submissions))
+        self._progress = Progress.of(submissions)
 
         def on_start(submission: Submission, import_job_id: str) -> None:
             memory.remember(submission.mark, Remembered(submission.upload_id, submission.attempt, import_job_id))
@@ -405,24 +393,6 @@ class WisdomImportTask(WisdomTask):
         )
         self._progress = None
         return [outcome.to_dict(self.knowledge_base_id, import_job_id) for import_job_id, outcome in results]
-
-    def _is_ended_by_user(self) -> bool:
-        """Ask Airflow for the state of the task: unless a user set it, it is the worker or a time-out that ends it."""
-        from threading import Thread
-
-        answer: list[Any] = []
-
-        def ask() -> None:
-            ti = self._ti
-            where = {"task_ids": [ti.task_id], "run_ids": [ti.run_id], "map_index": ti.map_index}
-            answer.append(ti.get_task_states(dag_id=ti.dag_id, **where))
-
-        # The signal may have come while this very thread was talking to Airflow, which would then never answer.
-        thread = Thread(target=ask, daemon=True)
-        thread.start()
-        thread.join(ANSWER_OF_AIRFLOW)
-        states = {state for tasks in answer for states in tasks.values() for state in states.values()}
-        return bool(states & BY_USER)
 
     # Afterwards
 

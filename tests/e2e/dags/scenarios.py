@@ -64,9 +64,9 @@ for name, options in {"pull_started": START, "pull_ended": END}.items():
     globals()[name] = dag
 
 for name, options in {
-    "killed_deferred": {"deferrable": True, "delete_on_kill": True},
+    "killed_deferred": {"deferrable": True, "delete_jobs_on_kill": True},
     "killed_worker": {"deferrable": False, "retries": 1, "retry_delay": timedelta(seconds=1)},
-    "killed_by_user": {"deferrable": False, "delete_on_kill": True},
+    "killed_by_user": {"deferrable": False, "delete_jobs_on_kill": True},
 }.items():
     with DAG(name, schedule=None) as dag:
         WisdomStartImportJobOperator(
