@@ -91,9 +91,8 @@ class Storage:
     @contextmanager
     def _opened(self, uri: str) -> Iterator[BinaryIO]:
         if uri.startswith("s3://"):
-            hook = self._s3()
-            bucket, key = hook.parse_s3_url(uri)
-            body = hook.get_conn().get_object(Bucket=bucket, Key=key)["Body"]
+            bucket, key = _bucket_and_key(uri)
+            body = self._s3().get_conn().get_object(Bucket=bucket, Key=key)["Body"]
             with closing(body), io.BufferedReader(_Readable(body), PIECE) as file:
                 yield file
         elif "://" in uri:
@@ -107,9 +106,8 @@ class Storage:
 
     def _save(self, path: Path, uri: str) -> None:
         if uri.startswith("s3://"):
-            hook = self._s3()
-            bucket, key = hook.parse_s3_url(uri)
-            hook.get_conn().upload_file(str(path), bucket, key)
+            bucket, key = _bucket_and_key(uri)
+            self._s3().get_conn().upload_file(str(path), bucket, key)
         elif "://" in uri:
             from airflow.sdk import ObjectStoragePath
 
@@ -129,3 +127,11 @@ class Storage:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
             WisdomHook.get_connection(conn_id)
         return S3Hook(aws_conn_id=conn_id, verify=self.verify)
+
+
+def _bucket_and_key(uri: str) -> tuple[str, str]:
+    """Split an ``s3://`` URI. To Airflow's hook, what follows a question mark, which a key may hold, is a query."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not (bucket and key):
+        raise ValueError("it has to be s3://bucket/key")
+    return bucket, key

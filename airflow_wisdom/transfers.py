@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -72,10 +72,11 @@ class SqlToWisdomOperator(WisdomImportTask):
             first = cursor.fetchmany(self.fetch_size)
             if cursor.description is None:
                 raise ValueError("The query has no result: it has to be one that selects rows")
-            columns = tuple(str(column[0]) for column in cursor.description)
-            batches = chain([first], iter(lambda: cursor.fetchmany(self.fetch_size), []))
-            rows = (dict(zip(columns, row, strict=True)) for batch in batches for row in batch)
-            yield replace(read_rows(rows), columns=_distinct(columns))
+            columns = _distinct(tuple(str(column[0]) for column in cursor.description))
+            # What stands for "no more" differs from driver to driver, but it is empty.
+            batches = takewhile(bool, chain([first], iter(lambda: cursor.fetchmany(self.fetch_size), None)))
+            rows = (_mapping(columns, row) for batch in batches for row in batch)
+            yield replace(read_rows(rows), columns=columns)
 
     def source_name(self) -> str:
         """Return the name of the database's connection: the query may hold what is not everybody's."""
@@ -110,6 +111,11 @@ def _cursor(connection: Any) -> Any:
     if type(connection).__module__.startswith("psycopg"):
         return connection.cursor(name="airflow_wisdom")
     return connection.cursor()
+
+
+def _mapping(columns: tuple[str, ...], row: Any) -> Mapping[str, Any]:
+    """Return a row by columns; a connection may be set up so that it is that already."""
+    return row if hasattr(row, "keys") and hasattr(row, "items") else dict(zip(columns, row, strict=True))
 
 
 def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.exceptions import FailedRecordReportError, FailedRecordsError, WisdomError
+from airflow_wisdom.exceptions import FailedRecordReportError, FailedRecordsError, StorageError, WisdomError
 from airflow_wisdom.import_job import ImportJobStatus
 from airflow_wisdom.importing.reports import FailedRecordReports
 from airflow_wisdom.importing.summary import incomplete, results_of, summarize
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PATIENCE = 300.0
-"""Seconds for which a job that has ended is asked for its report while AWS does not answer."""
+"""Seconds for which the jobs that have ended are asked for their reports while AWS does not answer."""
 
 
 class Accountant:
@@ -54,6 +54,7 @@ class Accountant:
         self._knowledge_base_id = knowledge_base_id
         self._reports = FailedRecordReports(sample)
         self._saved: str | None = None
+        self._not_saved: StorageError | None = None
 
     def forget_useless_uploads(self, memory: Memory) -> None:
         """Where AWS would start no job from an upload later either, let the next try upload anew."""
@@ -67,25 +68,32 @@ class Accountant:
         :param folder: Where to keep them; has to stay until :meth:`save_failed_records`.
         :param max_bytes: Largest report, in bytes.
         """
+        deadline = time.time() + PATIENCE
         for result in self.results:
             if result.import_job_id is None or not result.has_ended:
                 continue
             try:
-                result.failed = self._read_report(result, folder / f"{result.import_job_id}.csv", max_bytes)
+                path = folder / f"{result.import_job_id}.csv"
+                result.failed = self._read_report(result, path, max_bytes, deadline)
             except WisdomError as exc:
                 result.report_error = f"How many records were refused is not known: {exc}"
                 log.warning("%s: %s", result.place, result.report_error)
 
     def save_failed_records(self, storage: Storage, uri: str) -> None:
-        """Write all failed records where the user asked for them, if there are any.
+        """Write all failed records where the user asked for them, if there are any; :meth:`judge` tells if it failed.
 
         :param storage: What writes.
         :param uri: Path or URI.
-        :raises StorageError: It can not be written.
         """
-        if self._reports.count:
+        if not self._reports.count:
+            return
+        try:
             storage.save(self._reports.write(), uri)
             self._saved = uri
+        except StorageError as exc:
+            # There is an account to give first; `judge` raises it, unless there is something worse.
+            self._not_saved = exc
+            log.error("%s", exc)  # noqa: TRY400 - the text says it all
 
     def summary(self) -> dict[str, Any]:
         """Return what the import did, for XCom."""
@@ -102,6 +110,7 @@ class Accountant:
         :raises ImportIncompleteError: Not every job is COMPLETE.
         :raises FailedRecordReportError: A report could not be read, and it matters.
         :raises FailedRecordsError: More records failed than are tolerated.
+        :raises StorageError: The failed records could not be written where they should be.
         """
         if error := incomplete(self._knowledge_base_id, self.results):
             raise error
@@ -116,17 +125,19 @@ class Accountant:
         if count and tolerated != "ignore":
             self._log_failed_records()
             log.warning("%s; the others are imported", message)
+        if self._not_saved:
+            raise self._not_saved
 
-    def _read_report(self, result: FileResult, path: Path, max_bytes: int) -> int | None:
+    def _read_report(self, result: FileResult, path: Path, max_bytes: int, deadline: float) -> int | None:
         job_id = str(result.import_job_id)
-        job = self._hook.read_import_job(self._knowledge_base_id, job_id, deadline=time.time() + PATIENCE)
+        job = self._hook.read_import_job(self._knowledge_base_id, job_id, deadline=deadline)
         self.jobs.append(job)
+        if not job.has_failed_record_report:
+            # Then a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
+            return 0 if result.ended["status"] == ImportJobStatus.COMPLETE else None
         with path.open("w+b") as file:
-            has_report = self._hook.download_failed_records(job, file, max_bytes=max_bytes)
-        if has_report:
-            return self._reports.add(job_id, path)
-        # Without a report a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
-        return 0 if result.ended["status"] == ImportJobStatus.COMPLETE else None
+            self._hook.download_failed_records(job, file, max_bytes=max_bytes)
+        return self._reports.add(job_id, path)
 
     def _log_failed_records(self) -> None:
         for record in self._reports.sample:

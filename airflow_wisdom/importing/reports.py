@@ -45,13 +45,11 @@ class FailedRecordReports:
         :returns: How many records it has.
         :raises FailedRecordReportError: It is no CSV.
         """
-        count = 0
         with _opened(path) as (_, records):
-            shown = islice(records, self._most - len(self.sample))
-            for record in shown:
-                self.sample.append({IMPORT_JOB: import_job_id, **_shortened(record)})
-                count += 1
-            count += sum(1 for _ in records)
+            shown = [_shortened(record) for record in islice(records, self._most - len(self.sample))]
+            count = len(shown) + sum(1 for _ in records)
+        # Only now: a report that is broken further down counts for nothing.
+        self.sample += [{IMPORT_JOB: import_job_id, **record} for record in shown]
         self._reports.append((import_job_id, path))
         self.count += count
         return count

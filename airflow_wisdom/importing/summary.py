@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.exceptions import ImportIncompleteError, WisdomError, from_dict
+from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobTimeoutError, WisdomError, from_dict
 from airflow_wisdom.import_job import ImportJobStatus
 
 if TYPE_CHECKING:
@@ -203,6 +203,6 @@ def incomplete(knowledge_base_id: str, results: Sequence[FileResult]) -> ImportI
 
 
 def _how_to_go_on(wrong: Sequence[FileResult]) -> str:
-    running = any(result.import_job_id and not result.has_ended for result in wrong)
+    running = any(result.import_job_id and isinstance(result.error, ImportJobTimeoutError) for result in wrong)
     waits = "goes on waiting for the jobs that still run, and " if running else ""
     return f"Another try of the task {waits}starts only the files that have no job or whose job failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import InvalidRowsError, WisdomError
+from airflow_wisdom.exceptions import InvalidRowsError, StorageError, WisdomError
 from airflow_wisdom.tasks import ONE_DAY, WisdomTask, check_interval, is_ended_by_user, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -288,7 +289,7 @@ class WisdomImportTask(WisdomTask):
         if isinstance(given, str):
             with self._storage().open(given) as file:
                 return ImportTemplate.from_csv(file.read())
-        fields = {label: field for label, field in given.items() if field} if isinstance(given, dict) else None
+        fields = {label: field for label, field in given.items() if field} if isinstance(given, Mapping) else None
         return ImportTemplate.of(given, fields=fields)
 
     def _settle_invalid_rows(self, prepared: Prepared) -> None:
@@ -296,24 +297,36 @@ class WisdomImportTask(WisdomTask):
             return
         for mistake in prepared.mistakes:
             self.log.warning("Invalid row of %s: %s", self.source_name(), mistake)
-        if self.invalid_rows_path:
-            self._storage().save(prepared.refused_path, self.invalid_rows_path)
+        not_saved = self._save_invalid_rows(prepared.refused_path)
         count = f"{prepared.rows_refused:,} of {prepared.rows_read:,} rows of {self.source_name()} are not valid"
         if self.on_invalid_rows == "skip" and prepared.files:
             self.log.warning("%s and are skipped", count)
+            if not_saved:
+                # Nothing was sent yet: what is skipped is not to be lost.
+                raise not_saved
             return
         shown = "; ".join(map(str, prepared.mistakes)) or "their mistakes are not shown"
         more = prepared.mistakes_total - len(prepared.mistakes)
         rest = f"; and {more:,} more mistakes" if more else ""
         where = f". All of them are in {self.invalid_rows_path}" if self.invalid_rows_path else ""
+        where = f". {not_saved}" if not_saved else where
         raise InvalidRowsError(
             f"{count}; nothing was sent: {shown}{rest}{where}",
             rows_read=prepared.rows_read,
             rows_refused=prepared.rows_refused,
             mistakes=[mistake.to_dict() for mistake in prepared.mistakes],
-            refused_rows_path=self.invalid_rows_path,
+            refused_rows_path=None if not_saved else self.invalid_rows_path,
             knowledge_base_id=self.knowledge_base_id,
         )
+
+    def _save_invalid_rows(self, path: Path) -> StorageError | None:
+        """Write the invalid rows where the user asked for them; what went wrong is returned: there is more to tell."""
+        try:
+            if self.invalid_rows_path:
+                self._storage().save(path, self.invalid_rows_path)
+        except StorageError as exc:
+            return exc
+        return None
 
     # Sending
 
@@ -411,8 +424,9 @@ class WisdomImportTask(WisdomTask):
             if self.failed_records_path:
                 accountant.save_failed_records(self._storage(), self.failed_records_path)
         summary = accountant.summary()
-        # Also for a task that fails next: who is alarmed wants to know.
-        context["ti"].xcom_push(key="return_value", value=summary)
+        if self.do_xcom_push:
+            # Also for a task that fails next: who is alarmed wants to know.
+            context["ti"].xcom_push(key="return_value", value=summary)
         self._jobs, self._records = accountant.jobs, records_of(summary)
         for job in self._jobs[:1]:
             self.link_to_instance(job)
