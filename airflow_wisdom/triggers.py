@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.importing.waiting import Progress
     from airflow_wisdom.watcher import AwsConnection, Outcome
+
+TOKENS_ARE_FRESH = 300.0
+"""Seconds for which AWS is trusted to remember a client token. For how long it really does is not documented."""
 
 AIRFLOW_GRACE = timedelta(minutes=5)
 """How long after the deadline Airflow itself ends a deferred task, should no triggerer be running."""
@@ -244,24 +248,33 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
     :param max_active_jobs: How many of the jobs run at the same time, at most.
     :param plan: What the task has to know once more when it comes back; it is ``plan`` of the event. What a deferral
         keeps for the task by itself is lost in ``dag.test()`` (seen on Airflow 3.0 to 3.3).
+    :param submitted_at: POSIX time at which `submissions` were made. A trigger that begins much later has most likely
+        begun before.
 
     The rest: see :class:`WisdomImportJobTrigger`.
     """
 
     def __init__(
-        self, *, submissions: list[dict[str, Any]], max_active_jobs: int, plan: dict[str, Any], **kwargs: Any
+        self,
+        *,
+        submissions: list[dict[str, Any]],
+        max_active_jobs: int,
+        plan: dict[str, Any],
+        submitted_at: float,
+        **kwargs: Any,
     ) -> None:
         super().__init__(import_job_ids=[], **kwargs)
         self.submissions = submissions
         self.max_active_jobs = max_active_jobs
         self.plan = plan
+        self.submitted_at = submitted_at
         self._progress: Progress | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger anew."""
         path, kwargs = super().serialize()
         del kwargs["import_job_ids"]
-        own = {name: getattr(self, name) for name in ("submissions", "max_active_jobs", "plan")}
+        own = {name: getattr(self, name) for name in ("submissions", "max_active_jobs", "plan", "submitted_at")}
         return path, {**kwargs, **own}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -278,6 +291,7 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
             deadline=self._deadline(),
             poll_interval=self.poll_interval,
             progress=self._progress,
+            started_before=time.time() - self.submitted_at > TOKENS_ARE_FRESH,
         )
         yield _event([outcome.to_dict(self.knowledge_base_id, job_id) for job_id, outcome in results], plan=self.plan)
 

@@ -114,7 +114,7 @@ class Accountant:
         """
         if error := incomplete(self._knowledge_base_id, self.results):
             raise error
-        most = None if tolerated in {"warn", "ignore"} else 0 if tolerated == "fail" else int(tolerated)
+        most = None if tolerated in {"warn", "ignore"} else 0 if tolerated == "fail" else int(float(tolerated))
         unread = next((result for result in self.results if result.report_error), None)
         if unread and most is not None:
             raise self._unread(unread)

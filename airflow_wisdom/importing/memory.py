@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+log = logging.getLogger(__name__)
 
 BEGAN = "began"
 """Key under which a task remembers that it has begun before; the other keys are marks."""
@@ -41,23 +44,28 @@ class Memory:
 
     def begin(self) -> bool:
         """Note that the task begins, and tell whether it has begun before."""
-        if self._store is None:
-            return False
-        before = self._store.get(BEGAN) is not None
-        self._store.set(BEGAN, True)
+        before = self._ask("get", BEGAN) is not None
+        self._ask("set", BEGAN, True)
         return before
 
     def recall(self, mark: str) -> Remembered | None:
         """Return what is remembered under a mark; None if nothing is."""
-        stored = self._store.get(mark) if self._store is not None else None
+        stored = self._ask("get", mark)
         return Remembered(**stored) if isinstance(stored, dict) else None
 
     def remember(self, mark: str, what: Remembered) -> None:
         """Remember something under a mark, in place of what was."""
-        if self._store is not None:
-            self._store.set(mark, asdict(what))
+        self._ask("set", mark, asdict(what))
 
     def forget(self, mark: str) -> None:
         """Forget what is remembered under a mark."""
-        if self._store is not None:
-            self._store.delete(mark)
+        self._ask("delete", mark)
+
+    def _ask(self, verb: str, *args: Any) -> Any:
+        if self._store is None:
+            return None
+        try:
+            return getattr(self._store, verb)(*args)
+        except Exception as exc:  # noqa: BLE001 - Airflow's own errors differ, and no import is to fail for one
+            log.warning("Airflow's task state store failed, the list of import jobs has to do: %r", exc)
+            return None

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_wisdom.cadence import Backoff, time_left
 from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
+from airflow_wisdom.import_job import ImportJobStatus
 from airflow_wisdom.importing.memory import Remembered
-from airflow_wisdom.importing.submission import Standing, Submission, look_back
+from airflow_wisdom.importing.submission import Standing, Submission, look_back, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.importing.memory import Memory
+    from airflow_wisdom.importing.submission import Origin
     from airflow_wisdom.importing.summary import Plan
     from airflow_wisdom.quick_response import ImportFile
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +31,8 @@ class Sender:
 
     :param hook: What AWS is reached with.
     :param memory: What the task remembers of earlier tries.
+    :param origin: The task instance.
+    :param deadline: POSIX time until which throttling and the like are waited out.
     :param knowledge_base_id: As for :class:`~airflow_wisdom.importing.submission.Submission`, like the next.
     :param external_source_configuration: See there.
     """
@@ -33,12 +41,16 @@ class Sender:
         self,
         hook: WisdomHook,
         memory: Memory,
+        origin: Origin,
         *,
+        deadline: float,
         knowledge_base_id: str,
         external_source_configuration: Mapping[str, Any] | None = None,
     ) -> None:
         self._hook = hook
         self._memory = memory
+        self._origin = origin
+        self._deadline = deadline
         self._knowledge_base_id = knowledge_base_id
         self._external_source_configuration = external_source_configuration
         self._standings: dict[str, Standing] = {}
@@ -57,7 +69,7 @@ class Sender:
         self._standings = {mark: standing for mark in marks if (standing := self._remembered(mark))}
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
-            self._standings |= look_back(self._hook.list_import_jobs(self._knowledge_base_id), missing)
+            self._standings |= patiently(lambda: self._listed(missing, marks), self._deadline)
         for standing in self._standings.values():
             if standing.job:
                 log.info("Import job %s was started by an earlier try", standing.job.import_job_id)
@@ -78,12 +90,21 @@ class Sender:
                 raise self._not_uploaded(plan.place(number), submissions, exc) from exc
         return submissions
 
+    def _listed(self, missing: Collection[str], marks: Collection[str]) -> dict[str, Standing]:
+        jobs = list(self._hook.list_import_jobs(self._knowledge_base_id))
+        for job in jobs:
+            of_other_rows = mark_of(job) not in marks and self._origin.has_started(job)
+            if of_other_rows and job.status == ImportJobStatus.START_IN_PROGRESS:
+                log.warning("Import job %s goes on: an earlier try started it with other rows", job.import_job_id)
+        return look_back(jobs, missing)
+
     def _remembered(self, mark: str) -> Standing | None:
         remembered = self._memory.recall(mark)
         if remembered is None or remembered.import_job_id is None:
             return None
+        job_id = remembered.import_job_id
         try:
-            job = self._hook.get_import_job(self._knowledge_base_id, remembered.import_job_id)
+            job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._deadline)
         except ResourceNotFoundError:
             return None
         return Standing(None if job.has_failed else job, remembered.attempt + 1)
@@ -107,17 +128,40 @@ class Sender:
         if remembered and remembered.attempt == standing.attempt:
             # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
             return remembered.upload_id
-        upload_id = self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size)
+        upload_id = patiently(
+            lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._deadline
+        )
         self._memory.remember(mark, Remembered(upload_id, standing.attempt))
         return upload_id
 
     def _not_uploaded(self, place: str, before: Sequence[Submission], error: WisdomError) -> ImportIncompleteError:
-        running = [submission.import_job_id for submission in before if submission.import_job_id]
-        jobs = f"Jobs of an earlier try go on: {', '.join(running)}" if running else "No job was started"
+        jobs = [standing.job for standing in self._standings.values() if standing.job]
+        earlier = ", ".join(f"{job.import_job_id} ({job.status})" for job in jobs)
+        uploaded = sum(submission.import_job_id is None for submission in before)
         return ImportIncompleteError(
-            f"{place} could not be uploaded: {error}. "
-            f"{len(before) - len(running)} files were uploaded before it. {jobs}. "
+            f"{place} could not be uploaded: {error}. {uploaded} files were uploaded before it, and no job "
+            f"was started. Jobs of an earlier try: {earlier or 'none'}. "
             "Another try of the task uploads what is missing, and starts the jobs",
             jobs=[],
             knowledge_base_id=self._knowledge_base_id,
         )
+
+
+def patiently(ask: Callable[[], T], deadline: float) -> T:
+    """Call AWS, and wait out throttling and the like.
+
+    :param ask: What calls.
+    :param deadline: POSIX time at which patience ends.
+    :raises WisdomError: What `ask` raised last.
+    """
+    backoff = Backoff()
+    while True:
+        try:
+            return ask()
+        except WisdomError as exc:
+            left = time_left(deadline, time.time())
+            if not exc.transient or left == 0:
+                raise
+            if backoff.failures == 0:
+                log.warning("AWS is asked once more: %s", exc)
+        time.sleep(min(backoff.failed(), left))

@@ -145,6 +145,11 @@ class Standing:
     attempt: int = 0
 
 
+def mark_of(job: ImportJob) -> str:
+    """Return the mark of a job, without the number of its attempt; empty for a job that has none."""
+    return job.metadata.get(MARK, "").partition("/")[0]
+
+
 def look_back(jobs: Iterable[ImportJob], marks: Collection[str]) -> dict[str, Standing]:
     """Return what became of earlier attempts.
 

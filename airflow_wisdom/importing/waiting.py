@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cadence import Backoff, Cadence, time_left
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.importing.submission import look_back, starting
+from airflow_wisdom.importing.submission import MARK, look_back, starting
 from airflow_wisdom.watcher import ImportJobWatcher, Outcome
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ async def import_all(
     deadline: float | None = None,
     poll_interval: float | None = None,
     progress: Progress,
+    started_before: bool = False,
     on_start: Callable[[Submission, str], None] = lambda _submission, _import_job_id: None,
 ) -> list[tuple[str | None, Outcome]]:
     """Start import jobs, in order and only so many at a time, and wait until all of them have ended.
@@ -95,6 +96,8 @@ async def import_all(
     :param deadline: POSIX time at which starting and waiting end. Default: none.
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age.
     :param progress: Kept up to date.
+    :param started_before: Whether this may have begun before, long enough ago for AWS to have forgotten the client
+        tokens: then the list of jobs is looked at first. Default: no.
     :param on_start: Called with a submission and the id of its job, as soon as it is known. Default: nothing is called.
     :returns: The id of each job and how it ended, in the order of `submissions`; no id for one that was not started.
     """
@@ -111,6 +114,9 @@ async def import_all(
                         import_job_id = (await _start(connection, submission, deadline, progress)).import_job_id
             except WisdomError as exc:
                 return None, Outcome(None, exc)
+            except Exception as exc:
+                log.exception("An import job could not be started")
+                return None, Outcome(None, WisdomError(f"The import job could not be started: {exc!r}"))
             log.info("Import job %s runs: %s", import_job_id, (submission.metadata or {}).get("airflow-file"))
             progress.running.add(import_job_id)
             on_start(submission, import_job_id)
@@ -127,10 +133,34 @@ async def import_all(
                 log.info("Import job %s runs no longer: %s", import_job_id, outcome.error or "COMPLETE")
             return import_job_id, outcome
 
-    # What runs already takes its room first.
-    order = sorted(range(len(submissions)), key=lambda number: submissions[number].import_job_id is None)
-    results = dict(zip(order, await asyncio.gather(*(one(submissions[number]) for number in order)), strict=True))
-    return [results[number] for number in range(len(submissions))]
+    with ImportJobWatcher.kept(connection):
+        if started_before:
+            submissions = await _adopt(connection, submissions, deadline, progress)
+        # What runs already takes its room first.
+        order = sorted(range(len(submissions)), key=lambda number: submissions[number].import_job_id is None)
+        results = dict(zip(order, await asyncio.gather(*(one(submissions[number]) for number in order)), strict=True))
+        return [results[number] for number in range(len(submissions))]
+
+
+async def _adopt(
+    connection: Connects, submissions: Sequence[Submission], deadline: float | None, progress: Progress
+) -> list[Submission]:
+    """Give the submissions the jobs that were started for them, as far as the list shows any."""
+    open_ones = {submission.marked for submission in submissions if submission.import_job_id is None}
+    if not open_ones:
+        return list(submissions)
+    knowledge_base_id = submissions[0].knowledge_base_id
+
+    def started(hook: WisdomHook) -> dict[str, str]:
+        jobs = hook.list_import_jobs(knowledge_base_id)
+        return {marked: job.import_job_id for job in jobs if (marked := job.metadata.get(MARK)) in open_ones}
+
+    try:
+        found = await _do(connection, started, submissions[0], deadline, progress)
+    except WisdomError as exc:
+        log.warning("Import jobs that run already can not be looked for: %s", exc)
+        return list(submissions)
+    return [replace(each, import_job_id=each.import_job_id or found.get(each.marked)) for each in submissions]
 
 
 async def _start(connection: Connects, submission: Submission, deadline: float | None, progress: Progress) -> ImportJob:

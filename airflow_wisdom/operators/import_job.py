@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from airflow_wisdom.import_job import ImportJob
 
 
+PIECE = 1024 * 1024
+"""Bytes of a file that are in memory at once while its hash is taken."""
+
+
 class WisdomGetImportJobOperator(WisdomImportJobTask):
     """Reads an import job once and pushes its metadata to XCom; AWS operation ``GetImportJob``.
 
@@ -254,8 +258,16 @@ class WisdomStartImportJobOperator(WisdomTask):
         """Return what this task instance and this file have, and no other: the same for each try."""
         from airflow_wisdom.importing.submission import Origin
 
-        content = self.upload_id or hashlib.sha256(Path(str(self.source)).read_bytes()).hexdigest()
+        content = self.upload_id or _sha256(Path(str(self.source)))
         return Origin.of(context["ti"]).mark(self.knowledge_base_id, content)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 class WisdomDeleteImportJobOperator(WisdomImportJobTask):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import InvalidRowsError, StorageError, WisdomError
+from airflow_wisdom.exceptions import InvalidRowsError, SourceError, StorageError, WisdomError
 from airflow_wisdom.tasks import ONE_DAY, WisdomTask, check_interval, is_ended_by_user, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.importing.submission import Submission
     from airflow_wisdom.importing.summary import Plan
     from airflow_wisdom.importing.waiting import Progress
-    from airflow_wisdom.quick_response import ImportTemplate, Prepared, Table
+    from airflow_wisdom.quick_response import ImportFile, ImportTemplate, Prepared, Table
     from airflow_wisdom.storage import Storage
 
 
@@ -184,7 +186,7 @@ class WisdomImportTask(WisdomTask):
         with TemporaryDirectory(prefix="airflow-wisdom-") as folder:
             prepared, unit = self._prepare(Path(folder))
             self._settle_invalid_rows(prepared)
-            plan, submissions = self._submit(context, prepared, unit)
+            plan, submissions = self._submit(context, prepared, unit, deadline)
         if submissions and self.deferrable:
             self._defer(plan, submissions, deadline)
         return self._conclude(context, plan, self._run(context, submissions, deadline))
@@ -241,17 +243,23 @@ class WisdomImportTask(WisdomTask):
     # Before anything is sent
 
     def _check_parameters(self) -> None:
+        from airflow_wisdom.importing.submission import USERS_PAIRS
+
         check_interval(self.poll_interval)
         if self.on_invalid_rows not in ("fail", "skip"):
             raise ValueError(f"on_invalid_rows has to be 'fail' or 'skip', not {self.on_invalid_rows!r}")
         tolerated = self.on_failed_records
-        if tolerated not in ("fail", "warn", "ignore") and not str(tolerated).isdecimal():
+        if tolerated not in ("fail", "warn", "ignore") and not str(tolerated).removesuffix(".0").isdecimal():
             raise ValueError(f"on_failed_records has to be 'fail', 'warn', 'ignore' or a number, not {tolerated!r}")
-        if self.max_active_jobs is not None and int(self.max_active_jobs) < 1:
-            raise ValueError(f"max_active_jobs has to be at least 1, not {self.max_active_jobs}")
+        if not self.knowledge_base_id:
+            raise ValueError("knowledge_base_id is needed")
+        for name, least in (("max_rows_per_file", 1), ("max_active_jobs", 1), ("sample_size", 0)):
+            _check_number(name, getattr(self, name), least)
+        if len(self.metadata or {}) > USERS_PAIRS:
+            raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
 
     def _sample_size(self) -> int:
-        return settings.sample_size() if self.sample_size is None else self.sample_size
+        return settings.sample_size() if self.sample_size is None else int(float(self.sample_size))
 
     def _storage(self) -> Storage:
         from airflow_wisdom.storage import Storage
@@ -274,7 +282,7 @@ class WisdomImportTask(WisdomTask):
                 table,
                 validator,
                 folder,
-                max_rows=int(self.max_rows_per_file),
+                max_rows=int(float(self.max_rows_per_file)),
                 max_bytes=settings.upload_max_bytes() if self.max_bytes is None else self.max_bytes,
                 sample=self._sample_size(),
             )
@@ -282,6 +290,7 @@ class WisdomImportTask(WisdomTask):
 
     def _import_template(self) -> ImportTemplate:
         from airflow_wisdom.quick_response import DEFAULT_TEMPLATE, ImportTemplate
+        from airflow_wisdom.quick_response.template import unmarked
 
         given = settings.import_template() if self.import_template is None else self.import_template
         if given is None:
@@ -289,8 +298,9 @@ class WisdomImportTask(WisdomTask):
         if isinstance(given, str):
             with self._storage().open(given) as file:
                 return ImportTemplate.from_csv(file.read())
-        fields = {label: field for label, field in given.items() if field} if isinstance(given, Mapping) else None
-        return ImportTemplate.of(given, fields=fields)
+        if not isinstance(given, Mapping):
+            return ImportTemplate.of(given)
+        return ImportTemplate.of(given, fields={unmarked(label): field for label, field in given.items() if field})
 
     def _settle_invalid_rows(self, prepared: Prepared) -> None:
         if prepared.refused_path is None:
@@ -330,7 +340,9 @@ class WisdomImportTask(WisdomTask):
 
     # Sending
 
-    def _submit(self, context: Context, prepared: Prepared, unit: str) -> tuple[Plan, list[Submission]]:
+    def _submit(
+        self, context: Context, prepared: Prepared, unit: str, deadline: float
+    ) -> tuple[Plan, list[Submission]]:
         """Upload every file that has no job yet, and return what is to be started and waited for."""
         from airflow_wisdom.importing.memory import Memory
         from airflow_wisdom.importing.sending import Sender
@@ -338,11 +350,13 @@ class WisdomImportTask(WisdomTask):
         from airflow_wisdom.importing.summary import Plan
 
         origin = Origin.of(context["ti"])
-        marks = [origin.mark(self.knowledge_base_id, file.sha256) for file in prepared.files]
+        marks = [origin.mark(self.knowledge_base_id, content) for content in _distinct_contents(prepared.files)]
         plan = Plan.of(prepared, marks, unit, self.invalid_rows_path)
         sender = Sender(
             self.hook,
             Memory(context),
+            origin,
+            deadline=deadline,
             knowledge_base_id=self.knowledge_base_id,
             external_source_configuration=self.external_source_configuration,
         )
@@ -359,7 +373,7 @@ class WisdomImportTask(WisdomTask):
     # Waiting
 
     def _max_active(self) -> int:
-        return settings.max_active_import_jobs() if self.max_active_jobs is None else int(self.max_active_jobs)
+        return settings.max_active_import_jobs() if self.max_active_jobs is None else int(float(self.max_active_jobs))
 
     def _defer(self, plan: Plan, submissions: Sequence[Submission], deadline: float) -> None:
         from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportTrigger
@@ -370,6 +384,7 @@ class WisdomImportTask(WisdomTask):
                 submissions=[submission.to_dict() for submission in submissions],
                 max_active_jobs=self._max_active(),
                 plan=plan.to_dict(),
+                submitted_at=time.time(),
                 deadline=deadline,
                 poll_interval=self.poll_interval,
                 delete_jobs_on_kill=self.delete_jobs_on_kill,
@@ -445,11 +460,27 @@ class WisdomImportTask(WisdomTask):
         return import_lineage(self.lineage_inputs(), self._jobs, self._records)
 
 
+def _check_number(name: str, value: Any, least: int) -> None:
+    """Refuse what is no whole number, also as a text out of a template; None stands for a default."""
+    text = str(value).removesuffix(".0")
+    if value is not None and not (text.isdecimal() and int(text) >= least):
+        raise ValueError(f"{name} has to be a number, at least {least}, not {value!r}")
+
+
+def _distinct_contents(files: Iterable[ImportFile]) -> Iterator[str]:
+    """Yield what tells each file from the others, the same for every try: its hash, and which of equal ones it is."""
+    seen: Counter[str] = Counter()
+    for file in files:
+        yield f"{file.sha256}#{seen[file.sha256]}" if seen[file.sha256] else file.sha256
+        seen[file.sha256] += 1
+
+
 class WisdomImportQuickResponsesOperator(WisdomImportTask):
     """Imports quick responses from a file or from rows, however many; AWS operation ``StartImportJob`` for each file.
 
     :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
-        Airflow's object storage understands, or the rows themselves: a list of dicts, also from XCom.
+        Airflow's object storage understands, or the rows themselves: a list of dicts, also from XCom. Rows are no
+        templates: what stands in double braces in them is Amazon Connect's.
     :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
         says, and else its first bytes.
 
@@ -461,7 +492,7 @@ class WisdomImportQuickResponsesOperator(WisdomImportTask):
     def __init__(
         self,
         *,
-        source: str | Iterable[Mapping[str, Any]],
+        source: str | os.PathLike[str] | Iterable[Mapping[str, Any]],
         source_format: Literal["csv", "json_lines"] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -474,16 +505,32 @@ class WisdomImportQuickResponsesOperator(WisdomImportTask):
         """Open the source and return its rows."""
         from airflow_wisdom.quick_response import read, read_rows
 
-        if not isinstance(self.source, str):
+        if self._path:
+            with self._storage().open(self._path) as file:
+                yield read(file, format=self.source_format, name=self._path)
+        elif isinstance(self.source, Iterable) and not isinstance(self.source, (str, bytes, Mapping)):
             yield read_rows(self.source)
-            return
-        with self._storage().open(self.source) as file:
-            yield read(file, format=self.source_format, name=self.source)
+        else:
+            kind = type(self.source).__name__
+            raise SourceError(f"The source has to be a path, a URI or a list of rows, not {kind}: {self.source!r:.40}")
+
+    @property
+    def _path(self) -> str | None:
+        return os.fspath(self.source) if isinstance(self.source, (str, os.PathLike)) else None
 
     def source_name(self) -> str:
         """Return the path or URI of the source."""
-        return self.source if isinstance(self.source, str) else "the rows given"
+        return self._path or "the rows given"
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""
-        return [self.source] if isinstance(self.source, str) else []
+        return [self._path] if self._path else []
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Render the templates; rows are none: Amazon Connect's own placeholders have double braces, too."""
+        rows = self.source if isinstance(self.source, (list, tuple)) else None
+        if rows is not None:
+            self.source = ""
+        super().render_template_fields(context, jinja_env)
+        if rows is not None:
+            self.source = rows

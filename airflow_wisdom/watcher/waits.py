@@ -144,6 +144,7 @@ class Waits:
         self._call_started: float | None = None
         self._changed = asyncio.Event()
         self.task = detached(self._run())
+        self.task.add_done_callback(self._died)
 
     def add(self, wait: Wait) -> None:
         """Begin to look at the job that is waited for."""
@@ -161,6 +162,13 @@ class Waits:
         """End every wait with `error`."""
         for import_job_id in self.waits:
             self._fail(import_job_id, error)
+
+    def _died(self, task: asyncio.Task[None]) -> None:
+        """Hand over what no handler caught: Airflow's time-out of a task is raised wherever its process is just then."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            for wait in list(self.pending()):
+                wait.future.set_exception(error)
 
     async def _run(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -13,12 +14,14 @@ from asgiref.sync import sync_to_async
 
 from airflow_wisdom import settings
 from airflow_wisdom.cadence import GROWING, Budget, Cadence, time_left
+from airflow_wisdom.exceptions import InvalidCredentialsError
 from airflow_wisdom.watcher.connection import THREADS, spare_the_collector
 from airflow_wisdom.watcher.history import Follower, History
 from airflow_wisdom.watcher.waits import GRACE, Outcome, Wait, Waits, detached
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.hooks import WisdomHook
@@ -149,9 +152,25 @@ class ImportJobWatcher:
 
     async def serve(self, function: Callable[[WisdomHook], T]) -> T:
         """Do what :meth:`ask` asks for, and stay open meanwhile."""
+        with self._open():
+            hook = await self.hook()
+            try:
+                return await self.call(function, hook, started=lambda: None)
+            except InvalidCredentialsError:
+                if not self.renew_hook(hook):
+                    raise
+            return await self.call(function, await self.hook(), started=lambda: None)
+
+    @classmethod
+    def kept(cls, connection: Connects) -> AbstractContextManager[None]:
+        """Keep the watcher of `connection` in the running event loop, with its client and its budget, for a block."""
+        return cls._of(connection)._open()  # noqa: SLF001 - of the same class
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
         self._guests += 1
         try:
-            return await self.call(function, await self.hook(), started=lambda: None)
+            yield
         finally:
             self._guests -= 1
             self._close_if_unused()
