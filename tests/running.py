@@ -14,7 +14,7 @@ try:
 except ImportError:  # Airflow before 3.2
     from airflow.exceptions import AirflowRescheduleException, TaskDeferralError
 
-__all__ = ["TaskDeferralError"]
+__all__ = ["AirflowRescheduleException", "TaskDeferralError"]
 
 DAGS = Path(__file__).parent / "dags"
 LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"

@@ -290,6 +290,7 @@ def test_an_interrupted_demo_leaves_no_process_behind(tmp_path, number, pause):
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.airflow("3.2", because="an asset with watchers can not be the key of a dict before")
 def test_the_example_of_a_watcher_tells_of_an_ending(fake_wisdom, monkeypatch, capsys):
     """From the trigger that Airflow would start to the line that the task prints."""
     base = fake_wisdom.create_knowledge_base()

@@ -153,6 +153,7 @@ def test_an_import_of_many_files_is_told_as_one_with_its_numbers(
     assert "X-Amz" not in json.dumps(event)
 
 
+@pytest.mark.airflow("3.1", because="the OpenLineage of 3.0 asks SQLite for an information schema")
 def test_an_import_from_a_database_is_told_with_its_table(fake_wisdom, knowledge_base, emit, tmp_path, monkeypatch):
     from airflow.providers.openlineage.sqlparser import DatabaseInfo
     from airflow.providers.sqlite.hooks.sqlite import SqliteHook

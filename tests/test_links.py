@@ -7,8 +7,7 @@ import os
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from airflow.sdk.exceptions import AirflowRescheduleException
-from running import FakeTaskInstance, run_dag, start_job
+from running import AirflowRescheduleException, FakeTaskInstance, run_dag, start_job
 
 from airflow_wisdom.import_job import ImportJob
 from airflow_wisdom.links import XCOM_KEY, console_url, instance_arn_of, stored_url
@@ -141,6 +140,7 @@ def test_a_task_links_to_the_instance_of_its_job(fake_wisdom, knowledge_base, tm
     assert ti.xcoms[XCOM_KEY] == console_url("aws", "us-east-1", INSTANCE_ARN)
 
 
+@pytest.mark.airflow("3.1", because="a task of 3.0 can not push None")
 @pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
 def test_airflow_shows_the_link_whatever_the_end_of_a_task(airflow_database, fake_wisdom_over_http, monkeypatch):
     """Through Airflow's own runner and database, with a deferral and a failure; and no nonsense is a link."""

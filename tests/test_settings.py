@@ -163,6 +163,7 @@ def test_the_triggerer_uses_what_the_worker_was_configured_for(fake_wisdom, know
     assert fire(trigger)["status"] == "success"
 
 
+@pytest.mark.airflow("3.3", because="older ones are not asked to start the trigger")
 def test_a_dag_with_a_sensor_is_parsed_whatever_the_configuration_holds(choose):
     for option in OPTIONS:
         choose(option, "\N{SNOWMAN}")
