@@ -102,6 +102,7 @@ PUBLIC = {
     ],
     "importing.waiting": [
         "Progress",
+        "delete_running",
         "import_all",
     ],
     "lineage": [
@@ -200,6 +201,7 @@ PUBLIC = {
         "WisdomImportJobTask",
         "WisdomTask",
         "check_interval",
+        "is_ended_by_user",
         "seconds",
     ],
     "testing": [

@@ -164,7 +164,7 @@ class Waits:
             self._fail(import_job_id, error)
 
     def _died(self, task: asyncio.Task[None]) -> None:
-        """Hand over what no handler caught: Airflow's time-out of a task is raised wherever its process is just then."""
+        """Hand over what no handler caught, as Airflow's time-out of a task, which is raised wherever it hits."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             for wait in list(self.pending()):
