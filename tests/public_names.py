@@ -82,6 +82,7 @@ PUBLIC = {
     ],
     "importing.sending": [
         "Sender",
+        "patiently",
     ],
     "importing.submission": [
         "Origin",
@@ -90,6 +91,7 @@ PUBLIC = {
         "drive",
         "find",
         "look_back",
+        "mark_of",
         "starting",
     ],
     "importing.summary": [

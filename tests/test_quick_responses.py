@@ -7,7 +7,6 @@ import csv
 import json
 import time
 from contextlib import contextmanager
-from itertools import pairwise
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
@@ -78,8 +77,8 @@ def test_one_deferral_waits_for_all_jobs(fake_wisdom, knowledge_base, deferrable
         summary = run(task)
     assert len(summary["importJobs"]) == 10
     assert most.seen == 2
-    times = [job["createdTime"] for job in jobs_of(fake_wisdom, knowledge_base)]
-    assert all(earlier <= later for earlier, later in pairwise(times))
+    started = [job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base)]
+    assert started == [job["importJobId"] for job in summary["importJobs"]]
 
 
 class running_at_most:  # noqa: N801 - reads as a phrase
@@ -174,6 +173,42 @@ def test_a_missing_connection_for_the_source_is_an_error(fake_wisdom, knowledge_
         run(importing(knowledge_base, "s3://bucket/key.csv", storage_conn_id="mispelt"))
 
 
+def test_a_key_of_s3_may_hold_a_question_mark(fake_wisdom, knowledge_base):
+    s3 = fake_wisdom.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="a", Body=b"Name,Content\nwrong,x\n")
+    s3.put_object(Bucket="bucket", Key="a?b.csv", Body=b"Name,Content\nright,x\n,x\n")
+    target = "s3://bucket/c?d.csv"
+    run(importing(knowledge_base, "s3://bucket/a?b.csv", on_invalid_rows="skip", invalid_rows_path=target))
+    assert responses(fake_wisdom, knowledge_base) == ["right"]
+    assert {found["Key"] for found in s3.list_objects_v2(Bucket="bucket")["Contents"]} == {"a", "a?b.csv", "c?d.csv"}
+    with pytest.raises(SourceError, match="has to be s3://bucket/key"):
+        run(importing(knowledge_base, "s3://bucket"))
+
+
+def test_a_path_is_a_source_and_what_is_none_is_named(fake_wisdom, knowledge_base, tmp_path):
+    source = tmp_path / "a.csv"
+    source.write_text("Name,Content\na,b\n")
+    assert run(importing(knowledge_base, source))["rowsImported"] == 1
+    for wrong in (None, 7, {"Name": "a"}):
+        with pytest.raises(SourceError, match=f"not {type(wrong).__name__}"):
+            run(importing(knowledge_base, wrong))
+
+
+def test_rows_are_no_templates(fake_wisdom, knowledge_base):
+    """Amazon Connect fills in what stands in double braces, when an agent answers."""
+    from jinja2 import Environment
+
+    rows = [{"Name": "a", "Content": "Hello {{Attributes.Customer.FirstName}}"}]
+    task = importing(knowledge_base, rows, invalid_rows_path="/tmp/{{ ds }}.csv")
+    task.render_template_fields({"ds": "2026-11-24"}, Environment(autoescape=True))
+    assert task.source == rows
+    assert task.invalid_rows_path == "/tmp/2026-11-24.csv"
+    path = importing(knowledge_base, "/data/{{ ds }}.csv")
+    path.render_template_fields({"ds": "2026-11-24"}, Environment(autoescape=True))
+    assert path.source == "/data/2026-11-24.csv"
+
+
 def test_no_rows_are_no_job(fake_wisdom, knowledge_base, tmp_path):
     source = tmp_path / "header.csv"
     source.write_text("Name,Content\n")
@@ -207,6 +242,26 @@ def test_another_header_works_throughout(fake_wisdom, knowledge_base, tmp_path):
                 column_mapping={"question": "Titel", "answer": "Text"},
             )
         )
+
+
+def test_a_header_with_marks_may_come_with_its_meanings(fake_wisdom, knowledge_base):
+    from types import MappingProxyType
+
+    fake_wisdom.header({"Titel": "name", "Text": "content"})
+    template = MappingProxyType({"Titel <*Required field>": "name", "Text<*Required field>": "content"})
+    run(importing(knowledge_base, [{"Titel": "a", "Text": "b"}], import_template=template))
+    with pytest.raises(InvalidRowsError):
+        run(importing(knowledge_base, [{"Titel": "", "Text": "b"}], import_template=template))
+
+
+def test_equal_files_are_imported_each_for_itself(fake_wisdom, knowledge_base):
+    """Where no column is known to be unique, two files may be the same to the letter."""
+    fake_wisdom.reused_client_token("first")
+    rows = [{"Titel": "a", "Text": "b"}] * 3
+    fake_wisdom.header({"Titel": "name", "Text": "content"})
+    with pytest.raises(ImportIncompleteError):  # AWS refuses the second and the third
+        run(importing(knowledge_base, rows, import_template=["Titel", "Text"], max_rows_per_file=1))
+    assert len(jobs_of(fake_wisdom, knowledge_base)) == 3
 
 
 def test_the_template_file_downloaded_from_connect_is_understood(fake_wisdom, knowledge_base, tmp_path):
@@ -348,14 +403,31 @@ def test_a_report_that_can_not_be_read_is_no_empty_report(fake_wisdom, knowledge
     assert (summary["rowsFailed"], summary["rowsImported"]) == (None, None)
 
 
+def test_a_complete_job_without_a_report_is_read_once_more_and_no_more(fake_wisdom, knowledge_base):
+    """A call that is not needed is one that can fail."""
+    run(importing(knowledge_base, ROWS[:1]))
+    assert fake_wisdom.calls()["GetImportJob"] == 2
+
+
 def test_a_report_that_is_too_large_is_an_error(fake_wisdom, knowledge_base, partly_taken):
     with pytest.raises(FailedRecordReportError, match="more than 10 bytes"):
         run(importing(knowledge_base, max_report_bytes=10))
 
 
 def test_a_place_that_can_not_be_written_is_an_error(fake_wisdom, knowledge_base, partly_taken):
+    ti = FakeTaskInstance()
+    target = "s3://nosuch/failed.csv"
     with pytest.raises(StorageError, match=r"s3://nosuch/failed\.csv can not be written"):
-        run(importing(knowledge_base, failed_records_path="s3://nosuch/failed.csv"))
+        run(importing(knowledge_base, failed_records_path=target, on_failed_records="warn"), ti=ti)
+    summary = ti.xcoms["return_value"]
+    assert (summary["rowsFailed"], summary["failedRecordsPath"]) == (3, None)
+    # What is worse is told rather than that, and the account is given all the same.
+    with pytest.raises(FailedRecordsError, match="AWS refused 3"):
+        run(importing(knowledge_base, failed_records_path=target), ti=FakeTaskInstance(try_number=2))
+    with pytest.raises(InvalidRowsError, match=r"row 1, .* s3://nosuch/invalid\.csv can not be written"):
+        run(importing(knowledge_base, BAD[:1], invalid_rows_path="s3://nosuch/invalid.csv"))
+    with pytest.raises(StorageError):
+        run(importing(knowledge_base, ROWS + BAD, invalid_rows_path="s3://nosuch/b.csv", on_invalid_rows="skip"))
 
 
 # Trying again
@@ -489,6 +561,52 @@ def test_a_first_try_does_not_search_the_history(fake_wisdom, knowledge_base):
     assert "ListImportJobs" not in fake_wisdom.calls()
 
 
+def test_a_store_that_fails_does_not_harm_an_import(fake_wisdom, knowledge_base):
+    class Broken:
+        def get(self, *_):
+            raise RuntimeError("the API server is being restarted")
+
+        set = delete = get
+
+    assert run_with_store(importing(knowledge_base), Broken())["rowsImported"] == 250
+
+
+def test_rows_that_have_changed_start_other_jobs_and_the_log_names_those_that_run(fake_wisdom, knowledge_base, caplog):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    with pytest.raises(Killed):
+        run_with_store(importing(knowledge_base, ROWS[:100]), None, killed_after=1)
+    ((before),) = jobs_of(fake_wisdom, knowledge_base)
+    fake_wisdom.import_jobs()
+    summary = run_with_store(importing(knowledge_base, ROWS[100:201]), None, try_number=2)
+    assert summary["rowsImported"] == 101
+    assert f"Import job {before['importJobId']} goes on" in caplog.text
+
+
+def test_throttling_while_files_are_sent_and_jobs_are_looked_for_is_waited_out(fake_wisdom, knowledge_base):
+    fake_wisdom.fault("StartContentUpload", "ThrottlingException", http_status=429, times=4)
+    run(importing(knowledge_base))
+    fake_wisdom.fault("ListImportJobs", "ThrottlingException", http_status=429, times=4)
+    assert run(importing(knowledge_base), try_number=2)["rowsImported"] == 250
+
+
+@pytest.mark.parametrize("answer", ["conflict", "first"])
+def test_a_triggerer_that_takes_over_much_later_starts_nothing_twice(fake_wisdom, knowledge_base, monkeypatch, answer):
+    """By then AWS may have forgotten the client tokens."""
+    fake_wisdom.reused_client_token(answer)
+    fake_wisdom.import_jobs(after_calls=2)
+    task = importing(knowledge_base, deferrable=True, max_active_jobs=2)
+    with pytest.raises(TaskDeferred) as raised:
+        task.execute({"ti": FakeTaskInstance()})
+    trigger = raised.value.trigger
+    first = fire(trigger)
+    starts = fake_wisdom.calls()["StartImportJob"]
+    trigger.submitted_at -= 3600
+    assert [job["importJobId"] for job in fire(trigger)["jobs"]] == [job["importJobId"] for job in first["jobs"]]
+    assert fake_wisdom.calls()["StartImportJob"] == starts
+    fake_wisdom.fault("ListImportJobs", "AccessDeniedException", http_status=403)
+    assert [job["importJobId"] for job in fire(trigger)["jobs"]] == [job["importJobId"] for job in first["jobs"]]
+
+
 def test_an_upload_that_aws_no_longer_knows_is_made_anew_by_the_next_try(fake_wisdom, knowledge_base):
     store = Store()
     fake_wisdom.fault("StartImportJob", "ResourceNotFoundException", http_status=404, message="No such upload.")
@@ -553,9 +671,97 @@ def test_a_failed_upload_tells_what_was_done_and_how_to_go_on(fake_wisdom, knowl
     task.hook.upload = upload
     with pytest.raises(ImportIncompleteError) as raised:
         run(task)
-    for words in ("file 2 of 3 (rows 101 to 200) could not be uploaded", "1 files were uploaded", "No job was started"):
+    for words in ("file 2 of 3 (rows 101 to 200) could not be uploaded", "1 files were uploaded", "no job was started"):
         assert words in str(raised.value)
     assert "StartImportJob" not in fake_wisdom.calls()
+
+
+def test_a_failed_upload_names_the_jobs_that_run_already(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    with pytest.raises(Killed):
+        run_with_store(importing(knowledge_base), None, killed_after=3)
+    first, second, third = (job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base))
+    fake_wisdom.set_status(first, "FAILED")
+    fake_wisdom.fault("PutObject", "InternalError", http_status=500)
+    with pytest.raises(ImportIncompleteError) as raised:
+        run(importing(knowledge_base), try_number=2)
+    for job in (second, third):
+        assert f"{job} (START_IN_PROGRESS)" in str(raised.value)
+    assert first not in str(raised.value)
+
+
+def test_the_time_out_of_a_task_is_heard_wherever_it_hits(fake_wisdom, knowledge_base, monkeypatch):
+    """Airflow raises it out of a signal handler: as well in the watcher's own task."""
+    from airflow_wisdom.watcher.waits import Waits
+
+    class TimedOut(BaseException):
+        pass
+
+    async def look(_waits):
+        raise TimedOut
+
+    monkeypatch.setattr(Waits, "_look", look)
+    with pytest.raises(TimedOut):
+        run(importing(knowledge_base))
+
+
+def test_credentials_that_have_expired_are_looked_up_once_more_to_start_a_job(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(after_calls=1)
+    task = importing(knowledge_base, deferrable=True, max_active_jobs=1)
+    with pytest.raises(TaskDeferred) as raised:
+        task.execute({"ti": FakeTaskInstance()})
+    from airflow_wisdom.hooks import WisdomHook
+
+    real, starts = WisdomHook.start_import_job, []
+
+    def start(hook, *args, **kwargs):
+        starts.append(1)
+        if len(starts) == 2:
+            fake_wisdom.fault("StartImportJob", "ExpiredTokenException", http_status=403)
+        return real(hook, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WisdomHook, "start_import_job", start)
+        assert fire(raised.value.trigger)["status"] == "success"
+
+
+def test_all_files_share_one_client(fake_wisdom, knowledge_base, monkeypatch):
+    from airflow_wisdom.watcher import AwsConnection
+
+    real, made = AwsConnection.make_hook, []
+
+    def make(connection):
+        made.append(1)
+        return real(connection)
+
+    monkeypatch.setattr(AwsConnection, "make_hook", make)
+    run(importing(knowledge_base, max_rows_per_file=50, max_active_jobs=1, deferrable=True))
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("status", ["DELETED", "FAILED", "PAUSED"])
+def test_who_does_not_run_is_not_waited_for(fake_wisdom, knowledge_base, status):
+    fake_wisdom.import_jobs(status=status)
+    with pytest.raises(ImportIncompleteError) as raised:
+        run(importing(knowledge_base, ROWS[:1]))
+    assert "goes on waiting" not in str(raised.value)
+
+
+def test_without_xcom_nothing_is_pushed(fake_wisdom, knowledge_base):
+    ti = FakeTaskInstance()
+    run(importing(knowledge_base, ROWS[:1], do_xcom_push=False), ti=ti)
+    assert ti.xcoms == {}
+
+
+def test_numbers_may_come_out_of_templates(fake_wisdom, knowledge_base):
+    task = importing(
+        knowledge_base,
+        max_rows_per_file="50",
+        max_active_jobs="2",
+        sample_size="3",
+        on_failed_records=2.0,
+    )
+    assert len(run(task)["importJobs"]) == 5
 
 
 def test_throttling_while_jobs_are_started_is_waited_out(fake_wisdom, knowledge_base):
@@ -576,6 +782,11 @@ def test_what_aws_does_not_allow_fails_every_file_and_says_so(fake_wisdom, knowl
         {"on_failed_records": "whatever"},
         {"on_failed_records": -1},
         {"max_active_jobs": 0},
+        {"max_active_jobs": "x"},
+        {"sample_size": -1},
+        {"max_rows_per_file": "x"},
+        {"metadata": dict.fromkeys("abcdef", "x")},
+        {"knowledge_base": None},
         {"max_rows_per_file": 101},
         {"spaces": "keep"},
         {"extra_columns": "keep"},
@@ -583,10 +794,8 @@ def test_what_aws_does_not_allow_fails_every_file_and_says_so(fake_wisdom, knowl
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_before_anything_is_sent(fake_wisdom, knowledge_base, wrong):
-    with pytest.raises(
-        ValueError, match=next(iter(wrong)).replace("poll_", "").replace("max_rows_per_file", "max_rows")
-    ):
-        run(importing(knowledge_base, **wrong))
+    with pytest.raises(ValueError, match=next(iter(wrong)).replace("poll_", "").replace("_per_file", "")):
+        run(importing(**{"knowledge_base": knowledge_base, **wrong}))
     assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
 
 

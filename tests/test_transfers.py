@@ -80,3 +80,40 @@ def test_the_same_rows_find_their_jobs(fake_wisdom, knowledge_base, database):
     first = run(importing(knowledge_base))
     second = run(importing(knowledge_base), try_number=2)
     assert [job["importJobId"] for job in first["importJobs"]] == [job["importJobId"] for job in second["importJobs"]]
+
+
+class Cursor:
+    """A cursor of SQLite that answers as those of other databases do."""
+
+    def __init__(self, cursor, batch):
+        self._cursor = cursor
+        self._batch = batch
+
+    def __getattr__(self, name):
+        return getattr(self._cursor, name)
+
+    def fetchmany(self, size):
+        return self._batch([dict(zip(("Name", "Content"), row, strict=True)) for row in self._cursor.fetchmany(size)])
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pytest.param(lambda rows: tuple(tuple(row.values()) for row in rows), id="tuples, as of MySQL"),
+        pytest.param(lambda rows: rows, id="dicts"),
+        pytest.param(lambda rows: [tuple(row.values()) for row in rows] or None, id="None at the end"),
+    ],
+)
+def test_cursors_of_every_kind_come_to_an_end(fake_wisdom, knowledge_base, database, monkeypatch, batch):
+    from airflow_wisdom import transfers
+
+    real = transfers._cursor
+    monkeypatch.setattr(transfers, "_cursor", lambda connection: Cursor(real(connection), batch))
+    sql = 'SELECT question AS "Name", answer AS "Content" FROM answers ORDER BY id'
+    assert run(importing(knowledge_base, sql, fetch_size=60))["rowsImported"] == 250
+    assert "Question 1" in {
+        response["name"]
+        for response in fake_wisdom.client().list_quick_responses(knowledgeBaseId=knowledge_base)[
+            "quickResponseSummaries"
+        ]
+    }
