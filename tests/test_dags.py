@@ -106,7 +106,7 @@ def test_no_example_loads_an_aws_library_to_be_parsed(dag_files):
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert set(names) < set(loaded)
-    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon", "airflow_wisdom.hooks")
+    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon.aws", "airflow_wisdom.hooks")
     assert [name for name in loaded if name.startswith(slow)] == []
 
 
