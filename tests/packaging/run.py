@@ -25,9 +25,10 @@ MADE = {"PKG-INFO"}
 
 IMPORT_ALL = """
 import importlib, pkgutil, airflow_wisdom
-# `testing` needs moto, which only the extra of that name installs.
+EXTRA = ("airflow_wisdom.testing", "airflow_wisdom.lineage")
+# `testing` needs moto and `lineage` OpenLineage, which only the extras of these names install.
 found = [m.name for m in pkgutil.walk_packages(airflow_wisdom.__path__, "airflow_wisdom.", onerror=print)]
-public = [name for name in found if "._" not in name and (WITH_TESTING or ".testing" not in name)]
+public = [name for name in found if "._" not in name and (WITH_EXTRAS or not name.startswith(EXTRA))]
 for name in public:
     importlib.import_module(name)
 assert "site-packages" in airflow_wisdom.__file__, airflow_wisdom.__file__
@@ -150,7 +151,7 @@ def installation() -> str:
     python("-m", "pip", "check")
     listed = python("-m", "airflow", "providers", "get", "airflow-wisdom")
     require(the_only("*.whl").name.split("-")[1] in listed, f"Airflow lists the provider:\n{listed}")
-    return python("-W", "ignore", "-c", f"WITH_TESTING = False\n{IMPORT_ALL}").splitlines()[-1]
+    return python("-W", "ignore", "-c", f"WITH_EXTRAS = False\n{IMPORT_ALL}").splitlines()[-1]
 
 
 def types() -> str:
@@ -170,8 +171,8 @@ def types() -> str:
 def tests_from_the_sdist() -> str:
     """They can be run from there, against the installed wheel; the whole of them is run elsewhere."""
     (folder,) = (WORK / "sdist").iterdir()
-    install(f"{the_only('*.whl')}[testing]", "--group", f"{folder / 'pyproject.toml'}:tests")
-    python("-W", "ignore", "-c", f"WITH_TESTING = True\n{IMPORT_ALL}")
+    install(f"{the_only('*.whl')}[openlineage,testing]", "--group", f"{folder / 'pyproject.toml'}:tests")
+    python("-W", "ignore", "-c", f"WITH_EXTRAS = True\n{IMPORT_ALL}")
     pytest = VENV / "bin" / "pytest"
     collected = call(pytest, "--collect-only", "-q", cwd=folder).strip().splitlines()[-1]
     passed = call(pytest, "-q", "tests/test_package.py", cwd=folder)
