@@ -62,6 +62,19 @@ PUBLIC = {
     "hooks": [
         "WisdomHook",
     ],
+    "hooks.errors": [
+        "cause_of",
+        "translated",
+        "wisdom_error",
+    ],
+    "hooks.presigned": [
+        "opened",
+        "raise_upload_error",
+        "send",
+    ],
+    "hooks.wisdom": [
+        "WisdomHook",
+    ],
     "import_job": [
         "FailedRecords",
         "ImportJob",

@@ -40,7 +40,8 @@ from airflow_wisdom.exceptions import (
     UploadUrlExpiredError,
     ValidationError,
 )
-from airflow_wisdom.hooks import SENT_AT_ONCE, WisdomHook
+from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.hooks.presigned import SENT_AT_ONCE
 
 QUICK = 0.01
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}

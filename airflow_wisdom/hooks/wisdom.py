@@ -1,54 +1,37 @@
-"""The hook: typed verbs over the boto3 client of Amazon Connect Wisdom."""
+"""The hook itself."""
 
 from __future__ import annotations
 
 import io
-import logging
-import os
 import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Union
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import boto3
-import requests
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's, as every name here
-    CredentialRetrievalError,
-    HTTPClientError,
-    MetadataRetrievalError,
-    PaginationError,
-    ParamValidationError,
-    SSLError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
-from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
-from requests.adapters import HTTPAdapter
 
-from airflow_wisdom import exceptions, settings
+from airflow_wisdom import settings
 from airflow_wisdom.cadence import Cadence, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
-    AwsError,
     ClientConfigurationError,
-    EndpointError,
     FailedRecordReportError,
     ResourceNotFoundError,
     UploadError,
     UploadTooLargeError,
     UploadUrlExpiredError,
-    ValidationError,
     WisdomError,
-    redact,
 )
+from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
+from airflow_wisdom.hooks.presigned import UploadSource, opened, raise_upload_error, send
 from airflow_wisdom.import_job import FailedRecords, ImportJob, timed_out
 
 if TYPE_CHECKING:
@@ -56,112 +39,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
 
-UploadSource = Union[str, "os.PathLike[str]", bytes, BinaryIO]
-
 MAX_REPORT_BYTES = 10_000_000
 """Largest report of failed records that is fetched unless told otherwise, in bytes: ten times the largest file."""
-
-PIECE = 64 * 1024
-"""Bytes of an answer that are taken at once."""
-
-SENT_AT_ONCE = 256 * 1024
-"""Bytes of a file that are sent at once: with urllib3's own 16 KiB, uploads took 1.2 to 1.3 times as long as curl's."""
-
-_ERRORS_BY_CODE: Mapping[str, type[AwsError]] = {
-    "AccessDenied": exceptions.AccessDeniedError,
-    "AccessDeniedException": exceptions.AccessDeniedError,
-    **dict.fromkeys(
-        (
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "IncompleteSignature",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "MissingAuthenticationToken",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        ),
-        exceptions.InvalidCredentialsError,
-    ),
-    "UnauthorizedException": exceptions.AccessDeniedError,
-    "ConflictException": exceptions.ConflictError,
-    "ResourceNotFoundException": ResourceNotFoundError,
-    "ServiceQuotaExceededException": exceptions.ServiceQuotaExceededError,
-    "ValidationException": ValidationError,
-    **dict.fromkeys(
-        (
-            "InternalError",
-            "InternalFailure",
-            "InternalServerException",
-            "RequestTimeout",
-            "RequestTimeoutException",
-            "ServiceUnavailable",
-            "ServiceUnavailableException",
-        ),
-        exceptions.ServiceUnavailableError,
-    ),
-    **dict.fromkeys(
-        (
-            "LimitExceededException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "SlowDown",
-            "Throttling",
-            "ThrottledException",
-            "ThrottlingException",
-            "TooManyRequestsException",
-        ),
-        exceptions.ThrottlingError,
-    ),
-}
-
-
-_ERRORS_BY_STATUS: Mapping[int | None, type[AwsError]] = {
-    **dict.fromkeys((408, 500, 502, 503, 504), exceptions.ServiceUnavailableError),
-    429: exceptions.ThrottlingError,
-}
-"""For an answer whose code is unknown, as that of a gateway in between."""
-
-_PASSING = (
-    ConnectionError,
-    HTTPClientError,
-    CredentialRetrievalError,
-    MetadataRetrievalError,
-    PaginationError,
-)
-"""What botocore raises that may be over in a minute."""
-
-
-_NONSENSE = (ResponseParserError, ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError)
-"""What an answer of the wrong form causes."""
-
-
-class _RedactPresignedUrls(logging.Filter):
-    """Keeps presigned URLs out of the debug logs of the libraries that see them."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        redacted = redact(message)
-        if redacted != message:
-            record.msg, record.args = redacted, ()
-        return True
-
-
-for _name in ("botocore.parsers", "urllib3.connectionpool"):
-    logging.getLogger(_name).addFilter(_RedactPresignedUrls())
-# Whoever sees a presigned URL, in a worker or a triggerer, has imported this module.
-exceptions.redact_also(settings.redacted_parameters())
-
-
-class _LargePieces(HTTPAdapter):
-    """Sends files in large pieces; nothing else about a request is changed."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, blocksize=SENT_AT_ONCE)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(*args, **kwargs, blocksize=SENT_AT_ONCE)
 
 
 class WisdomHook(AwsBaseHook):
@@ -237,7 +116,7 @@ class WisdomHook(AwsBaseHook):
         try:
             return super().conn
         except (BotoCoreError, ClientError) as exc:
-            raise _wisdom_error(exc, "Client", {}) from _cause(exc)
+            raise wisdom_error(exc, "Client", {}) from cause_of(exc)
         except ValueError as exc:
             raise ClientConfigurationError(f"No client can be made: {exc}") from exc
 
@@ -368,7 +247,7 @@ class WisdomHook(AwsBaseHook):
         :raises UploadUrlExpiredError: The second URL had expired as well.
         :raises UploadError: Amazon S3 did not take the file, or the file is empty.
         """
-        with _opened(source) as (body, size):
+        with opened(source) as (body, size):
             self._check_size(knowledge_base_id, size, settings.upload_max_bytes() if max_bytes is None else max_bytes)
             start = body.tell()
             try:
@@ -396,7 +275,7 @@ class WisdomHook(AwsBaseHook):
         :param job: The job. One without a report's URL, such as one from a list, is read anew, and so is one whose URL
             has expired.
         :param file: A seekable binary file, written from where it stands.
-        :param max_bytes: Largest report that is fetched, in bytes. Default :data:`MAX_REPORT_BYTES`.
+        :param max_bytes: Largest report that is fetched, in bytes. Default 10,000,000.
         :returns: Whether there is a report.
         :raises FailedRecordReportError: The report could not be fetched, or is larger than `max_bytes`.
         """
@@ -432,7 +311,7 @@ class WisdomHook(AwsBaseHook):
                 raise fail(f"The report of failed records has more than {max_bytes:,} bytes", too_large=True)
             file.write(chunk)
 
-        answer = self._http("GET", url, {}, None, fail, take=take)
+        answer = send("GET", url, {}, None, fail=fail, config=self.config, verify=self.verify, take=take)
         if not answer.ok:
             raise fail("The report of failed records could not be fetched", http_status=answer.status_code)
 
@@ -565,13 +444,9 @@ class WisdomHook(AwsBaseHook):
             "knowledge_base_id": request.get("knowledgeBaseId"),
             "import_job_id": request.get("importJobId"),
         }
-        name, client = _pascal(operation), self.conn
-        try:
+        client = self.conn
+        with translated(_pascal(operation), where):
             yield client
-        except (BotoCoreError, ClientError) as exc:
-            raise _wisdom_error(exc, name, where) from _cause(exc)
-        except _NONSENSE as exc:
-            raise EndpointError(f"{name}: the answer makes no sense: {exc!r}", **where) from _cause(exc)
 
     @staticmethod
     def _check_size(knowledge_base_id: str, size: int, max_bytes: int) -> None:
@@ -590,135 +465,10 @@ class WisdomHook(AwsBaseHook):
             upload = client.start_content_upload(**request)
             headers = {**upload["headersToInclude"], "Content-Length": str(size)}
         fail = partial(UploadError, knowledge_base_id=knowledge_base_id)
-        answer = self._http("PUT", upload["url"], headers, body, fail)
+        answer = send("PUT", upload["url"], headers, body, fail=fail, config=self.config, verify=self.verify)
         if not answer.ok:
-            _raise_upload_error(answer, knowledge_base_id)
+            raise_upload_error(answer, knowledge_base_id)
         return str(upload["uploadId"])
-
-    def _http(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: BinaryIO | None,
-        fail: Callable[[str], WisdomError],
-        *,
-        take: Callable[[bytes], None] | None = None,
-    ) -> requests.Response:
-        """Send a request to a presigned URL with the network settings of the AWS connection.
-
-        :param take: Gets the body of a good answer piece by piece, as it comes.
-        """
-        config = self.config
-        failure: requests.RequestException
-        with requests.Session() as session:
-            # The signature covers headers: none but the given ones may go out.
-            session.headers.clear()
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, _LargePieces())
-            try:
-                answer = session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=body,
-                    # Stands in the way of ~/.netrc, whose Authorization header Amazon S3 would refuse.
-                    auth=lambda request: request,
-                    timeout=(config.connect_timeout, config.read_timeout),
-                    proxies=config.proxies,
-                    verify=True if self.verify is None else self.verify,
-                    allow_redirects=False,
-                    stream=take is not None,
-                )
-                if take is not None:
-                    # What is streamed is closed by who streams it, also where it is not read to its end.
-                    with answer:
-                        for chunk in answer.iter_content(PIECE) if answer.ok else ():
-                            take(chunk)
-                return answer  # noqa: TRY300 - what is raised above is what is caught here
-            except requests.RequestException as exc:
-                failure = exc
-        # Outside of the handler, so that the exception, whose text holds the URL, is no context of ours.
-        raise fail(f"{method} failed: {redact(str(failure))}")
-
-
-def _cause(exc: Exception) -> Exception | None:
-    """Return `exc` to be shown as the cause of an error, unless there is a presigned URL in what would be shown."""
-    shown: BaseException | None = exc
-    while shown is not None:
-        if redact(str(shown)) != str(shown):
-            return None
-        shown = shown.__cause__ or shown.__context__
-    return exc
-
-
-def _wisdom_error(exc: BotoCoreError | ClientError, operation: str, where: Mapping[str, Any]) -> WisdomError:
-    if isinstance(exc, ClientError):
-        return _aws_error(exc, where)
-    if isinstance(exc, ParamValidationError):
-        return ValidationError(str(exc), code="ParamValidation", operation=operation, **where)
-    # A certificate that is not trusted stays so, however long one waits.
-    passing = isinstance(exc, _PASSING) and not isinstance(exc, SSLError)
-    kind = EndpointError if passing else ClientConfigurationError
-    return kind(f"{operation}: {exc}", **where)
-
-
-def _aws_error(exc: ClientError, where: Mapping[str, Any]) -> AwsError:
-    error = exc.response.get("Error", {})
-    answer = exc.response.get("ResponseMetadata", {})
-    code, status = error.get("Code", "Unknown"), answer.get("HTTPStatusCode")
-    kind = _ERRORS_BY_CODE.get(code)
-    if kind is None:
-        kind = _ERRORS_BY_STATUS.get(status, AwsError)
-    return kind(
-        error.get("Message") or "no message",
-        code=code,
-        operation=exc.operation_name,
-        request_id=answer.get("RequestId"),
-        http_status=status,
-        **where,
-    )
-
-
-def _raise_upload_error(answer: requests.Response, knowledge_base_id: str) -> NoReturn:
-    code, message = _s3_error(answer.text)
-    kind = UploadUrlExpiredError if "expired" in message.lower() else UploadError
-    raise kind(
-        f"Amazon S3 did not take the file: {code or 'no error code'}: {message or 'no message'}",
-        http_status=answer.status_code,
-        code=code,
-        knowledge_base_id=knowledge_base_id,
-    )
-
-
-def _s3_error(xml: str) -> tuple[str | None, str]:
-    """Return code and message of an error document of Amazon S3, as far as it is one."""
-
-    def element(name: str) -> str | None:
-        _, opening, rest = xml.partition(f"<{name}>")
-        text, closing, _ = rest.partition(f"</{name}>")
-        return text if opening and closing else None
-
-    return element("Code"), element("Message") or ""
-
-
-@contextmanager
-def _opened(source: UploadSource) -> Iterator[tuple[BinaryIO, int]]:
-    """Open what is to be uploaded; yield a seekable file and how many bytes of it are to be sent."""
-    if isinstance(source, bytes):
-        yield io.BytesIO(source), len(source)
-    elif isinstance(source, (str, os.PathLike)):
-        with Path(source).open("rb") as file:
-            yield file, os.fstat(file.fileno()).st_size
-    elif source.seekable():
-        start = source.tell()
-        end = source.seek(0, os.SEEK_END)
-        source.seek(start)
-        yield source, end - start
-    else:
-        # A length has to be sent first, and a pipe does not know its own.
-        content = source.read()
-        yield io.BytesIO(content), len(content)
 
 
 @cache
