@@ -12,19 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_wisdom.quick_response.template import LABELS
+
 from .exceptions import ValidationException
 
-HEADER = {
-    "Name": "name",
-    "Description": "description",
-    "Content": "content",
-    "Content type": "contentType",
-    "Shortcut key": "shortcutKey",
-    "Channels": "channels",
-    "Language": "language",
-    "Is active": "isActive",
-    "Routing Profile": "routingProfiles",
-}
+HEADER = dict(LABELS)
 REQUIRED = ("name", "content")
 SEPARATOR = re.compile(r"[;,|]")
 TRUE = ("true", "yes", "y", "1")
