@@ -69,6 +69,9 @@ linkcheck: $(READY) ## Follow the links of the docs to the outside; needs a netw
 	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints-airflow-3.$*.txt --build-constraint constraints-airflow-3.$*.txt --editable '.[testing]' --group tests
 	@touch $@
 
+# Make would take them for something in between, and remove them.
+.PRECIOUS: .venv-3.%/.ready
+
 compat: $(addprefix compat-,$(or $(ONLY),$(AIRFLOWS) 3.3)) ## Run the tests on every supported Airflow; ONLY=3.0 for one
 
 compat-3.3: unit
