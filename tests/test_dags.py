@@ -67,9 +67,10 @@ def run_dag(module):
     """Run the DAG of an example, and return its end, the state of each task, and what is in XCom."""
     run = import_module(module).dag.test()
     tasks = run.get_task_instances()
-    xcoms = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in tasks}
-    assert "X-Amz" not in json.dumps(xcoms, default=list)
-    return str(run.state), {ti.task_id: str(ti.state) for ti in tasks}, xcoms
+    # One by one: Airflow 3.1 can not pull those of all mapped tasks together outside of a task.
+    pulled = [(ti.task_id, ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)) for ti in tasks]
+    assert "X-Amz" not in json.dumps(pulled, default=list)
+    return str(run.state), {ti.task_id: str(ti.state) for ti in tasks}, dict(pulled)
 
 
 def test_airflow_parses_every_example_without_a_warning(airflow_database, dag_files):
