@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.import_job import ImportJob
@@ -166,10 +167,10 @@ class WisdomTask(BaseOperator):
             :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
         :param delete_jobs_on_kill: See there.
         """
-        from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobTrigger
+        from airflow_wisdom.triggers import WisdomImportJobTrigger
 
-        self.defer(
-            trigger=WisdomImportJobTrigger(
+        self.defer_to(
+            WisdomImportJobTrigger(
                 knowledge_base_id=knowledge_base_id,
                 import_job_ids=[import_job_id],
                 deadline=deadline,
@@ -177,9 +178,19 @@ class WisdomTask(BaseOperator):
                 delete_jobs_on_kill=delete_jobs_on_kill,
                 **self.aws_parameters(),
             ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + AIRFLOW_GRACE,
+            deadline,
         )
+
+    def defer_to(self, trigger: BaseTrigger, deadline: float) -> None:
+        """Defer the task to a trigger; it comes back in ``execute_complete``.
+
+        :param trigger: The trigger, which ends by itself at the deadline.
+        :param deadline: POSIX time; a while after it Airflow ends the deferral, should no triggerer be running.
+        """
+        from airflow_wisdom.triggers import AIRFLOW_GRACE
+
+        left = timedelta(seconds=max(0.0, deadline - time.time()))
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=left + AIRFLOW_GRACE)
 
     def record_import(self, context: Context, *jobs: ImportJob, **records: int) -> None:
         """Say in the task's asset events what it imported, once it has succeeded in that.

@@ -37,7 +37,8 @@ nitpick_ignore_regex = [
     # Other people's classes: their inventories would have to be downloaded.
     (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|pathlib|typing)\..*"),
     (r"py:class", r"AbstractContextManager|Asset|Connection|Context|Dataset|OperatorLineage|Path"),
-    (r"py:class", r"PokeReturnValue|UploadSource|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
+    (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
+    (r"py:class", r"BaseTrigger|UploadSource"),
     # Values of a Literal, its name, and a type variable.
     (r"py:class", r"'\w+'|Format|Step|T"),
 ]

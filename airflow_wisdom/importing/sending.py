@@ -54,7 +54,7 @@ class Sender:
         self._knowledge_base_id = knowledge_base_id
         self._external_source_configuration = external_source_configuration
         self._standings: dict[str, Standing] = {}
-        self._is_first = True
+        self._recalled: dict[str, Remembered] = {}
 
     def look_back(self, marks: Sequence[str], *, is_first_try: bool) -> None:
         """Find the jobs that an earlier try started: by what is remembered, and else by their marks in the list.
@@ -63,10 +63,10 @@ class Sender:
         :param is_first_try: Whether Airflow counts this as the first try. It may run a first try twice.
         """
         has_begun_before = self._memory.begin()
-        self._is_first = is_first_try and not has_begun_before
-        if self._is_first:
+        if is_first_try and not has_begun_before:
             return
-        self._standings = {mark: standing for mark in marks if (standing := self._remembered(mark))}
+        self._recalled = {mark: recalled for mark in marks if (recalled := self._memory.recall(mark))}
+        self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
             self._standings |= patiently(lambda: self._listed(missing, marks), self._deadline)
@@ -99,10 +99,10 @@ class Sender:
         return look_back(jobs, missing)
 
     def _remembered(self, mark: str) -> Standing | None:
-        remembered = self._memory.recall(mark)
-        if remembered is None or remembered.import_job_id is None:
-            return None
+        remembered = self._recalled[mark]
         job_id = remembered.import_job_id
+        if job_id is None:
+            return None
         try:
             job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._deadline)
         except ResourceNotFoundError:
@@ -124,7 +124,7 @@ class Sender:
     def _upload_id(self, file: ImportFile, mark: str, standing: Standing) -> str:
         if standing.job and standing.job.upload_id:
             return standing.job.upload_id
-        remembered = None if self._is_first else self._memory.recall(mark)
+        remembered = self._recalled.get(mark)
         if remembered and remembered.attempt == standing.attempt:
             # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
             return remembered.upload_id

@@ -8,7 +8,6 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +21,7 @@ from airflow_wisdom.tasks import ONE_DAY, WisdomTask, check_interval, is_ended_b
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
@@ -376,10 +376,10 @@ class WisdomImportTask(WisdomTask):
         return settings.max_active_import_jobs() if self.max_active_jobs is None else int(float(self.max_active_jobs))
 
     def _defer(self, plan: Plan, submissions: Sequence[Submission], deadline: float) -> None:
-        from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportTrigger
+        from airflow_wisdom.triggers import WisdomImportTrigger
 
-        self.defer(
-            trigger=WisdomImportTrigger(
+        self.defer_to(
+            WisdomImportTrigger(
                 knowledge_base_id=self.knowledge_base_id,
                 submissions=[submission.to_dict() for submission in submissions],
                 max_active_jobs=self._max_active(),
@@ -390,8 +390,7 @@ class WisdomImportTask(WisdomTask):
                 delete_jobs_on_kill=self.delete_jobs_on_kill,
                 **self.aws_parameters(),
             ),
-            method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + AIRFLOW_GRACE,
+            deadline,
         )
 
     def _run(self, context: Context, submissions: Sequence[Submission], deadline: float) -> list[dict[str, Any]]:
