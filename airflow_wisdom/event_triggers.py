@@ -42,7 +42,7 @@ Before, a triggerer that is killed tells it again. The other way round, it might
 """
 
 
-class WisdomImportJobEndedTrigger(AwsTrigger, BaseEventTrigger):
+class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     """Fires an event for each import job of a knowledge base that ends, whoever started it; for an ``AssetWatcher``.
 
     It never ends, and no error ends it: what AWS refuses is logged, and asked for again. All that watch a knowledge

@@ -24,7 +24,7 @@
     ├── SourceError                       what is to be imported is not fit for it; nothing was sent
     │   ├── SourceFormatError             it can not be read at all: no CSV, not UTF-8, no header
     │   ├── TemplateMismatchError         its columns are not those of the import file's template
-    │   └── InvalidRowsError              some of its rows would be refused
+    │   └── InvalidRowsError              some of its rows are invalid
     ├── StorageError                      a file could not be written where the user asked
     ├── ImportIncompleteError             not every file of an import became a COMPLETE job
     ├── FailedRecordsError                AWS refused more records than are tolerated
@@ -307,13 +307,13 @@ class TemplateMismatchError(SourceError):
 
 
 class InvalidRowsError(SourceError):
-    """Rows of the source would be refused.
+    """Rows of the source are invalid: found by the check, before anything was sent.
 
     :param rows_read: Rows of the source.
-    :param rows_refused: How many of them are not valid.
+    :param rows_invalid: How many of them are not valid.
     :param mistakes: The first mistakes, each a dict of JSON primitives with ``line``, ``column``, ``value`` and
         ``reason``.
-    :param refused_rows_path: The file with all refused rows and their reasons, if one was kept.
+    :param invalid_rows_path: The file with all invalid rows and their reasons, if one was kept.
     """
 
     def __init__(
@@ -321,16 +321,16 @@ class InvalidRowsError(SourceError):
         message: str,
         *,
         rows_read: int,
-        rows_refused: int,
+        rows_invalid: int,
         mistakes: list[dict[str, Any]],
-        refused_rows_path: str | None = None,
+        invalid_rows_path: str | None = None,
         **where: Any,
     ) -> None:
         super().__init__(message, **where)
         self.rows_read = rows_read
-        self.rows_refused = rows_refused
+        self.rows_invalid = rows_invalid
         self.mistakes = _redacted(mistakes)
-        self.refused_rows_path = _redacted(refused_rows_path)
+        self.invalid_rows_path = _redacted(invalid_rows_path)
 
 
 class ImportJobError(WisdomError):
@@ -383,7 +383,7 @@ class ImportIncompleteError(WisdomError):
 class FailedRecordsError(WisdomError):
     """AWS refused more records than are tolerated; the others are imported.
 
-    :param records_failed: How many were refused.
+    :param records_refused: How many were refused.
     :param failed_records: The first of them, by the columns of AWS's report.
     :param failed_records_path: Where all of them were written to, if anywhere.
     """
@@ -392,13 +392,13 @@ class FailedRecordsError(WisdomError):
         self,
         message: str,
         *,
-        records_failed: int,
+        records_refused: int,
         failed_records: list[dict[str, str]],
         failed_records_path: str | None = None,
         **where: Any,
     ) -> None:
         super().__init__(message, **where)
-        self.records_failed = records_failed
+        self.records_refused = records_refused
         self.failed_records = _redacted(failed_records)
         self.failed_records_path = _redacted(failed_records_path)
 

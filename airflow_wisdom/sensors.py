@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.tasks import WisdomImportJobTask, check_interval, seconds
+from airflow_wisdom.tasks import WisdomExistingJobTask, check_interval, seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.import_job import ImportJob
 
 
-class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
+class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
     """Waits until an import job is COMPLETE, and pushes its metadata to XCom; AWS operation ``GetImportJob``.
 
     Waits in any of Airflow's ways: ``mode="poke"`` (default), ``mode="reschedule"`` or ``deferrable=True``.
@@ -47,8 +47,8 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
     :param end_from_trigger: Whether a deferred task whose job is complete ends in the triggerer, without a worker.
         Default: no. Its drawbacks are Airflow's: no asset events and no ``on_success_callback``.
 
-    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomImportJobTask`. The rest, `timeout` among
-    it: see ``BaseSensorOperator``.
+    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. The rest, `timeout`
+    among it: see ``BaseSensorOperator``.
     """
 
     def __init__(
@@ -116,10 +116,10 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
         deadline = time.time() + self.timeout
         look = self.poke(context)
         if not look.is_done:
-            from airflow_wisdom.triggers import WisdomImportJobSensorTrigger
+            from airflow_wisdom.triggers import WisdomJobSensorTrigger
 
             self.defer(
-                trigger=WisdomImportJobSensorTrigger(**self._trigger_kwargs(), deadline=deadline),
+                trigger=WisdomJobSensorTrigger(**self._trigger_kwargs(), deadline=deadline),
                 method_name="execute_complete",
                 timeout=self._trigger_timeout(),
             )
@@ -129,14 +129,14 @@ class WisdomImportJobSensor(WisdomImportJobTask, BaseSensorOperator):
     def _start_trigger_args(self) -> StartTriggerArgs | None:
         from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
-        from airflow_wisdom.triggers import WisdomImportJobSensorTrigger
+        from airflow_wisdom.triggers import WisdomJobSensorTrigger
 
         if not hasattr(BaseTrigger, "render_template_fields"):
             # Airflow 3.0 would start the trigger, but hand it the bare text of the templates.
             return None
         # The deadline is not known when the DAG is parsed: the trigger takes it from the deferral's time-out.
         return StartTriggerArgs(
-            trigger_cls=WisdomImportJobSensorTrigger.path(),
+            trigger_cls=WisdomJobSensorTrigger.path(),
             trigger_kwargs=self._trigger_kwargs(),
             next_method="execute_complete",
             timeout=self._trigger_timeout(),

@@ -49,7 +49,7 @@ def max_active_import_jobs() -> int:
 
 
 def sample_size() -> int:
-    """Return how many refused rows go to log and XCom where a task names no number; 0 stands for none."""
+    """Return how many invalid and refused rows go to log and XCom where a task names no number; 0 stands for none."""
     return _read("sample_size", _at_least(0))
 
 

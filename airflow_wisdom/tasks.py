@@ -164,13 +164,13 @@ class WisdomTask(BaseOperator):
         :param import_job_id: Id of the import job.
         :param deadline: POSIX time at which waiting ends.
         :param poll_interval: Seconds between two looks. Default: see
-            :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
+            :class:`~airflow_wisdom.triggers.WisdomJobsCompleteTrigger`.
         :param delete_jobs_on_kill: See there.
         """
-        from airflow_wisdom.triggers import WisdomImportJobTrigger
+        from airflow_wisdom.triggers import WisdomJobsCompleteTrigger
 
         self.defer_to(
-            WisdomImportJobTrigger(
+            WisdomJobsCompleteTrigger(
                 knowledge_base_id=knowledge_base_id,
                 import_job_ids=[import_job_id],
                 deadline=deadline,
@@ -207,7 +207,7 @@ class WisdomTask(BaseOperator):
     def raise_for(self, event: dict[str, Any]) -> None:
         """Raise what ended the wait, exactly as it would have been raised without deferral, if it did not end well.
 
-        :param event: Payload of the event of a :class:`~airflow_wisdom.triggers.WisdomImportJobTrigger`.
+        :param event: Payload of the event of a :class:`~airflow_wisdom.triggers.WisdomJobsCompleteTrigger`.
         :raises WisdomError: What the event reports.
         """
         for job in event["jobs"]:
@@ -235,7 +235,7 @@ class WisdomTask(BaseOperator):
         return job
 
 
-class WisdomImportJobTask(WisdomTask):
+class WisdomExistingJobTask(WisdomTask):
     """Base of the tasks that are about one import job that is already there.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.operators.quick_responses import WisdomImportTask
+from airflow_wisdom.operators.quick_responses import WisdomRowsTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from airflow_wisdom.quick_response import Table
+    from airflow_wisdom.rows import Table
 
 
-class SqlToWisdomOperator(WisdomImportTask):
+class SqlToWisdomOperator(WisdomRowsTask):
     """Imports the rows of a query as quick responses; AWS operation ``StartImportJob`` for each 100 of them.
 
     Any database whose Airflow connection has a hook of the common.sql provider. The rows are fetched in batches, and
@@ -35,12 +35,12 @@ class SqlToWisdomOperator(WisdomImportTask):
     :param fetch_size: Rows of a batch. Default 1,000.
     :param sql_hook_params: Extra parameters for the database's hook. Default: none.
 
-    The rest: see :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
+    The rest: see :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
 
     :raises ValueError: The connection is none to a database, or the query has no result, such as an ``UPDATE``.
     """
 
-    template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomImportTask.template_fields)
+    template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomRowsTask.template_fields)
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own annotation
 
@@ -64,7 +64,7 @@ class SqlToWisdomOperator(WisdomImportTask):
     @contextmanager
     def table(self) -> Iterator[Table]:
         """Run the query and return its rows."""
-        from airflow_wisdom.quick_response import read_rows
+        from airflow_wisdom.rows import read_rows
 
         with closing(self._connect()) as connection, closing(_cursor(connection)) as cursor:
             cursor.execute(self.sql, *([self.parameters] if self.parameters else []))

@@ -75,7 +75,7 @@ class AwsTrigger(BaseTrigger):
         return AwsConnection.of(**self.aws_parameters())
 
 
-class WisdomImportJobTrigger(AwsTrigger):
+class WisdomJobsCompleteTrigger(AwsTrigger):
     """Fires one event once every one of some import jobs has ended, or the deadline has passed.
 
     All triggers of one AWS connection share one watcher, so that thousands cost a triggerer little more than one.
@@ -180,7 +180,7 @@ class WisdomImportJobTrigger(AwsTrigger):
         )
 
 
-class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
+class WisdomJobSensorTrigger(WisdomJobsCompleteTrigger):
     """The trigger of a sensor that begins in the triggerer, without a worker, and may end there too.
 
     Airflow renders what is a template field of the sensor and, under the same name, a parameter of the trigger.
@@ -190,7 +190,7 @@ class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
     :param end_from_trigger: Whether a complete job ends the task here: its metadata goes to XCom from the triggerer.
         Anything but a complete job is left to a worker, which knows how to fail or skip.
 
-    The rest: see :class:`WisdomImportJobTrigger`.
+    The rest: see :class:`WisdomJobsCompleteTrigger`.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class WisdomImportJobSensorTrigger(WisdomImportJobTrigger):
         )
 
 
-class WisdomImportTrigger(WisdomImportJobTrigger):
+class WisdomRunImportTrigger(WisdomJobsCompleteTrigger):
     """Starts the import jobs of several files, only so many at a time, and fires one event once all have ended.
 
     A job is started once, also where a triggerer is restarted and begins this anew: see
@@ -251,7 +251,7 @@ class WisdomImportTrigger(WisdomImportJobTrigger):
     :param submitted_at: POSIX time at which `submissions` were made. A trigger that begins much later has most likely
         begun before.
 
-    The rest: see :class:`WisdomImportJobTrigger`.
+    The rest: see :class:`WisdomJobsCompleteTrigger`.
     """
 
     def __init__(

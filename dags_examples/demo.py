@@ -221,7 +221,7 @@ def print_summary(summary: dict[str, Any], width: int) -> None:
     print(f"\nRefused by our check, and not sent: {summary['rowsInvalid']}")
     places = [f"{it['unit']} {it['line']}, {it['column']}" for it in summary["invalidRows"]]
     _print_list(places, [it["reason"] for it in summary["invalidRows"]], width)
-    print(f"\nRefused by AWS: {summary['rowsFailed']}")
+    print(f"\nRefused by AWS: {summary['rowsRefused']}")
     records = summary["failedRecords"]
     _print_list([record["Name"] for record in records], [record["Error"] for record in records], width)
     print(f"\nThose of our check: {summary['invalidRowsPath']}")
@@ -235,7 +235,7 @@ def _print_jobs(jobs: Sequence[dict[str, Any]], width: int) -> None:
     longest = max(8, min(36, width - len(titles)))
     print(f"{'Import job':<{longest}}"[:longest] + titles)
     for job in jobs:
-        numbers = "".join(f"{job[name]:>10}" for name in ("rowsSent", "rowsImported", "rowsFailed"))
+        numbers = "".join(f"{job[name]:>10}" for name in ("rowsSent", "rowsImported", "rowsRefused"))
         print(f"{job['importJobId'][:longest]:<{longest}}{numbers}{job['durationSeconds']:>10.1f}")
 
 

@@ -41,7 +41,7 @@ with DAG(dag_id="import_into_several", schedule=None, doc_md=__doc__, tags=["wis
         """Add up what went where."""
         for summary in summaries:
             print(f"{summary['knowledgeBaseId']}: {summary['rowsImported']} of {summary['rowsRead']} rows imported")
-        counted = ("rowsRead", "rowsInvalid", "rowsImported", "rowsFailed")
+        counted = ("rowsRead", "rowsInvalid", "rowsImported", "rowsRefused")
         return {name: sum(summary[name] or 0 for summary in summaries) for name in counted}
 
     total(imported.output)

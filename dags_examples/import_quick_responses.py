@@ -46,7 +46,7 @@ with DAG(
         print(f"{summary['rowsInvalid']} not valid, and not sent:")
         for mistake in summary["invalidRows"]:
             print(f"  {mistake['unit']} {mistake['line']}, {mistake['column']}: {mistake['reason']}")
-        print(f"{summary['rowsFailed']} refused by AWS:")
+        print(f"{summary['rowsRefused']} refused by AWS:")
         for record in summary["failedRecords"]:
             print(f"  {record}")
 

@@ -77,7 +77,7 @@ with DAG(
     @task.short_circuit
     def rows_were_refused(summary: dict[str, Any]) -> bool:
         """Go on only if there is something to tell."""
-        return bool(summary["rowsInvalid"] or summary["rowsFailed"])
+        return bool(summary["rowsInvalid"] or summary["rowsRefused"])
 
     @task
     def alert(summary: dict[str, Any], topic: str) -> None:
@@ -88,7 +88,7 @@ with DAG(
             target_arn=topic,
             subject="Quick responses were refused",
             message=f"{summary['rowsInvalid']} rows have mistakes: {summary['invalidRowsPath'] or '-'}\n"
-            f"{summary['rowsFailed']} rows were refused by AWS: {summary['failedRecordsPath'] or '-'}\n"
+            f"{summary['rowsRefused']} rows were refused by AWS: {summary['failedRecordsPath'] or '-'}\n"
             f"{summary['rowsImported']} rows of the file are imported.",
         )
 

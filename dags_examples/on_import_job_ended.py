@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import DAG, AssetWatcher, task
 
 from airflow_wisdom.assets import create_asset
-from airflow_wisdom.event_triggers import WisdomImportJobEndedTrigger
+from airflow_wisdom.event_triggers import WisdomEndingsTrigger
 
 KNOWLEDGE_BASE = os.environ.get(
     "WISDOM_KNOWLEDGE_BASE",
@@ -24,7 +24,7 @@ knowledge_base = create_asset(knowledge_base_id=KNOWLEDGE_BASE)
 knowledge_base.watchers = [
     AssetWatcher(
         name="import_job_ended",
-        trigger=WisdomImportJobEndedTrigger(knowledge_base_id=KNOWLEDGE_BASE),
+        trigger=WisdomEndingsTrigger(knowledge_base_id=KNOWLEDGE_BASE),
     )
 ]
 # [END watch]

@@ -21,7 +21,7 @@ PUBLIC = {
         "has_ended",
     ],
     "event_triggers": [
-        "WisdomImportJobEndedTrigger",
+        "WisdomEndingsTrigger",
     ],
     "exceptions": [
         "AccessDeniedError",
@@ -144,12 +144,12 @@ PUBLIC = {
     ],
     "operators.quick_responses": [
         "WisdomImportQuickResponsesOperator",
-        "WisdomImportTask",
+        "WisdomRowsTask",
     ],
     "provider_info": [
         "get_provider_info",
     ],
-    "quick_response": [
+    "rows": [
         "DEFAULT_TEMPLATE",
         "FieldLimits",
         "ImportFile",
@@ -167,17 +167,17 @@ PUBLIC = {
         "read_json_lines",
         "read_rows",
     ],
-    "quick_response.mistake": [
+    "rows.mistake": [
         "Mistake",
         "listing",
         "shorten",
     ],
-    "quick_response.preparing": [
+    "rows.preparing": [
         "ImportFile",
         "Prepared",
         "prepare",
     ],
-    "quick_response.reading": [
+    "rows.reading": [
         "Row",
         "Table",
         "read",
@@ -185,12 +185,12 @@ PUBLIC = {
         "read_json_lines",
         "read_rows",
     ],
-    "quick_response.template": [
+    "rows.template": [
         "ImportTemplate",
         "fold",
         "unmarked",
     ],
-    "quick_response.validation": [
+    "rows.validation": [
         "FieldLimits",
         "Rules",
         "Validator",
@@ -213,7 +213,7 @@ PUBLIC = {
         "Storage",
     ],
     "tasks": [
-        "WisdomImportJobTask",
+        "WisdomExistingJobTask",
         "WisdomTask",
         "check_interval",
         "is_ended_by_user",
@@ -243,9 +243,9 @@ PUBLIC = {
     ],
     "triggers": [
         "AwsTrigger",
-        "WisdomImportJobSensorTrigger",
-        "WisdomImportJobTrigger",
-        "WisdomImportTrigger",
+        "WisdomJobSensorTrigger",
+        "WisdomJobsCompleteTrigger",
+        "WisdomRunImportTrigger",
     ],
     "watcher": [
         "AwsConnection",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import botocore.session
 
-from airflow_wisdom.quick_response import DEFAULT_TEMPLATE, Rules, Validator, field_limits, prepare, read_csv
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, Rules, Validator, field_limits, prepare, read_csv
 
 FIELDS = ("name", "description", "content", "shortcutKey", "language", "channels", "routingProfiles")
 

@@ -121,8 +121,8 @@ def test_250_rows_are_imported_and_each_is_accounted_for(airflow_database, aws, 
     assert state == "success"
     summary = xcoms["import"]
     assert [job["rowsSent"] for job in summary["importJobs"]] == [100, 100, 42]
-    numbers = {name: summary[name] for name in ("rowsRead", "rowsInvalid", "rowsImported", "rowsFailed")}
-    assert numbers == {"rowsRead": 250, "rowsInvalid": 8, "rowsImported": 237, "rowsFailed": 5}
+    numbers = {name: summary[name] for name in ("rowsRead", "rowsInvalid", "rowsImported", "rowsRefused")}
+    assert numbers == {"rowsRead": 250, "rowsInvalid": 8, "rowsImported": 237, "rowsRefused": 5}
     assert aws.calls()["StartImportJob"] == 3
     assert len(list(csv.DictReader((tmp_path / "invalid-rows.csv").open()))) == 8
     assert len(list(csv.DictReader((tmp_path / "failed-records.csv").open()))) == 5
@@ -212,7 +212,7 @@ def test_several_knowledge_bases_get_what_is_theirs(airflow_database, aws, conne
     connect(imports=[{"knowledge_base_id": one, "source": str(tmp_path / f"{one}.csv")} for one in knowledge_bases])
     state, _, xcoms = run_dag("import_into_several")
     assert state == "success"
-    assert xcoms["total"] == {"rowsRead": 300, "rowsInvalid": 0, "rowsImported": 300, "rowsFailed": 0}
+    assert xcoms["total"] == {"rowsRead": 300, "rowsInvalid": 0, "rowsImported": 300, "rowsRefused": 0}
     for number, knowledge_base in enumerate(knowledge_bases, 1):
         jobs = aws.client().list_import_jobs(knowledgeBaseId=knowledge_base)["importJobSummaries"]
         assert len(jobs) == number
@@ -259,9 +259,9 @@ def test_the_demo_says_what_happened(tmp_path):
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
 def test_the_demo_fits_into_any_terminal(capsys, columns):
-    job = {"importJobId": "1" * 36, "rowsSent": 100, "rowsImported": 98, "rowsFailed": 2, "durationSeconds": 3.1}
+    job = {"importJobId": "1" * 36, "rowsSent": 100, "rowsImported": 98, "rowsRefused": 2, "durationSeconds": 3.1}
     mistake = {"unit": "line", "line": 7, "column": "Shortcut key", "reason": "has too many " + "characters " * 9}
-    summary = {"status": "COMPLETE", "rowsImported": 98, "rowsRead": 101, "rowsInvalid": 1, "rowsFailed": 2}
+    summary = {"status": "COMPLETE", "rowsImported": 98, "rowsRead": 101, "rowsInvalid": 1, "rowsRefused": 2}
     summary |= {
         "importJobs": [job],
         "invalidRows": [mistake],

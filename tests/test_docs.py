@@ -15,10 +15,10 @@ import pytest
 from running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
 
 from airflow_wisdom import exceptions, operators, sensors, transfers
-from airflow_wisdom.event_triggers import WisdomImportJobEndedTrigger
+from airflow_wisdom.event_triggers import WisdomEndingsTrigger
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.provider_info import get_provider_info
-from airflow_wisdom.quick_response import Rules
+from airflow_wisdom.rows import Rules
 from airflow_wisdom.testing import FakeWisdom
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +40,7 @@ def blocks(page, language):
 # Snippets
 
 ELSEWHERE = {
-    "docs/reference/quick_response.md": "test_quick_response_preparing",
+    "docs/reference/rows.md": "test_quick_response_preparing",
     "docs/testing.md": "test_the_tests_that_the_docs_show_pass",
     "docs/refused-rows.md": "test_the_report_of_a_single_job_is_read_as_shown",
     "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",
@@ -231,7 +231,7 @@ def test_every_exception_is_explained():
 
 def test_what_is_unverified_names_parameters_and_switches_that_exist():
     kinds = [getattr(operators, name) for name in operators.__all__]
-    kinds += [sensors.WisdomImportJobSensor, transfers.SqlToWisdomOperator, WisdomImportJobEndedTrigger, Rules]
+    kinds += [sensors.WisdomImportJobSensor, transfers.SqlToWisdomOperator, WisdomEndingsTrigger, Rules]
     parameters = {name for kind in kinds for base in kind.__mro__ for name in _parameters(base)}
     options = {f"[wisdom] {name}" for name in get_provider_info()["config"]["wisdom"]["options"]}
     rows = re.findall(r"^\| .* \| (.*?) \|$", (DOCS / "unverified.md").read_text(), re.MULTILINE)

@@ -13,7 +13,7 @@ import pytest
 from airflow.triggers.base import BaseEventTrigger
 from virtual import EPOCH, world
 
-from airflow_wisdom.event_triggers import SETTLING, WisdomImportJobEndedTrigger
+from airflow_wisdom.event_triggers import SETTLING, WisdomEndingsTrigger
 from airflow_wisdom.triggers import AwsTrigger
 from airflow_wisdom.watcher import ImportJobWatcher
 from airflow_wisdom.watcher.history import CLIENT_FOR, FINAL_PAUSE, WHOLE_EVERY
@@ -85,8 +85,8 @@ class Running:
 
     def __init__(self, store=None, **parameters):
         parameters = {"knowledge_base_id": "kb", "aws_conn_id": None, "region_name": "us-east-1", **parameters}
-        _, kwargs = WisdomImportJobEndedTrigger(**parameters).serialize()
-        trigger = WisdomImportJobEndedTrigger(**json.loads(json.dumps(kwargs, allow_nan=False)))
+        _, kwargs = WisdomEndingsTrigger(**parameters).serialize()
+        trigger = WisdomEndingsTrigger(**json.loads(json.dumps(kwargs, allow_nan=False)))
         trigger.asset_state_store = store
         self.payloads = []
         self.tells = asyncio.Event()
@@ -110,22 +110,22 @@ class Running:
 
 
 def test_serialisation_keeps_every_parameter_of_the_constructor():
-    signatures = (inspect.signature(kind.__init__).parameters for kind in (WisdomImportJobEndedTrigger, AwsTrigger))
+    signatures = (inspect.signature(kind.__init__).parameters for kind in (WisdomEndingsTrigger, AwsTrigger))
     parameters = {name: p for signature in signatures for name, p in signature.items() if name not in ("self", "aws")}
     assert set(OTHER_THAN_DEFAULT) == set(parameters)
     for name, value in OTHER_THAN_DEFAULT.items():
         assert value != parameters[name].default, name
-    path, kwargs = WisdomImportJobEndedTrigger(**OTHER_THAN_DEFAULT).serialize()
-    assert path == "airflow_wisdom.event_triggers.WisdomImportJobEndedTrigger"
+    path, kwargs = WisdomEndingsTrigger(**OTHER_THAN_DEFAULT).serialize()
+    assert path == "airflow_wisdom.event_triggers.WisdomEndingsTrigger"
     assert json.loads(json.dumps(kwargs, allow_nan=False)) == OTHER_THAN_DEFAULT
 
 
 def test_airflow_takes_it_for_a_watcher_and_one_of_the_same_parameters_for_the_same():
-    first, second = (WisdomImportJobEndedTrigger(**OTHER_THAN_DEFAULT).serialize() for _ in range(2))
-    assert issubclass(WisdomImportJobEndedTrigger, BaseEventTrigger)
+    first, second = (WisdomEndingsTrigger(**OTHER_THAN_DEFAULT).serialize() for _ in range(2))
+    assert issubclass(WisdomEndingsTrigger, BaseEventTrigger)
     assert BaseEventTrigger.hash(*first) == BaseEventTrigger.hash(*second)
     # Its place is where the events are: Airflow has no queue for one that belongs to no task.
-    assert getattr(WisdomImportJobEndedTrigger, "supports_triggerer_queue", False) is False
+    assert getattr(WisdomEndingsTrigger, "supports_triggerer_queue", False) is False
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_airflow_takes_it_for_a_watcher_and_one_of_the_same_parameters_for_the_s
 )
 def test_what_makes_no_sense_is_refused_when_the_dag_is_parsed(wrong, words):
     with pytest.raises(ValueError, match=words):
-        WisdomImportJobEndedTrigger(**{"knowledge_base_id": "kb", **wrong})
+        WisdomEndingsTrigger(**{"knowledge_base_id": "kb", **wrong})
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
@@ -475,7 +475,7 @@ def test_watchers_and_waits_share_a_client_and_a_budget(run):
             service.add("kb", f"job{n}", 30 + n)
         trigger = Running(poll_interval=1)
         await asyncio.sleep(1)
-        connection = WisdomImportJobEndedTrigger(
+        connection = WisdomEndingsTrigger(
             knowledge_base_id="kb", aws_conn_id=None, region_name="us-east-1"
         ).connection()
         waits = [ImportJobWatcher.wait_for(connection, "kb", f"job{n}") for n in range(100)]

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_wisdom import exceptions
 from airflow_wisdom.exceptions import ImportJobFailedError, WisdomError, from_dict, redact, wisdom_error_of
 
-NUMBERS = {"http_status", "elapsed", "max_bytes", "line", "rows_read", "rows_refused"}
+NUMBERS = {"http_status", "elapsed", "max_bytes", "line", "rows_read", "rows_invalid"}
 SIGNED = "https://bucket/key?X-Amz-Credential=me&X-Amz-Signature=abc123"
 
 
@@ -103,7 +103,7 @@ def test_no_form_of_a_signature_survives(secret):
 def test_a_signature_in_a_row_does_not_survive():
     mistake = {"line": 3, "column": "Content", "value": SIGNED, "reason": "is wrong"}
     made = exceptions.InvalidRowsError(
-        "m", rows_read=9, rows_refused=1, mistakes=[mistake], refused_rows_path=f"s3{SIGNED}"
+        "m", rows_read=9, rows_invalid=1, mistakes=[mistake], invalid_rows_path=f"s3{SIGNED}"
     )
     assert made.mistakes[0]["line"] == 3
     assert "abc123" not in json.dumps(made.to_dict())

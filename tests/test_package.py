@@ -22,7 +22,7 @@ from public_names import PUBLIC
 import airflow_wisdom
 from airflow_wisdom import operators, sensors, transfers
 from airflow_wisdom.provider_info import get_provider_info
-from airflow_wisdom.tasks import WisdomImportJobTask, WisdomTask
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomTask
 
 PACKAGE = Path(airflow_wisdom.__file__).parent
 TASKS = [
@@ -39,7 +39,7 @@ ROOMS = [
     "exceptions",
     "import_job",
     "endings",
-    "quick_response",
+    "rows",
     "cadence",
     "provider_info",
     "settings",
@@ -77,11 +77,11 @@ LATE = {
     ("tasks", "assets"),
     ("tasks", "triggers"),
     ("operators", "importing"),
-    ("operators", "quick_response"),
+    ("operators", "rows"),
     ("operators", "storage"),
     ("operators", "triggers"),
     ("operators", "watcher"),
-    ("transfers", "quick_response"),
+    ("transfers", "rows"),
     ("triggers", "importing"),
     ("sensors", "import_job"),
     ("sensors", "triggers"),
@@ -225,7 +225,7 @@ def test_imports_point_one_way(room):
 
 @pytest.mark.parametrize(
     "room",
-    ["exceptions", "import_job", "endings", "cadence", "provider_info", "quick_response", "importing.submission"],
+    ["exceptions", "import_job", "endings", "cadence", "provider_info", "rows", "importing.submission"],
 )
 def test_pure_rooms_import_neither_airflow_nor_aws(room):
     code = f"import sys, airflow_wisdom.{room}; print(*sys.modules)"
@@ -312,7 +312,7 @@ def test_everything_public_is_documented(name):
             assert item.__doc__, item
 
 
-@pytest.mark.parametrize("kind", [*TASKS, WisdomTask, WisdomImportJobTask])
+@pytest.mark.parametrize("kind", [*TASKS, WisdomTask, WisdomExistingJobTask])
 def test_a_class_documents_its_own_parameters_and_no_others(kind):
     own = set(inspect.signature(kind.__init__).parameters) - {"self", "kwargs"}
     documented = {

@@ -59,8 +59,8 @@ def test_250_rows_become_three_jobs_in_order(fake_wisdom, knowledge_base, servic
     assert [(job["firstRow"], job["lastRow"]) for job in summary["importJobs"]] == [(1, 100), (101, 200), (201, 250)]
     assert {job["status"] for job in summary["importJobs"]} == {"COMPLETE"}
     assert all(job["durationSeconds"] >= 0 for job in summary["importJobs"])
-    numbers = {name: summary[name] for name in ("rowsRead", "rowsInvalid", "rowsSent", "rowsImported", "rowsFailed")}
-    assert numbers == {"rowsRead": 250, "rowsInvalid": 0, "rowsSent": 250, "rowsImported": 250, "rowsFailed": 0}
+    numbers = {name: summary[name] for name in ("rowsRead", "rowsInvalid", "rowsSent", "rowsImported", "rowsRefused")}
+    assert numbers == {"rowsRead": 250, "rowsInvalid": 0, "rowsSent": 250, "rowsImported": 250, "rowsRefused": 0}
     assert summary["status"] == "COMPLETE"
     assert summary["durationSeconds"] >= max(job["durationSeconds"] for job in summary["importJobs"])
     assert ti.xcoms == {"return_value": summary}
@@ -293,7 +293,7 @@ def test_all_mistakes_are_told_at_once_and_nothing_is_sent(fake_wisdom, knowledg
     target = tmp_path / "refused" / "rows.csv"
     with pytest.raises(InvalidRowsError) as raised:
         run(importing(knowledge_base, ROWS[:5] + BAD, invalid_rows_path=str(target), deferrable=deferrable))
-    assert (raised.value.rows_read, raised.value.rows_refused) == (9, 3)
+    assert (raised.value.rows_read, raised.value.rows_invalid) == (9, 3)
     for words in ("row 6", "row 8", "row 9", 'column "Shortcut key"', str(target)):
         assert words in str(raised.value)
     assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
@@ -331,7 +331,7 @@ def test_texts_of_customers_stay_out_of_sight_if_asked(fake_wisdom, knowledge_ba
     taken = [{"Name": "secret", "Content": "a"}]
     run(importing(knowledge_base, taken))
     summary = run(importing(knowledge_base, [*taken, *ROWS[:1]], sample_size=0, on_failed_records="warn"))
-    assert (summary["rowsFailed"], summary["failedRecords"]) == (1, [])
+    assert (summary["rowsRefused"], summary["failedRecords"]) == (1, [])
 
 
 # Records that AWS refuses
@@ -359,22 +359,22 @@ def test_records_that_aws_refuses_fail_the_task_with_an_account_of_them(
     target = tmp_path / "failed.csv"
     with pytest.raises(FailedRecordsError, match="AWS refused 3 of 250 rows") as raised:
         run(importing(knowledge_base, failed_records_path=str(target), deferrable=deferrable), ti=ti)
-    assert raised.value.records_failed == 3
+    assert raised.value.records_refused == 3
     summary = ti.xcoms["return_value"]
-    assert (summary["rowsSent"], summary["rowsImported"], summary["rowsFailed"]) == (250, 247, 3)
-    assert [job["rowsFailed"] for job in summary["importJobs"]] == [2, 0, 1]
+    assert (summary["rowsSent"], summary["rowsImported"], summary["rowsRefused"]) == (250, 247, 3)
+    assert [job["rowsRefused"] for job in summary["importJobs"]] == [2, 0, 1]
     assert [record["Name"] for record in summary["failedRecords"]] == [row["Name"] for row in partly_taken]
     written = list(csv.DictReader(target.read_text().splitlines()))
     assert [row["Name"] for row in written] == [row["Name"] for row in partly_taken]
     assert {row["_import_job_id"] for row in written} == {
-        job["importJobId"] for job in summary["importJobs"] if job["rowsFailed"]
+        job["importJobId"] for job in summary["importJobs"] if job["rowsRefused"]
     }
 
 
 @pytest.mark.parametrize("on_failed_records", ["warn", "ignore", 3, "3"])
 def test_records_that_aws_refuses_may_be_tolerated(fake_wisdom, knowledge_base, partly_taken, on_failed_records):
     summary = run(importing(knowledge_base, on_failed_records=on_failed_records))
-    assert (summary["status"], summary["rowsFailed"]) == ("COMPLETE", 3)
+    assert (summary["status"], summary["rowsRefused"]) == ("COMPLETE", 3)
 
 
 def test_more_than_is_tolerated_is_an_error(fake_wisdom, knowledge_base, partly_taken):
@@ -391,7 +391,7 @@ def test_a_failed_job_is_red_and_its_report_read_all_the_same(fake_wisdom, knowl
         run(importing(knowledge_base, on_failed_records="ignore", deferrable=deferrable), ti=ti)
     assert "file 1 of 3 (rows 1 to 100)" in str(raised.value)
     summary = ti.xcoms["return_value"]
-    assert (summary["status"], summary["rowsFailed"], summary["rowsImported"]) == ("FAILED", 3, None)
+    assert (summary["status"], summary["rowsRefused"], summary["rowsImported"]) == ("FAILED", 3, None)
     assert [job["rowsImported"] for job in summary["importJobs"]] == [None, 100, None]
 
 
@@ -400,7 +400,7 @@ def test_a_report_that_can_not_be_read_is_no_empty_report(fake_wisdom, knowledge
     with pytest.raises(FailedRecordReportError, match="is not known"):
         run(importing(knowledge_base))
     summary = run(importing(knowledge_base, on_failed_records="warn"), try_number=2)
-    assert (summary["rowsFailed"], summary["rowsImported"]) == (None, None)
+    assert (summary["rowsRefused"], summary["rowsImported"]) == (None, None)
 
 
 def test_a_complete_job_without_a_report_is_read_once_more_and_no_more(fake_wisdom, knowledge_base):
@@ -420,7 +420,7 @@ def test_a_place_that_can_not_be_written_is_an_error(fake_wisdom, knowledge_base
     with pytest.raises(StorageError, match=r"s3://nosuch/failed\.csv can not be written"):
         run(importing(knowledge_base, failed_records_path=target, on_failed_records="warn"), ti=ti)
     summary = ti.xcoms["return_value"]
-    assert (summary["rowsFailed"], summary["failedRecordsPath"]) == (3, None)
+    assert (summary["rowsRefused"], summary["failedRecordsPath"]) == (3, None)
     # What is worse is told rather than that, and the account is given all the same.
     with pytest.raises(FailedRecordsError, match="AWS refused 3"):
         run(importing(knowledge_base, failed_records_path=target), ti=FakeTaskInstance(try_number=2))

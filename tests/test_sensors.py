@@ -11,7 +11,7 @@ from running import FakeTaskInstance, TaskDeferralError, run, start_job
 
 from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ResourceNotFoundError
 from airflow_wisdom.sensors import WisdomImportJobSensor
-from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomImportJobSensorTrigger
+from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomJobSensorTrigger
 
 MODES = [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}]
 
@@ -118,11 +118,11 @@ def test_a_sensor_that_starts_from_the_trigger_says_so_in_its_dag(fake_wisdom, k
     task = sensor("{{ params.kb }}", "{{ params.job }}", start_from_trigger=True, end_from_trigger=True, timeout=60)
     arguments = task.start_trigger_args
     kwargs = json.loads(json.dumps(arguments.trigger_kwargs, allow_nan=False))
-    trigger = WisdomImportJobSensorTrigger(**kwargs)
+    trigger = WisdomJobSensorTrigger(**kwargs)
     rendered = set(task.template_fields) & set(kwargs)
     assert {"knowledge_base_id", "import_job_id", "aws_conn_id", "region_name"} <= rendered
     assert all(hasattr(trigger, name) for name in rendered)
-    assert arguments.trigger_cls == "airflow_wisdom.triggers.WisdomImportJobSensorTrigger"
+    assert arguments.trigger_cls == "airflow_wisdom.triggers.WisdomJobSensorTrigger"
     assert arguments.timeout == timedelta(seconds=60) + AIRFLOW_GRACE
     assert sensor("kb", "job").start_trigger_args is None
 

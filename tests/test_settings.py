@@ -18,7 +18,7 @@ from airflow_wisdom.exceptions import OptionError, UploadTooLargeError, redact
 from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.sensors import WisdomImportJobSensor
-from airflow_wisdom.triggers import WisdomImportJobTrigger
+from airflow_wisdom.triggers import WisdomJobsCompleteTrigger
 
 OPTIONS = get_provider_info()["config"]["wisdom"]["options"]
 DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
@@ -155,7 +155,7 @@ def test_the_size_of_a_file_is_limited_as_configured(fake_wisdom, knowledge_base
 
 def test_the_triggerer_uses_what_the_worker_was_configured_for(fake_wisdom, knowledge_base, choose, monkeypatch):
     choose("service_name", "qconnect")
-    trigger = WisdomImportJobTrigger(
+    trigger = WisdomJobsCompleteTrigger(
         knowledge_base_id=knowledge_base, import_job_ids=[start_job(fake_wisdom, knowledge_base)]
     )
     assert trigger.serialize()[1]["service_name"] == "qconnect"
@@ -210,8 +210,8 @@ def test_the_configured_parameters_are_known_where_a_client_is_made(fake_wisdom_
         arguments = {"knowledge_base_id": knowledge_base, "import_job_ids": ["5" * 8 + "-1111-2222-3333-" + "4" * 12]}
         code = (
             f"import sys, asyncio; sys.path.insert(0, {str(Path(__file__).parent)!r});"
-            "from running import fire; from airflow_wisdom.triggers import WisdomImportJobTrigger;"
-            f"print(fire(WisdomImportJobTrigger(**{json.dumps(arguments)}))['message'])"
+            "from running import fire; from airflow_wisdom.triggers import WisdomJobsCompleteTrigger;"
+            f"print(fire(WisdomJobsCompleteTrigger(**{json.dumps(arguments)}))['message'])"
         )
     else:
         code += "; print(airflow_wisdom.exceptions.redact('See https://proxy/file?token=abc .'))"

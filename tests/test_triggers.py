@@ -13,7 +13,7 @@ import pytest
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
 from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
 
-from airflow_wisdom.triggers import AIRFLOW_GRACE, AwsTrigger, WisdomImportJobSensorTrigger, WisdomImportJobTrigger
+from airflow_wisdom.triggers import AIRFLOW_GRACE, AwsTrigger, WisdomJobsCompleteTrigger, WisdomJobSensorTrigger
 
 OTHER_THAN_DEFAULT = {
     "knowledge_base_id": "kb",
@@ -41,8 +41,8 @@ def parameters_of(kind):
 @pytest.mark.parametrize(
     ("kind", "given"),
     [
-        (WisdomImportJobTrigger, OTHER_THAN_DEFAULT),
-        (WisdomImportJobSensorTrigger, {**OTHER_THAN_DEFAULT, **OF_THE_SENSOR}),
+        (WisdomJobsCompleteTrigger, OTHER_THAN_DEFAULT),
+        (WisdomJobSensorTrigger, {**OTHER_THAN_DEFAULT, **OF_THE_SENSOR}),
     ],
 )
 def test_serialisation_keeps_every_parameter_of_the_constructor(kind, given):
@@ -50,7 +50,7 @@ def test_serialisation_keeps_every_parameter_of_the_constructor(kind, given):
     assert set(given) == set(parameters)
     for name, value in given.items():
         assert value != parameters[name].default, name
-    if kind is WisdomImportJobSensorTrigger:
+    if kind is WisdomJobSensorTrigger:
         given = {name: value for name, value in given.items() if name != "import_job_ids"}
     path, kwargs = kind(**given).serialize()
     assert path == f"airflow_wisdom.triggers.{kind.__name__}"
@@ -67,7 +67,7 @@ def test_one_event_tells_of_every_job(fake_wisdom, knowledge_base, service_name,
     bad = start_job(fake_wisdom, knowledge_base)
     missing = "00000000-0000-0000-0000-000000000000"
     event = fire(
-        WisdomImportJobTrigger(
+        WisdomJobsCompleteTrigger(
             knowledge_base_id=knowledge_base,
             import_job_ids=[good, bad, missing],
             deadline=time.time() + 60,
@@ -95,14 +95,14 @@ def test_one_event_tells_of_every_job(fake_wisdom, knowledge_base, service_name,
 
 def test_an_event_of_success_says_so(fake_wisdom, knowledge_base):
     job = start_job(fake_wisdom, knowledge_base)
-    event = fire(WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job]))
+    event = fire(WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job]))
     assert event["status"] == "success"
     assert event["message"] == f"Complete: {job}"
 
 
 def test_no_jobs_are_an_error_and_no_success(fake_wisdom, knowledge_base):
     with pytest.raises(ValueError, match="import_job_ids is empty"):
-        fire(WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[]))
+        fire(WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=[]))
 
 
 def test_a_deadline_that_has_passed_is_not_renewed(fake_wisdom, knowledge_base):
@@ -110,7 +110,7 @@ def test_a_deadline_that_has_passed_is_not_renewed(fake_wisdom, knowledge_base):
     fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)
     event = fire(
-        WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], deadline=time.time() - 60)
+        WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], deadline=time.time() - 60)
     )
     assert event["jobs"][0]["error"]["type"] == "ImportJobTimeoutError"
     assert event["jobs"][0]["status"] == "START_IN_PROGRESS"
@@ -118,7 +118,7 @@ def test_a_deadline_that_has_passed_is_not_renewed(fake_wisdom, knowledge_base):
 
 def test_a_missing_connection_is_told_by_an_event(fake_wisdom, knowledge_base):
     event = fire(
-        WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=["a", "b"], aws_conn_id="mispelt")
+        WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=["a", "b"], aws_conn_id="mispelt")
     )
     assert {job["error"]["type"] for job in event["jobs"]} == {"AirflowConnectionNotFoundError"}
     assert event["jobs"][0]["error"]["conn_id"] == "mispelt"
@@ -128,7 +128,7 @@ def test_without_a_deadline_of_its_own_it_ends_before_airflow_ends_it(fake_wisdo
     """The triggerer hands over the time-out of the deferral, which the database keeps across restarts."""
     fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)
-    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job])
+    trigger = WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job])
     trigger.timeout_after = datetime.now(timezone.utc) + AIRFLOW_GRACE
     (event,) = asyncio.run(events_of(trigger))
     assert event.payload["jobs"][0]["error"]["type"] == "ImportJobTimeoutError"
@@ -143,7 +143,9 @@ def test_a_killed_task_deletes_its_job_only_if_asked_to(fake_wisdom, knowledge_b
     job = start_job(fake_wisdom, knowledge_base)
     client = fake_wisdom.client()
     client.get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
-    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=delete)
+    trigger = WisdomJobsCompleteTrigger(
+        knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=delete
+    )
     for _ in range(2):  # a job that is already gone is no error
         asyncio.run(trigger.on_kill())
     left = client.list_import_jobs(knowledgeBaseId=knowledge_base)["importJobSummaries"]
@@ -153,14 +155,16 @@ def test_a_killed_task_deletes_its_job_only_if_asked_to(fake_wisdom, knowledge_b
 @pytest.mark.airflow("3.3", because="older ones never tell a trigger that a user has ended its task")
 def test_airflow_tells_a_trigger_that_a_user_has_ended_its_task():
     assert inspect.iscoroutinefunction(BaseTrigger.on_kill)
-    assert inspect.signature(WisdomImportJobTrigger.on_kill) == inspect.signature(BaseTrigger.on_kill)
+    assert inspect.signature(WisdomJobsCompleteTrigger.on_kill) == inspect.signature(BaseTrigger.on_kill)
 
 
 def test_a_cancelled_trigger_deletes_nothing(fake_wisdom, knowledge_base):
     """A triggerer that shuts down cancels its triggers."""
     fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)
-    trigger = WisdomImportJobTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=True)
+    trigger = WisdomJobsCompleteTrigger(
+        knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=True
+    )
 
     async def cancelled():
         task = asyncio.create_task(events_of(trigger))
@@ -178,7 +182,7 @@ def test_a_sensors_trigger_may_end_the_task_itself(fake_wisdom, knowledge_base, 
     job = start_job(fake_wisdom, knowledge_base, PARTLY_BAD_CSV)
     pushed = []
     monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.set", lambda **given: pushed.append(given))
-    trigger = WisdomImportJobSensorTrigger(
+    trigger = WisdomJobSensorTrigger(
         knowledge_base_id=knowledge_base, import_job_id=job, end_from_trigger=True, poll_interval=0.01
     )
     trigger.task_instance = FakeTaskInstance()
@@ -193,7 +197,7 @@ def test_a_sensors_trigger_leaves_failure_to_a_worker(fake_wisdom, knowledge_bas
     fake_wisdom.import_jobs(status="FAILED")
     job = start_job(fake_wisdom, knowledge_base)
     event = fire(
-        WisdomImportJobSensorTrigger(
+        WisdomJobSensorTrigger(
             knowledge_base_id=knowledge_base, import_job_id=job, end_from_trigger=True, poll_interval=0.01
         )
     )
@@ -203,7 +207,7 @@ def test_a_sensors_trigger_leaves_failure_to_a_worker(fake_wisdom, knowledge_bas
 def test_a_rendered_job_id_is_the_one_that_is_waited_for(fake_wisdom, knowledge_base):
     """The triggerer renders the attribute after it has made the trigger."""
     job = start_job(fake_wisdom, knowledge_base)
-    trigger = WisdomImportJobSensorTrigger(knowledge_base_id=knowledge_base, import_job_id="{{ params.job }}")
+    trigger = WisdomJobSensorTrigger(knowledge_base_id=knowledge_base, import_job_id="{{ params.job }}")
     trigger.import_job_id = job
     (event,) = asyncio.run(events_of(trigger))
     assert event.payload["status"] == "success"

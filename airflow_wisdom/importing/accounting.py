@@ -32,7 +32,8 @@ class Accountant:
 
     :param hook: What AWS is reached with.
     :param plan: What was to be imported.
-    :param ended: How each file's job ended, as in the event of a :class:`~airflow_wisdom.triggers.WisdomImportTrigger`.
+    :param ended: How each file's job ended, as in the event of a
+        :class:`~airflow_wisdom.triggers.WisdomRunImportTrigger`.
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param sample: How many failed records are shown.
     """
@@ -155,7 +156,7 @@ class Accountant:
         where = f"; all of them are in {self._saved}" if self._saved else ""
         return FailedRecordsError(
             f"{message}; the others are imported{where}. Mend them and import them in a file of their own",
-            records_failed=self._reports.count,
+            records_refused=self._reports.count,
             failed_records=self._reports.sample,
             failed_records_path=self._saved,
             knowledge_base_id=self._knowledge_base_id,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.importing.memory import Memory
     from airflow_wisdom.importing.submission import Origin
     from airflow_wisdom.importing.summary import Plan
-    from airflow_wisdom.quick_response import ImportFile
+    from airflow_wisdom.rows import ImportFile
 
 T = TypeVar("T")
 

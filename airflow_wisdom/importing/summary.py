@@ -12,7 +12,7 @@ from airflow_wisdom.import_job import ImportJobStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_wisdom.quick_response import ImportFile, Prepared
+    from airflow_wisdom.rows import ImportFile, Prepared
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Plan:
         return cls(
             unit=unit,
             rows_read=prepared.rows_read,
-            rows_invalid=prepared.rows_refused,
+            rows_invalid=prepared.rows_invalid,
             cells_trimmed=prepared.trimmed,
             invalid_rows=[mistake.to_dict() for mistake in prepared.mistakes],
-            invalid_rows_path=invalid_rows_path if prepared.rows_refused else None,
+            invalid_rows_path=invalid_rows_path if prepared.rows_invalid else None,
             files=[_file(file, mark) for file, mark in zip(prepared.files, marks, strict=True)],
         )
 
@@ -76,7 +76,7 @@ class FileResult:
     :param rows: Rows in it.
     :param first: Where its first row stands in the source.
     :param last: Where its last row stands in the source.
-    :param ended: What the event says of its job, see :class:`~airflow_wisdom.triggers.WisdomImportTrigger`.
+    :param ended: What the event says of its job, see :class:`~airflow_wisdom.triggers.WisdomRunImportTrigger`.
     :param failed: Records that AWS refused; None if that is not known.
     :param report_error: Why AWS's report could not be read, if it could not.
     """
@@ -123,7 +123,7 @@ class FileResult:
             "lastRow": self.last,
             "rowsSent": self.rows,
             "rowsImported": self.imported,
-            "rowsFailed": self.failed,
+            "rowsRefused": self.failed,
             "error": str(self.error) if self.error else self.report_error,
         }
 
@@ -149,7 +149,7 @@ def results_of(plan: Plan, ended: Sequence[Mapping[str, Any]]) -> list[FileResul
 def summarize(knowledge_base_id: str, plan: Plan, results: Sequence[FileResult]) -> dict[str, Any]:
     """Return what an import did, as JSON primitives for XCom.
 
-    ``rowsRead`` is ``rowsInvalid`` + ``rowsSent``; ``rowsSent`` is ``rowsImported`` + ``rowsFailed``, where AWS's
+    ``rowsRead`` is ``rowsInvalid`` + ``rowsSent``; ``rowsSent`` is ``rowsImported`` + ``rowsRefused``, where AWS's
     reports are known. ``durationSeconds`` is from the start of the first job to the end of the last. What is not known
     is None and no guess.
     """
@@ -162,7 +162,7 @@ def summarize(knowledge_base_id: str, plan: Plan, results: Sequence[FileResult])
         "rowsInvalid": plan.rows_invalid,
         "rowsSent": sum(result.rows for result in results),
         "rowsImported": _sum(imported),
-        "rowsFailed": _sum(failed),
+        "rowsRefused": _sum(failed),
         "durationSeconds": _seconds_between(
             min((created for result in results if (created := result.ended["createdTime"])), default=None),
             max((changed for result in results if (changed := result.ended["lastModifiedTime"])), default=None),
@@ -179,7 +179,7 @@ def records_of(summary: Mapping[str, Any]) -> dict[str, int]:
 
     The names are those of :func:`~airflow_wisdom.assets.record_import`.
     """
-    names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsFailed"}
+    names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsRefused"}
     return {name: summary[member] for name, member in names.items() if summary[member] is not None}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import ONE_DAY, WisdomImportJobTask, WisdomTask, check_interval, is_ended_by_user, seconds
+from airflow_wisdom.tasks import ONE_DAY, WisdomExistingJobTask, WisdomTask, check_interval, is_ended_by_user, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ PIECE = 1024 * 1024
 """Bytes of a file that are in memory at once while its hash is taken."""
 
 
-class WisdomGetImportJobOperator(WisdomImportJobTask):
+class WisdomGetImportJobOperator(WisdomExistingJobTask):
     """Reads an import job once and pushes its metadata to XCom; AWS operation ``GetImportJob``.
 
     The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
@@ -36,7 +36,7 @@ class WisdomGetImportJobOperator(WisdomImportJobTask):
     :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
         Default: no.
 
-    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomImportJobTask`.
+    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
 
     :raises ImportJobError: The job is not COMPLETE.
     :raises ResourceNotFoundError: There is no such job.
@@ -270,7 +270,7 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-class WisdomDeleteImportJobOperator(WisdomImportJobTask):
+class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     """Deletes an import job; AWS operation ``DeleteImportJob``. A job that is already gone is a success.
 
     The quick responses that the job created stay. What happens to a job that is still running is not documented.
@@ -279,7 +279,7 @@ class WisdomDeleteImportJobOperator(WisdomImportJobTask):
     :param poll_interval: As for :class:`WisdomStartImportJobOperator`.
     :param timeout: As for :class:`WisdomStartImportJobOperator`.
 
-    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomImportJobTask`.
+    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
 
     :raises ImportJobError: The job could not be deleted, or was not gone in time.
     :raises AwsError: AWS did not accept the deletion.

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from airflow_wisdom.importing.submission import Submission
     from airflow_wisdom.importing.summary import Plan
     from airflow_wisdom.importing.waiting import Progress
-    from airflow_wisdom.quick_response import ImportFile, ImportTemplate, Prepared, Table
+    from airflow_wisdom.rows import ImportFile, ImportTemplate, Prepared, Table
     from airflow_wisdom.storage import Storage
 
 
-class WisdomImportTask(WisdomTask):
+class WisdomRowsTask(WisdomTask):
     """Base of the tasks that import quick responses: rows in, import jobs out, and an account of each row.
 
     All rows are judged before anything is sent. The valid ones are written to files of at most 100 rows, in order; each
@@ -45,7 +45,7 @@ class WisdomImportTask(WisdomTask):
     only the files that have no job, or whose job failed. A file whose rows have changed is another import.
 
     The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsSent``), ``rowsSent`` (=
-    ``rowsImported`` + ``rowsFailed``), ``durationSeconds``, ``importJobs`` with the same for each job, samples
+    ``rowsImported`` + ``rowsRefused``), ``durationSeconds``, ``importJobs`` with the same for each job, samples
     ``invalidRows`` and ``failedRecords``, and where all of these were written to. It is pushed also when the task then
     fails.
 
@@ -53,14 +53,14 @@ class WisdomImportTask(WisdomTask):
     :param import_template: The header that AWS expects: path or URI of the template file downloaded from Amazon
         Connect, a list of labels, or a dict of label to the field that it means (None: no known one). Default:
         Airflow's option ``[wisdom] import_template``, by itself an assumption:
-        :data:`~airflow_wisdom.quick_response.template.DEFAULT_TEMPLATE`.
+        :data:`~airflow_wisdom.rows.template.DEFAULT_TEMPLATE`.
     :param column_mapping: Own column -> label of the template, for columns that have another name. Default: a column is
         its label, whatever its case and spacing.
     :param extra_columns: What to do about columns that the template does not have: ``fail`` (default) or ``ignore``.
     :param spaces: What to do about spaces at the ends of a cell, other than of content and description: ``trim``
-        (default) them, or ``refuse`` the row.
+        (default) them, or make the row ``invalid``.
     :param allowed_values: Field -> allowed values, or None for any; takes precedence over
-        :data:`~airflow_wisdom.quick_response.validation.ALLOWED`. Default: nothing does.
+        :data:`~airflow_wisdom.rows.validation.ALLOWED`. Default: nothing does.
     :param on_invalid_rows: What to do if rows have mistakes: ``fail`` (default) before anything is sent, or ``skip``
         them. If no row is valid, the task fails in any case.
     :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be mended and
@@ -122,7 +122,7 @@ class WisdomImportTask(WisdomTask):
         import_template: str | Sequence[str] | Mapping[str, str | None] | None = None,
         column_mapping: Mapping[str, str] | None = None,
         extra_columns: Literal["fail", "ignore"] = "fail",
-        spaces: Literal["trim", "refuse"] = "trim",
+        spaces: Literal["trim", "invalid"] = "trim",
         allowed_values: Mapping[str, Collection[str] | None] | None = None,
         on_invalid_rows: Literal["fail", "skip"] = "fail",
         invalid_rows_path: str | None = None,
@@ -268,7 +268,7 @@ class WisdomImportTask(WisdomTask):
 
     def _prepare(self, folder: Path) -> tuple[Prepared, str]:
         """Read the source and write what is valid into files in `folder`, and what is not into another."""
-        from airflow_wisdom.quick_response import Rules, Validator, field_limits, prepare
+        from airflow_wisdom.rows import Rules, Validator, field_limits, prepare
 
         rules = Rules(
             limits=field_limits(self.hook.quick_response_lengths()),
@@ -289,8 +289,8 @@ class WisdomImportTask(WisdomTask):
             return prepared, table.unit
 
     def _import_template(self) -> ImportTemplate:
-        from airflow_wisdom.quick_response import DEFAULT_TEMPLATE, ImportTemplate
-        from airflow_wisdom.quick_response.template import unmarked
+        from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate
+        from airflow_wisdom.rows.template import unmarked
 
         given = settings.import_template() if self.import_template is None else self.import_template
         if given is None:
@@ -303,12 +303,12 @@ class WisdomImportTask(WisdomTask):
         return ImportTemplate.of(given, fields={unmarked(label): field for label, field in given.items() if field})
 
     def _settle_invalid_rows(self, prepared: Prepared) -> None:
-        if prepared.refused_path is None:
+        if prepared.invalid_path is None:
             return
         for mistake in prepared.mistakes:
             self.log.warning("Invalid row of %s: %s", self.source_name(), mistake)
-        not_saved = self._save_invalid_rows(prepared.refused_path)
-        count = f"{prepared.rows_refused:,} of {prepared.rows_read:,} rows of {self.source_name()} are not valid"
+        not_saved = self._save_invalid_rows(prepared.invalid_path)
+        count = f"{prepared.rows_invalid:,} of {prepared.rows_read:,} rows of {self.source_name()} are not valid"
         if self.on_invalid_rows == "skip" and prepared.files:
             self.log.warning("%s and are skipped", count)
             if not_saved:
@@ -323,9 +323,9 @@ class WisdomImportTask(WisdomTask):
         raise InvalidRowsError(
             f"{count}; nothing was sent: {shown}{rest}{where}",
             rows_read=prepared.rows_read,
-            rows_refused=prepared.rows_refused,
+            rows_invalid=prepared.rows_invalid,
             mistakes=[mistake.to_dict() for mistake in prepared.mistakes],
-            refused_rows_path=None if not_saved else self.invalid_rows_path,
+            invalid_rows_path=None if not_saved else self.invalid_rows_path,
             knowledge_base_id=self.knowledge_base_id,
         )
 
@@ -376,10 +376,10 @@ class WisdomImportTask(WisdomTask):
         return settings.max_active_import_jobs() if self.max_active_jobs is None else int(float(self.max_active_jobs))
 
     def _defer(self, plan: Plan, submissions: Sequence[Submission], deadline: float) -> None:
-        from airflow_wisdom.triggers import WisdomImportTrigger
+        from airflow_wisdom.triggers import WisdomRunImportTrigger
 
         self.defer_to(
-            WisdomImportTrigger(
+            WisdomRunImportTrigger(
                 knowledge_base_id=self.knowledge_base_id,
                 submissions=[submission.to_dict() for submission in submissions],
                 max_active_jobs=self._max_active(),
@@ -474,7 +474,7 @@ def _distinct_contents(files: Iterable[ImportFile]) -> Iterator[str]:
         seen[file.sha256] += 1
 
 
-class WisdomImportQuickResponsesOperator(WisdomImportTask):
+class WisdomImportQuickResponsesOperator(WisdomRowsTask):
     """Imports quick responses from a file or from rows, however many; AWS operation ``StartImportJob`` for each file.
 
     :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
@@ -483,10 +483,10 @@ class WisdomImportQuickResponsesOperator(WisdomImportTask):
     :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
         says, and else its first bytes.
 
-    The rest: see :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
+    The rest: see :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", *WisdomImportTask.template_fields)
+    template_fields: Sequence[str] = ("source", "source_format", *WisdomRowsTask.template_fields)
 
     def __init__(
         self,
@@ -502,7 +502,7 @@ class WisdomImportQuickResponsesOperator(WisdomImportTask):
     @contextmanager
     def table(self) -> Iterator[Table]:
         """Open the source and return its rows."""
-        from airflow_wisdom.quick_response import read, read_rows
+        from airflow_wisdom.rows import read, read_rows
 
         if self._path:
             with self._storage().open(self._path) as file:

@@ -36,7 +36,7 @@ PRELOADED = {
 
 
 def make_ours(job: Job) -> Any:
-    trigger = import_module("airflow_wisdom.triggers").WisdomImportJobTrigger
+    trigger = import_module("airflow_wisdom.triggers").WisdomJobsCompleteTrigger
     return trigger(knowledge_base_id=job.knowledge_base_id, import_job_ids=[job.id])
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_wisdom.quick_response.template import LABELS
+from airflow_wisdom.rows.template import LABELS
 
 from .exceptions import ValidationException
 

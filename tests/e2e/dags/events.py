@@ -8,14 +8,14 @@ from pathlib import Path
 from airflow.sdk import DAG, AssetAlias, AssetWatcher, task
 
 from airflow_wisdom.assets import create_asset
-from airflow_wisdom.event_triggers import WisdomImportJobEndedTrigger
+from airflow_wisdom.event_triggers import WisdomEndingsTrigger
 from airflow_wisdom.operators import WisdomStartImportJobOperator
 
 SOURCE = Path(__file__).parents[3] / "dags_examples" / "data" / "quick_responses.csv"
 WHERE = {"owner": "aws_default", "region_name": "us-east-1"}
 
 watched = create_asset(knowledge_base_id=os.environ.get("E2E_WATCHED", "watched"), **WHERE)
-trigger = WisdomImportJobEndedTrigger(knowledge_base_id=os.environ.get("E2E_WATCHED", "watched"), poll_interval=2)
+trigger = WisdomEndingsTrigger(knowledge_base_id=os.environ.get("E2E_WATCHED", "watched"), poll_interval=2)
 watched.watchers = [AssetWatcher(name="ended", trigger=trigger)]
 loaded = create_asset(knowledge_base_id=os.environ.get("E2E_LOADED", "loaded"), **WHERE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_wisdom.exceptions import SourceFormatError, TemplateMismatchError
-from airflow_wisdom.quick_response import DEFAULT_TEMPLATE, ImportTemplate
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate
 from airflow_wisdom.testing.wisdom.imports import HEADER
 
 

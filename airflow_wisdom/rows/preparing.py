@@ -1,4 +1,4 @@
-"""Valid rows into import files of at most 100 rows; refused rows, with their reasons, into a file to be mended."""
+"""Valid rows into import files of at most 100 rows; invalid rows, with their reasons, into a file to be fixed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_wisdom.quick_response.mistake import Mistake
-from airflow_wisdom.quick_response.reading import RESERVED
+from airflow_wisdom.rows.mistake import Mistake
+from airflow_wisdom.rows.reading import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_wisdom.quick_response.reading import Row, Table
-    from airflow_wisdom.quick_response.validation import Validator
+    from airflow_wisdom.rows.reading import Row, Table
+    from airflow_wisdom.rows.validation import Validator
 
 MAX_ROWS = 100
 """AWS's quota: at most 100 quick responses in one import file."""
@@ -27,8 +27,8 @@ MAX_ROWS = 100
 MAX_BYTES = 1_000_000
 """AWS's guide allows files of 1 MB, its service quotas 5 MB; the smaller is the default."""
 
-REFUSED_ROWS = "refused-rows.csv"
-"""Name of the file with the refused rows."""
+INVALID_ROWS = "invalid-rows.csv"
+"""Name of the file with the invalid rows."""
 
 # A cell that no CSV reader takes would make the whole file unreadable.
 _MOST_REASONS = 50
@@ -63,20 +63,20 @@ class Prepared:
     :param files: The import files, in the order of the source.
     :param rows_read: Rows of the source.
     :param rows_valid: Rows that are in `files`.
-    :param rows_refused: Rows that have mistakes.
+    :param rows_invalid: Rows that have mistakes.
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
-    :param refused_path: The file of refused rows; None if there are none.
+    :param invalid_path: The file of invalid rows; None if there are none.
     :param trimmed: Cells of rows without mistakes whose spaces were trimmed.
     """
 
     files: tuple[ImportFile, ...]
     rows_read: int
     rows_valid: int
-    rows_refused: int
+    rows_invalid: int
     mistakes_total: int
     mistakes: tuple[Mistake, ...]
-    refused_path: Path | None
+    invalid_path: Path | None
     trimmed: int
 
 
@@ -89,17 +89,17 @@ def prepare(
     max_bytes: int = MAX_BYTES,
     sample: int = 20,
 ) -> Prepared:
-    """Write the rows of a source into import files and, as far as they are refused, into a file of their own.
+    """Write the rows of a source into import files and, as far as they are invalid, into a file of their own.
 
-    Memory holds one row, one import file, and a small record of each file that is written. The file of refused rows
-    has the columns ``_line`` and ``_reason``, then those of the source, with the values as they came; once mended, it
+    Memory holds one row, one import file, and a small record of each file that is written. The file of invalid rows
+    has the columns ``_line`` and ``_reason``, then those of the source, with the values as they came; once fixed, it
     can be read as a source itself.
 
     :param table: The source.
     :param validator: What judges the rows; to be closed by who made it.
     :param folder: An empty folder for the files, which exists.
     :param max_rows: Most rows of a file, 1 to 100.
-    :param max_bytes: Most bytes of a file. A row that does not fit into a file of its own is refused.
+    :param max_bytes: Most bytes of a file. A row that does not fit into a file of its own is invalid.
     :param sample: How many mistakes to return.
     :raises ValueError: `max_rows` is not within its limits.
     :raises TemplateMismatchError: The columns of the source do not fit the template.
@@ -111,26 +111,26 @@ def prepare(
     count, total = 0, 0
     mistakes: list[Mistake] = []
     files = _ImportFiles(folder, validator.template.columns, max_rows, max_bytes)
-    refused = _RefusedRows(folder, table.columns)
-    with refused:
+    invalid = _InvalidRows(folder, table.columns)
+    with invalid:
         for row in table.rows:
             count += 1
             cells, found = validator.check(row)
             if cells is not None:
                 found = files.add(row, cells)
             if found:
-                refused.add(row, found)
+                invalid.add(row, found)
                 total += len(found)
                 mistakes += found[: max(0, sample - len(mistakes))]
         files.finish()
     return Prepared(
         files=tuple(files.files),
         rows_read=count,
-        rows_valid=count - refused.count,
-        rows_refused=refused.count,
+        rows_valid=count - invalid.count,
+        rows_invalid=invalid.count,
         mistakes_total=total,
         mistakes=tuple(mistakes),
-        refused_path=refused.path,
+        invalid_path=invalid.path,
         trimmed=validator.trimmed,
     )
 
@@ -199,8 +199,8 @@ class _ImportFiles:
         self._first_line = self._last_line = line
 
 
-class _RefusedRows:
-    """The refused rows of a source.
+class _InvalidRows:
+    """The invalid rows of a source.
 
     Which columns the file needs is known only after the last row, if each row names its own: until then the rows wait
     in a file of JSON Lines.
@@ -229,7 +229,7 @@ class _RefusedRows:
         self._waiting.write(json.dumps([row.line, reasons, dict(row.values), row.surplus]) + "\n")
 
     def _write(self) -> None:
-        self.path = self._folder / REFUSED_ROWS
+        self.path = self._folder / INVALID_ROWS
         lines = _Lines()
         columns = list(self._columns)
         self._waiting.seek(0)

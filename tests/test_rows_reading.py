@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from quick_responses import table
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
-from airflow_wisdom.quick_response import read, read_csv, read_json_lines, read_rows
+from airflow_wisdom.rows import read, read_csv, read_json_lines, read_rows
 
 
 def rows_of(source):
@@ -90,7 +90,7 @@ def test_a_delimiter_that_is_none_is_refused(delimiter):
 
 
 @pytest.mark.parametrize("separator", [",", ";"])
-def test_the_columns_of_a_refused_rows_file_are_dropped(separator):
+def test_the_columns_of_an_invalid_rows_file_are_dropped(separator):
     odd = {",": "a;b;c;d;e", ";": "a,b,c,d,e"}[separator]
     source = table("_line,_reason,".replace(",", separator) + odd + "\n" + "7,wrong,x,y\n".replace(",", separator))
     assert source.columns == (odd,)

@@ -10,16 +10,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from airflow_wisdom.exceptions import TemplateMismatchError
-from airflow_wisdom.quick_response.mistake import Mistake, listing, shorten
-from airflow_wisdom.quick_response.template import fold, unmarked
+from airflow_wisdom.rows.mistake import Mistake, listing, shorten
+from airflow_wisdom.rows.template import fold, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from typing_extensions import Self
 
-    from airflow_wisdom.quick_response.reading import Row
-    from airflow_wisdom.quick_response.template import ImportTemplate
+    from airflow_wisdom.rows.reading import Row
+    from airflow_wisdom.rows.template import ImportTemplate
 
     Check = Callable[[str], "str | None"]
 
@@ -103,7 +103,7 @@ class Rules:
 
     :param limits: Field -> :class:`FieldLimits`. Fields that are not in it may have any length.
     :param spaces: What to do about spaces at the ends of a cell, other than of content and description: ``trim``
-        (default) them, or ``refuse`` the row.
+        (default) them, or make the row ``invalid``.
     :param extra_columns: What to do about columns that the template does not have: ``fail`` (default), or ``ignore``
         them.
     :param allowed: Field -> allowed values, or None for any; takes precedence over
@@ -113,13 +113,13 @@ class Rules:
     """
 
     limits: Mapping[str, FieldLimits]
-    spaces: Literal["trim", "refuse"] = "trim"
+    spaces: Literal["trim", "invalid"] = "trim"
     extra_columns: Literal["fail", "ignore"] = "fail"
     allowed: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     separators: str = ";,|"
 
     def __post_init__(self) -> None:
-        _one_of_these("spaces", self.spaces, ("trim", "refuse"))
+        _one_of_these("spaces", self.spaces, ("trim", "invalid"))
         _one_of_these("extra_columns", self.extra_columns, ("fail", "ignore"))
 
 
@@ -132,7 +132,7 @@ class Validator:
     """Judges the rows of one source, one after the other.
 
     It remembers all names and shortcut keys of the source, in a temporary file that goes away when it is closed: use it
-    as a context manager. Values of refused rows count, too: once mended, they would clash.
+    as a context manager. Values of invalid rows count, too: once mended, they would clash.
 
     :param template: What the import file looks like.
     :param rules: What rows have to keep to.
@@ -217,7 +217,7 @@ class Validator:
         if cell.required and (not value or value.isspace()):
             return ["is required, but empty"]
         problems = cell.problems(value) if value else []
-        if value != original and self.rules.spaces == "refuse":
+        if value != original and self.rules.spaces == "invalid":
             problems.append("has spaces at its ends")
         if cell.unique and not problems:
             first = self._seen.first(cell.label, value, row.line)

@@ -10,7 +10,7 @@ import pytest
 from quick_responses import limits, mistakes, model, prepared, table, validator, written
 
 from airflow_wisdom.exceptions import TemplateMismatchError
-from airflow_wisdom.quick_response import (
+from airflow_wisdom.rows import (
     FieldLimits,
     ImportTemplate,
     Mistake,
@@ -21,14 +21,14 @@ from airflow_wisdom.quick_response import (
     read_rows,
     validation,
 )
-from airflow_wisdom.quick_response.mistake import listing, shorten
+from airflow_wisdom.rows.mistake import listing, shorten
 
 SIGNED = "https://b/k?X-Amz-Signature=abc123"
 GOOD = {"Name": "Hello", "Content": "Good morning!"}
 
 
 def judged(values=None, **rules):
-    """The reasons why a row with these values, besides good ones, is refused."""
+    """The reasons why a row with these values, besides good ones, is invalid."""
     return [mistake.reason for mistake in first_of([{**GOOD, **(values or {})}], **rules)]
 
 
@@ -152,11 +152,11 @@ def test_spaces_are_trimmed_and_counted_but_not_those_of_texts():
             ["Hello", "  text ", "a", "en_US"],
             ["Bye", "x", "", ""],
         ]
-        assert (made.trimmed, made.rows_refused) == (3, 1)
+        assert (made.trimmed, made.rows_invalid) == (3, 1)
 
 
 def test_spaces_are_a_mistake_if_one_wants():
-    assert judged({"Name": " Hello", "Shortcut key": "  ", "Content": " x "}, spaces="refuse") == [
+    assert judged({"Name": " Hello", "Shortcut key": "  ", "Content": " x "}, spaces="invalid") == [
         "has spaces at its ends",
         "has spaces at its ends",
     ]
@@ -173,7 +173,7 @@ def test_a_name_or_a_shortcut_key_that_occurs_twice_names_the_first_one():
     ]
 
 
-def test_the_values_of_refused_rows_count():
+def test_the_values_of_invalid_rows_count():
     """Once mended, the row would clash."""
     assert mistakes(table("Name,Content\nA,\nA,x\n")) == [
         'line 2, column "Content": is required, but empty',

@@ -1,4 +1,4 @@
-"""What is wrong with a row, in words for the person who has to mend it."""
+"""What is wrong with a row, in words for the person who has to fix it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from quick_responses import limits, prepared, table, validator, written
 from running import start_job
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.quick_response import (
+from airflow_wisdom.rows import (
     DEFAULT_TEMPLATE,
     ImportTemplate,
     prepare,
@@ -46,8 +46,8 @@ def test_files_have_at_most_a_hundred_rows():
             (3, 50, 201, 250),
         ]
         assert [row[0] for row in written(made)] == [f"N{i}" for i in range(250)]
-        assert (made.rows_read, made.rows_valid, made.rows_refused) == (250, 250, 0)
-        assert (made.mistakes_total, made.mistakes, made.refused_path) == (0, (), None)
+        assert (made.rows_read, made.rows_valid, made.rows_invalid) == (250, 250, 0)
+        assert (made.mistakes_total, made.mistakes, made.invalid_path) == (0, (), None)
 
 
 def test_a_file_is_what_its_record_says():
@@ -68,7 +68,7 @@ def test_files_have_at_most_so_many_bytes():
         ]
 
 
-def test_a_row_that_needs_more_than_a_file_is_refused():
+def test_a_row_that_needs_more_than_a_file_is_invalid():
     source = table(f"Name,Content\nA,{'x' * 500}\nB,x\n")
     with prepared(source, max_bytes=300) as made:
         assert [row[0] for row in written(made)] == ["B"]
@@ -84,40 +84,40 @@ def test_no_file_can_have_more_rows_than_aws_takes(most):
 
 def test_a_source_without_rows_gives_no_file():
     with prepared(table("Name,Content\n")) as made:
-        assert (made.files, made.rows_read, made.refused_path) == ((), 0, None)
+        assert (made.files, made.rows_read, made.invalid_path) == ((), 0, None)
 
 
-def test_refused_rows_are_kept_in_full_with_their_reasons():
+def test_invalid_rows_are_kept_in_full_with_their_reasons():
     source = table('Name;Content;Is active\n"A;\n1";;maybe\nB;x\nC;y;no;"z,z"\n')
     with prepared(source, sample=2) as made:
-        assert made.refused_path.read_bytes().decode() == (
+        assert made.invalid_path.read_bytes().decode() == (
             "_line,_reason,Name,Content,Is active\r\n"
             r'2,"column ""Name"", ""A;\n1"": has line breaks or control characters; '
             'column ""Content"": is required, but empty; '
             'column ""Is active"", ""maybe"": is none of 0, 1, false, n, no, true, y, yes","A;\n1",,maybe\r\n'
             '5,"has 4 cells, but there are 3 columns",C,y,no,"z,z"\r\n'
         )
-        assert (made.rows_read, made.rows_valid, made.rows_refused) == (3, 1, 2)
+        assert (made.rows_read, made.rows_valid, made.rows_invalid) == (3, 1, 2)
         assert (made.mistakes_total, len(made.mistakes)) == (4, 2)
 
 
-def test_a_mended_refused_rows_file_is_a_source():
+def test_a_fixed_invalid_rows_file_is_a_source():
     with prepared(table("Name,Content,Language\nA,x,xx\nB,y,\n")) as made:
-        mended = made.refused_path.read_bytes().replace(b",xx\r\n", b",en_US\r\n")
+        mended = made.invalid_path.read_bytes().replace(b",xx\r\n", b",en_US\r\n")
     with prepared(read_csv(io.BytesIO(mended))) as made:
         assert written(made) == [["A", "", "x", "", "", "", "en_US", "", ""]]
 
 
-def test_refused_rows_that_name_their_own_columns_share_a_header():
+def test_invalid_rows_that_name_their_own_columns_share_a_header():
     lines = [{"Name": "A"}, {"Content": "x", "Colour": 1}, {"Name": "B", "Content": "y"}, {"": "z"}]
     source = read_json_lines(io.BytesIO("\n".join(map(json.dumps, lines)).encode()))
-    with prepared(source) as made, made.refused_path.open("rb") as file:
+    with prepared(source) as made, made.invalid_path.open("rb") as file:
         again = read_csv(file)
         assert again.columns == ("Name", "Content", "Colour", "(no name)")
         assert [tuple(row.values.values()) for row in again.rows][:2] == [("A", "", "", ""), ("", "x", "1", "")]
 
 
-def test_a_source_that_breaks_leaves_no_file_of_refused_rows(tmp_path):
+def test_a_source_that_breaks_leaves_no_file_of_invalid_rows(tmp_path):
     with validator() as judge, pytest.raises(SourceFormatError) as caught:
         prepare(table(b"Name,Content\nA,\n\xff\n"), judge, tmp_path)
     assert caught.value.line == 3
@@ -140,7 +140,7 @@ def test_nothing_is_held_back(tmp_path):
 
 def test_the_example_of_the_docs_prints_what_they_say(tmp_path):
     """As a program of its own, without Airflow."""
-    page = (ROOT / "docs" / "reference" / "quick_response.md").read_text()
+    page = (ROOT / "docs" / "reference" / "rows.md").read_text()
     program, printed = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)
     (tmp_path / "import-files").mkdir()
     (tmp_path / "responses.csv").write_text("Name,Content\nHello,Good morning!\n\nHello,\n")
@@ -168,35 +168,35 @@ def filled(cells, width):
 
 @settings(deadline=None)
 @given(CELLS, st.integers(1, 100), st.integers(len(HEADER), 200))
-def test_every_row_is_either_in_a_file_or_refused(cells, max_rows, max_bytes):
+def test_every_row_is_either_in_a_file_or_invalid(cells, max_rows, max_bytes):
     with prepared(table(as_csv(cells)), max_rows=max_rows, max_bytes=max_bytes) as made:
-        assert made.rows_valid + made.rows_refused == made.rows_read == len(cells)
+        assert made.rows_valid + made.rows_invalid == made.rows_read == len(cells)
         assert made.rows_valid == sum(file.rows for file in made.files)
-        assert bool(made.mistakes_total) == bool(made.rows_refused) == bool(made.refused_path)
+        assert bool(made.mistakes_total) == bool(made.rows_invalid) == bool(made.invalid_path)
         assert all(0 < file.rows <= max_rows and file.size <= max_bytes for file in made.files)
         assert all(file.size == file.path.stat().st_size for file in made.files)
-        assert [row.values for row in refused(made)] == [
+        assert [row.values for row in invalid(made)] == [
             dict(zip(DEFAULT_TEMPLATE.columns, filled(row, 9), strict=False))
-            for row in chosen(cells, made, refused=True)
+            for row in chosen(cells, made, invalid=True)
         ]
 
 
-def refused(made):
-    return list(table(made.refused_path.read_bytes()).rows) if made.refused_path else []
+def invalid(made):
+    return list(table(made.invalid_path.read_bytes()).rows) if made.invalid_path else []
 
 
-def chosen(cells, made, *, refused):
-    """The rows of the source that are refused, or those that are not, by the lines that the refused rows name."""
-    lines = refused_lines(made)
+def chosen(cells, made, *, invalid):
+    """The rows of the source that are invalid, or those that are not, by the lines that the invalid rows name."""
+    lines = invalid_lines(made)
     starts = [row.line for row in table(as_csv(cells)).rows]
-    return [row for row, line in zip(cells, starts, strict=True) if (line in lines) is refused]
+    return [row for row, line in zip(cells, starts, strict=True) if (line in lines) is invalid]
 
 
-def refused_lines(made):
-    if not made.refused_path:
+def invalid_lines(made):
+    if not made.invalid_path:
         return set()
     return {
-        int(row[0]) for row in list(csv.reader(io.StringIO(made.refused_path.read_bytes().decode(), newline="")))[1:]
+        int(row[0]) for row in list(csv.reader(io.StringIO(made.invalid_path.read_bytes().decode(), newline="")))[1:]
     }
 
 
@@ -210,7 +210,7 @@ def test_what_is_written_is_what_was_read(cells, max_rows):
     source = table(as_csv(cells, ANYTHING.columns))
     with prepared(source, template=ANYTHING, max_rows=max_rows) as made:
         assert written(made) == [filled(row, 3) for row in cells if len(row) <= 3]
-        assert [[*row.values.values(), *row.surplus] for row in refused(made)] == [row for row in cells if len(row) > 3]
+        assert [[*row.values.values(), *row.surplus] for row in invalid(made)] == [row for row in cells if len(row) > 3]
         assert list(itertools.chain.from_iterable(range(f.rows) for f in made.files)) == [
             i % max_rows for i in range(made.rows_valid)
         ]
@@ -219,8 +219,8 @@ def test_what_is_written_is_what_was_read(cells, max_rows):
 @settings(deadline=None)
 @given(CELLS)
 def test_without_trimming_no_valid_row_changes(cells):
-    with prepared(table(as_csv(cells)), rules={"spaces": "refuse"}) as made:
-        assert written(made) == [filled(row, 9) for row in chosen(cells, made, refused=False)]
+    with prepared(table(as_csv(cells)), rules={"spaces": "invalid"}) as made:
+        assert written(made) == [filled(row, 9) for row in chosen(cells, made, invalid=False)]
         assert made.trimmed == 0
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from uuid import UUID
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.quick_response.mistake import Mistake, Unit, listing, shorten
+from airflow_wisdom.rows.mistake import Mistake, Unit, listing, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Format = Literal["csv", "json_lines"]
 
 RESERVED = ("_line", "_reason")
-"""Columns that the file of refused rows has of its own; dropped on reading, so that a mended one can be imported."""
+"""Columns that the file of invalid rows has of its own; dropped on reading, so that a fixed one can be imported."""
 
 ITEM_SEPARATOR = ";"
 """What the items of a list are joined with. How AWS separates them in a cell is unverified."""
@@ -62,7 +62,7 @@ _OTHER_FORMATS = {
 # JSON can escape what UTF-8 has no bytes for, and NUL, which no CSV can hold.
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 _QUOTED = re.compile('"[^"]*(?:"|$)')
-_REFUSED_ROWS = re.compile(f'"?{RESERVED[0]}"?([{"".join(DELIMITERS)}])')
+_INVALID_ROWS = re.compile(f'"?{RESERVED[0]}"?([{"".join(DELIMITERS)}])')
 _WANTED = "JSON Lines has one object on each line"
 _NO_NAME = "(no name)"
 
@@ -245,10 +245,10 @@ def _csv_table(lines: Iterator[str], delimiter: str | None) -> Table:
 
 def _delimiter(line: str) -> str:
     """Return what divides the header line most, outside of quotes."""
-    refused_rows = _REFUSED_ROWS.match(line)
-    if refused_rows:
+    invalid_rows = _INVALID_ROWS.match(line)
+    if invalid_rows:
         # Its other columns may have any name.
-        return refused_rows[1]
+        return invalid_rows[1]
     return max(DELIMITERS, key=_QUOTED.sub("", line).count)
 
 

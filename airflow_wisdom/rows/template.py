@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.exceptions import TemplateMismatchError
-from airflow_wisdom.quick_response.mistake import listing
-from airflow_wisdom.quick_response.reading import read_csv
+from airflow_wisdom.rows.mistake import listing
+from airflow_wisdom.rows.reading import read_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
