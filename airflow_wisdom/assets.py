@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow.sdk import Asset, AssetAlias
+
+from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase, is_arn, short_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,76 +16,13 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Context
 
-    from airflow_wisdom.import_job import ImportJob
+    from airflow_wisdom.model.import_job import ImportJob
 
-SCHEME = "wisdom"
-"""The scheme of their URIs."""
-
-FORM = f"{SCHEME}://<AWS account id or Airflow connection id>/<region>/<knowledge base id>"
-"""The form of their URIs."""
-
-_ARN = re.compile(r"arn:aws[a-z-]*:wisdom:(?P<region>[a-z0-9-]+):(?P<owner>\d{12}):knowledge-base/(?P<id>[\w-]+)")
-_OWNER = re.compile(r"[\w.-]+")
-_PATH = re.compile(r"/(?P<region>[a-z0-9-]+)/(?P<id>[\w-]+|arn:.*)")
+__all__ = [
+    "create_asset",
+]
 
 _SUMMARY = ("importJobId", "status", "createdTime", "lastModifiedTime", "hasFailedRecordReport")
-
-
-class KnowledgeBase(NamedTuple):
-    """Where a knowledge base is.
-
-    :param owner: AWS account id, or id of the Airflow connection that leads to the account.
-    :param region_name: AWS region.
-    :param knowledge_base_id: Its id, not its ARN.
-    """
-
-    owner: str
-    region_name: str
-    knowledge_base_id: str
-
-    @classmethod
-    def from_arn(cls, arn: str) -> KnowledgeBase:
-        """Make one from an ARN, which holds account, region and id.
-
-        :raises ValueError: It is not the ARN of a knowledge base.
-        """
-        found = _ARN.fullmatch(arn)
-        if not found:
-            raise ValueError(f"{arn!r} is not the ARN of a knowledge base")
-        return cls(found["owner"], found["region"], found["id"])
-
-    @classmethod
-    def from_uri(cls, uri: str | SplitResult) -> KnowledgeBase:
-        """Make one from the URI of an asset; in it, an ARN in place of the id counts as the id.
-
-        :raises ValueError: It is not of the form :data:`FORM`.
-        """
-        parts = urlsplit(uri) if isinstance(uri, str) else uri
-        path = _PATH.fullmatch(parts.path)
-        if parts.scheme != SCHEME or not _OWNER.fullmatch(parts.netloc) or parts.query or not path:
-            raise ValueError(f"The URI of a knowledge base has the form {FORM}, unlike {parts.geturl()!r}")
-        region, name = path["region"], path["id"]
-        if not name.startswith("arn:"):
-            return cls(parts.netloc, region, name)
-        named = cls.from_arn(name)
-        if named.region_name != region:
-            raise ValueError(f"{parts.geturl()!r} names two regions")
-        return named._replace(owner=parts.netloc)
-
-    @property
-    def uri(self) -> str:
-        """The URI of its asset."""
-        return f"{SCHEME}://{self.owner}/{self.region_name}/{self.knowledge_base_id}"
-
-    def is_same_as(self, other: KnowledgeBase) -> bool:
-        """Tell whether both are one knowledge base, as far as can be told: a connection may lead to any account."""
-        owners = {self.owner, other.owner}
-        same_owner = len(owners) == 1 or not all(map(_is_account, owners))
-        return same_owner and self[1:] == other[1:]
-
-
-def _is_account(owner: str) -> bool:
-    return re.fullmatch(r"\d{12}", owner) is not None
 
 
 def create_asset(
@@ -102,7 +40,7 @@ def create_asset(
     :param extra: What Airflow keeps with the asset. Default: nothing.
     :raises ValueError: An id was given without `owner` or `region_name`, or something is not what it should be.
     """
-    if knowledge_base_id.startswith("arn:"):
+    if is_arn(knowledge_base_id):
         named = KnowledgeBase.from_arn(knowledge_base_id)
         owner, region_name = owner or named.owner, region_name or named.region_name
     if not owner or not region_name:
@@ -114,7 +52,7 @@ def create_asset(
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """Return the one form of the URI of a knowledge base; Airflow asks for it whenever an asset is made.
 
-    :raises ValueError: It is not of the form :data:`FORM`.
+    :raises ValueError: It is not of the form :data:`~airflow_wisdom.model.knowledge_base.FORM`.
     """
     return urlsplit(KnowledgeBase.from_uri(uri).uri)
 
@@ -167,14 +105,14 @@ def summary(jobs: Sequence[ImportJob], records: Mapping[str, int] | None = None)
     members = [job.to_dict() for job in jobs]
     short = {
         # What was asked for by an ARN is named by the id, in which it ends.
-        "knowledgeBaseId": jobs[0].knowledge_base_id.rpartition("/")[2],
+        "knowledgeBaseId": short_id(jobs[0].knowledge_base_id),
         "importJobs": [{name: job[name] for name in _SUMMARY if name in job} for job in members],
     }
     return {**short, "records": dict(records)} if records else short
 
 
 def _names(outlet: Any, base: KnowledgeBase) -> bool:
-    """Tell whether an outlet, an asset or a reference to one, is the knowledge base."""
+    """Return whether an outlet, an asset or a reference to one, is the knowledge base."""
     # The name of an asset is its URI, unless it was given another.
     uri = getattr(outlet, "uri", None) or getattr(outlet, "name", None)
     try:

@@ -1,4 +1,4 @@
-"""When to look at an import job again, and when to give up. Pure: no Airflow, no boto3, no clock."""
+"""When to look, when to pause, when to give up. Pure: no Airflow, no boto3, no clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterable
+
+MOST_FAILURES = 10_000
+"""Failures in a row after which AWS is not asked again, whatever the time: a clock may stand still, a day has more."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Cadence:
         if poll_interval is None:
             return GROWING
         if not poll_interval > 0:
-            raise ValueError(f"poll_interval must be more than 0, not {poll_interval}")
+            raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval}")
         return cls(floor=poll_interval, ceiling=poll_interval, jitter=0.0)
 
     def interval(self, age: float) -> float:
@@ -109,8 +112,77 @@ class Backoff:
         return longest * (0.5 + 0.5 * random.random())
 
     def succeeded(self) -> None:
-        """Begin anew."""
+        """Begin again with the first pause."""
         self.failures = 0
+
+
+class Patience:
+    """What to do about an error of a call that may be made again: whether, after which pause, and whether to say so.
+
+    Throttling, 5xx, connection errors and time-outs are weather: they are waited out, with one line of log for each
+    streak. Everything else is final. A loop that asks AWS again is bound by this, in time and in number::
+
+        while True:
+            try:
+                return ask()
+            except WisdomError as exc:
+                time.sleep(patience.endure(exc, time.time()))
+
+    :param say: Called with a line for the log at the beginning of each streak of errors.
+    :param doing: What goes on in spite of the error, as the beginning of that line.
+    :param deadline: POSIX time at which patience ends. Default: none.
+    :param most: Failures in a row after which it ends as well. Default 10,000.
+    :param lasting_pause: Seconds to leave AWS alone after an error that no waiting cures, but a person may. Default:
+        such an error is raised.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], object],
+        doing: str,
+        *,
+        deadline: float | None = None,
+        most: float = MOST_FAILURES,
+        lasting_pause: float | None = None,
+    ) -> None:
+        self._say = say
+        self._doing = doing
+        self._deadline = deadline
+        self._most = most
+        self._lasting_pause = lasting_pause
+        self._backoff = Backoff()
+        self._streaks: set[Hashable] = set()
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether the last call failed."""
+        return self._backoff.failures > 0
+
+    def endure(self, error: Exception, now: float = 0.0, *, about: Hashable = None) -> float:
+        """Return for how many seconds to leave AWS alone before it is asked again.
+
+        :param error: What the call raised.
+        :param now: POSIX time now; needed where there is a deadline.
+        :param about: What the call was about, where one patience serves several: each has streaks of its own.
+        :raises Exception: `error`, if it is final or patience has ended.
+        """
+        lasting = not getattr(error, "transient", False)
+        left = time_left(self._deadline, now)
+        if (lasting and self._lasting_pause is None) or left == 0 or self._backoff.failures >= self._most:
+            raise error
+        if about not in self._streaks and not self.is_tried:
+            self._say(f"{self._doing}: {error}")
+        self._streaks.add(about)
+        pause = self._backoff.failed()
+        return min(self._lasting_pause if lasting and self._lasting_pause else pause, left)
+
+    def succeeded(self, about: Hashable = None) -> None:
+        """Note that a call has succeeded, so that the streak is over.
+
+        :param about: As for :meth:`endure`.
+        """
+        self._backoff.succeeded()
+        self._streaks.discard(about)
 
 
 def pages_to_walk(pages: Iterable[int]) -> int:

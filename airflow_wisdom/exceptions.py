@@ -22,7 +22,7 @@
     │   └── UploadTooLargeError
     ├── FailedRecordReportError           the report of failed records could not be fetched
     ├── SourceError                       what is to be imported is not fit for it; nothing was sent
-    │   ├── SourceFormatError             it can not be read at all: no CSV, not UTF-8, no header
+    │   ├── SourceFormatError             it cannot be read at all: no CSV, not UTF-8, no header
     │   ├── TemplateMismatchError         its columns are not those of the import file's template
     │   └── InvalidRowsError              some of its rows are invalid
     ├── StorageError                      a file could not be written where the user asked
@@ -42,55 +42,68 @@ through a trigger's event.
 
 from __future__ import annotations
 
-import re
 import textwrap
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_wisdom.redaction import cut, redact, redacted
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-_MARKS = ["X-Amz-", "Signature"]
-"""Regular expressions of what tells the query of a presigned URL from others."""
+    Where = Mapping[str, str | None] | None
 
+__all__ = [
+    "AccessDeniedError",
+    "AirflowConnectionNotFoundError",
+    "AwsError",
+    "ClientConfigurationError",
+    "ClientTokenUsedError",
+    "ConflictError",
+    "EndpointError",
+    "FailedRecordReportError",
+    "FailedRecordsError",
+    "ImportIncompleteError",
+    "ImportJobError",
+    "ImportJobFailedError",
+    "ImportJobTimeoutError",
+    "InvalidCredentialsError",
+    "InvalidRowsError",
+    "OptionError",
+    "ResourceNotFoundError",
+    "ServiceQuotaExceededError",
+    "ServiceUnavailableError",
+    "SourceError",
+    "SourceFormatError",
+    "StorageError",
+    "TemplateMismatchError",
+    "ThrottlingError",
+    "UnknownImportJobStatusError",
+    "UploadError",
+    "UploadTooLargeError",
+    "UploadUrlExpiredError",
+    "ValidationError",
+    "WisdomError",
+    "wisdom_error_of",
+]
 
-def redact(text: str) -> str:
-    """Return `text` without the query of any presigned URL in it: the query is what grants access."""
-    return _presigned("|".join(_MARKS)).sub("?<redacted>", text)
-
-
-def redact_also(parameters: Iterable[str]) -> None:
-    """Let :func:`redact` take URLs that have one of these query parameters for presigned, in this process.
-
-    :param parameters: Their names, in upper or lower case.
-    """
-    names = "|".join(map(re.escape, parameters))
-    # Behind the mark that begins a parameter, be it encoded as in a URL within a URL, or as in HTML.
-    mark = rf"(?:(?<=[?&;])|(?<=%3F)|(?<=%26))(?:{names})(?:=|%3D)"
-    if names and mark not in _MARKS:
-        _MARKS.append(mark)
-
-
-@cache
-def _presigned(marks: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:\?|%3F)[^\s\"'<>]*(?:{marks})[^\s\"'<>]*", re.IGNORECASE)
+_LONGEST_HEADLINE = 100
+"""Characters of a headline: the longest subject that Amazon SNS takes."""
 
 
 class WisdomError(Exception):
     """Base of everything this package raises.
 
-    :param message: What happened; presigned URLs in it are redacted.
-    :param knowledge_base_id: Id or ARN of the knowledge base concerned, if there is one.
-    :param import_job_id: Id of the import job concerned, if there is one.
+    :param message: What happened; presigned URLs in it are redacted, and what is beyond 20,000 characters is cut.
+    :param where: What it is about, by name, such as ``{"knowledge_base_id": ..., "import_job_id": ...}``; None where
+        that is not known. Default: nothing in particular.
     """
 
     transient: ClassVar[bool] = False
     """Whether waiting may help: throttling, 5xx, connection errors and time-outs."""
 
-    def __init__(self, message: str, *, knowledge_base_id: str | None = None, import_job_id: str | None = None) -> None:
-        self.message = redact(message)
-        self.knowledge_base_id = knowledge_base_id
-        self.import_job_id = import_job_id
+    def __init__(self, message: str, *, where: Where = None) -> None:
+        self.message = redact(cut(message))
+        self.where = {name: redact(str(value)) for name, value in (where or {}).items() if value is not None}
         super().__init__(self.message)
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,18 +119,17 @@ class WisdomError(Exception):
     @property
     def headline(self) -> str:
         """What happened, on one line of at most 100 characters: the longest subject that Amazon SNS takes."""
-        return textwrap.shorten(f"{type(self).__name__}: {self.message}", 100, placeholder=" ...")
+        begins = f"{type(self).__name__}: {self.message[: 2 * _LONGEST_HEADLINE]}"
+        return textwrap.shorten(begins, _LONGEST_HEADLINE, placeholder=" ...")
 
     def summary_fields(self) -> dict[str, str]:
         """Return what else is known, label -> text, for a message to people: nothing unknown and no secret is in it."""
-        return {name: str(value) for name, value in self._where().items() if value is not None}
+        known = {_label(name): value for name, value in self.where.items()}
+        return known | {name: str(value) for name, value in self._details().items() if value is not None}
 
     def __str__(self) -> str:
-        known = ", ".join(f"{name} {value}" for name, value in self._where().items() if value is not None)
+        known = ", ".join(f"{name} {value}" for name, value in WisdomError.summary_fields(self).items())
         return f"{self.message} ({known})" if known else self.message
-
-    def _where(self) -> dict[str, Any]:
-        return {"knowledge base": self.knowledge_base_id, "import job": self.import_job_id, **self._details()}
 
     def _details(self) -> dict[str, Any]:
         return {}
@@ -140,9 +152,9 @@ class AwsError(WisdomError):
         operation: str,
         request_id: str | None = None,
         http_status: int | None = None,
-        **where: Any,
+        where: Where = None,
     ) -> None:
-        super().__init__(message, **where)
+        super().__init__(message, where=where)
         self.code = code
         self.operation = operation
         self.request_id = request_id
@@ -212,8 +224,14 @@ class AirflowConnectionNotFoundError(WisdomError):
     :param conn_id: Id of the missing Airflow connection.
     """
 
-    def __init__(self, message: str, *, conn_id: str, **where: Any) -> None:
-        super().__init__(message, **where)
+    def __init__(
+        self,
+        message: str,
+        *,
+        conn_id: str,
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
         self.conn_id = conn_id
 
 
@@ -227,8 +245,14 @@ class OptionError(WisdomError):
     :param option: Its name.
     """
 
-    def __init__(self, message: str, *, option: str, **where: Any) -> None:
-        super().__init__(message, **where)
+    def __init__(
+        self,
+        message: str,
+        *,
+        option: str,
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
         self.option = option
 
 
@@ -239,8 +263,15 @@ class UploadError(WisdomError):
     :param code: Amazon S3's error code, if it gave one.
     """
 
-    def __init__(self, message: str, *, http_status: int | None = None, code: str | None = None, **where: Any) -> None:
-        super().__init__(message, **where)
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        code: str | None = None,
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
         self.http_status = http_status
         self.code = code
 
@@ -255,8 +286,14 @@ class UploadTooLargeError(UploadError):
     :param max_bytes: The limit, in bytes.
     """
 
-    def __init__(self, message: str, *, max_bytes: int, **where: Any) -> None:
-        super().__init__(message, **where)
+    def __init__(
+        self,
+        message: str,
+        *,
+        max_bytes: int,
+        **upload: Any,
+    ) -> None:
+        super().__init__(message, **upload)
         self.max_bytes = max_bytes
 
 
@@ -267,8 +304,15 @@ class FailedRecordReportError(WisdomError):
     :param too_large: Whether the report is larger than was allowed.
     """
 
-    def __init__(self, message: str, *, http_status: int | None = None, too_large: bool = False, **where: Any) -> None:
-        super().__init__(message, **where)
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        too_large: bool = False,
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
         self.http_status = http_status
         self.too_large = too_large
 
@@ -278,13 +322,19 @@ class SourceError(WisdomError):
 
 
 class SourceFormatError(SourceError):
-    """The source can not be read as rows at all.
+    """The source cannot be read as rows at all.
 
     :param line: The line of the file, or the number of the row, from 1; None if it is about the whole of it.
     """
 
-    def __init__(self, message: str, *, line: int | None = None, **where: Any) -> None:
-        super().__init__(message, **where)
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
         self.line = line
 
     def _details(self) -> dict[str, Any]:
@@ -299,11 +349,11 @@ class TemplateMismatchError(SourceError):
     """
 
     def __init__(
-        self, message: str, *, missing: list[str] | None = None, unknown: list[str] | None = None, **where: Any
+        self, message: str, *, missing: list[str] | None = None, unknown: list[str] | None = None, where: Where = None
     ) -> None:
-        super().__init__(message, **where)
-        self.missing = _redacted(missing)
-        self.unknown = _redacted(unknown)
+        super().__init__(message, where=where)
+        self.missing = redacted(missing)
+        self.unknown = redacted(unknown)
 
 
 class InvalidRowsError(SourceError):
@@ -324,13 +374,13 @@ class InvalidRowsError(SourceError):
         rows_invalid: int,
         mistakes: list[dict[str, Any]],
         invalid_rows_path: str | None = None,
-        **where: Any,
+        where: Where = None,
     ) -> None:
-        super().__init__(message, **where)
+        super().__init__(message, where=where)
         self.rows_read = rows_read
         self.rows_invalid = rows_invalid
-        self.mistakes = _redacted(mistakes)
-        self.invalid_rows_path = _redacted(invalid_rows_path)
+        self.mistakes = redacted(mistakes)
+        self.invalid_rows_path = redacted(invalid_rows_path)
 
 
 class ImportJobError(WisdomError):
@@ -340,8 +390,15 @@ class ImportJobError(WisdomError):
     :param elapsed: Age of the job, or how long it was waited for where it was never seen, in seconds.
     """
 
-    def __init__(self, message: str, *, status: str | None = None, elapsed: float | None = None, **where: Any) -> None:
-        super().__init__(message, **where)
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: str | None = None,
+        elapsed: float | None = None,
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
         self.status = status
         self.elapsed = elapsed
 
@@ -375,9 +432,15 @@ class ImportIncompleteError(WisdomError):
     :param jobs: One dict for each file, as in the task's XCom.
     """
 
-    def __init__(self, message: str, *, jobs: list[dict[str, Any]], **where: Any) -> None:
-        super().__init__(message, **where)
-        self.jobs = _redacted(jobs)
+    def __init__(
+        self,
+        message: str,
+        *,
+        jobs: list[dict[str, Any]],
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
+        self.jobs = redacted(jobs)
 
 
 class FailedRecordsError(WisdomError):
@@ -395,12 +458,12 @@ class FailedRecordsError(WisdomError):
         records_refused: int,
         failed_records: list[dict[str, str]],
         failed_records_path: str | None = None,
-        **where: Any,
+        where: Where = None,
     ) -> None:
-        super().__init__(message, **where)
+        super().__init__(message, where=where)
         self.records_refused = records_refused
-        self.failed_records = _redacted(failed_records)
-        self.failed_records_path = _redacted(failed_records_path)
+        self.failed_records = redacted(failed_records)
+        self.failed_records_path = redacted(failed_records_path)
 
 
 def from_dict(fields: dict[str, Any]) -> WisdomError:
@@ -430,15 +493,8 @@ def wisdom_error_of(exception: object) -> WisdomError:
     return WisdomError(str(exception or "The task failed, and Airflow does not say why"))
 
 
-def _redacted(value: Any) -> Any:
-    """Return JSON primitives without the query of any presigned URL in them."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [_redacted(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _redacted(item) for name, item in value.items()}
-    return value
+def _label(name: str) -> str:
+    return name.removesuffix("_id").replace("_", " ")
 
 
 def _rebuild(kind: type[WisdomError], fields: dict[str, Any]) -> WisdomError:

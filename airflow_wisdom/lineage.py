@@ -11,12 +11,17 @@ from airflow.providers.openlineage.extractors import OperatorLineage
 from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
 from openlineage.client.facet_v2 import RunFacet, output_statistics_output_dataset
 
-from airflow_wisdom.assets import SCHEME, KnowledgeBase, summary
+from airflow_wisdom.assets import summary
+from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_wisdom.import_job import ImportJob
+    from airflow_wisdom.model.import_job import ImportJob
+
+__all__ = [
+    "import_lineage",
+]
 
 FACET = "wisdom_import"
 """Name of the run facet."""

@@ -11,12 +11,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, XCom
+
+from airflow_wisdom.model.knowledge_base import Arn, is_arn
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey
+    from airflow.sdk import Context
 
-    from airflow_wisdom.import_job import ImportJob
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.model.import_job import ImportJob
+
+__all__ = [
+    "WisdomConsoleLink",
+]
 
 XCOM_KEY = "amazon_connect_console"
 """Key under which the address is stored, as text."""
@@ -54,6 +62,57 @@ class WisdomConsoleLink(BaseOperatorLink):
         return operator.console_url or ""
 
 
+class LinksToConsole(BaseOperator):
+    """A task that stores where in the AWS console its work can be seen, as soon as that is known."""
+
+    operator_extra_links = (WisdomConsoleLink(),)
+
+    console_url: str | None = None
+    """Address of Amazon Connect in the AWS console, once it is known."""
+
+    is_resumed = False
+    """Whether the task has come back from a deferral."""
+
+    _context: Context | None = None
+
+    def pre_execute(self, context: Context) -> None:
+        """Remember the context, in which the link is stored."""
+        self._context = context
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Come back from a deferral."""
+        self.is_resumed = True
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def link_to_instance(self, hook: WisdomHook, job: ImportJob) -> None:
+        """Let the link lead to the Amazon Connect instance that an import job names, if it does.
+
+        :param hook: What AWS is reached with.
+        :param job: The import job.
+        """
+        instance_arn = instance_arn_of(job)
+        if instance_arn:
+            self.link_to_console(hook, instance_arn)
+
+    def link_to_console(self, hook: WisdomHook, instance_arn: str | None = None) -> None:
+        """Store the link as soon as there is a client, which is before the task waits. No link is worth failing.
+
+        :param hook: What AWS is reached with.
+        :param instance_arn: ARN of the Amazon Connect instance. Default: the list of all.
+        """
+        if self._context is None or not self.do_xcom_push:
+            return
+        try:
+            # The client that the task works with is made here if it was not yet; AWS is not called.
+            where = hook.conn.meta
+            address = console_url(where.partition, where.region_name, instance_arn)
+            if address and address != self.console_url:
+                self._context["ti"].xcom_push(XCOM_KEY, address)
+                self.console_url = address
+        except Exception as exc:  # noqa: BLE001 - what the task itself needs, it asks for again
+            self.log.debug("There is no link to the AWS console: %r", exc)
+
+
 def stored_url(ti_key: Any) -> str | None:
     """Return the address that is stored for a task instance; None where there is none, or what can be none.
 
@@ -87,9 +146,7 @@ def instance_arn_of(job: ImportJob) -> str | None:
     """
     try:
         instance = str((job.external_source_configuration or {})["configuration"]["connectConfiguration"]["instanceId"])
-        arn, partition, _, region, account, _ = str(job.knowledge_base_arn).split(":")
+        base = Arn.parse(str(job.knowledge_base_arn))
     except (KeyError, TypeError, ValueError):
         return None
-    return (
-        instance if instance.startswith("arn:") else f"{arn}:{partition}:connect:{region}:{account}:instance/{instance}"
-    )
+    return instance if is_arn(instance) else str(base._replace(service="connect", resource=f"instance/{instance}"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, MAX_FILE_BYTES, SAMPLE_SIZE
+
 _INTEGRATION = "Amazon Connect Wisdom"
 
 
@@ -24,7 +26,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_wisdom.triggers", "airflow_wisdom.event_triggers"],
+                "python-modules": ["airflow_wisdom.triggers"],
             }
         ],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.sensors"]}],
@@ -50,14 +52,14 @@ def get_provider_info() -> dict[str, Any]:
                     ),
                     "upload_max_bytes": _option(
                         "integer",
-                        "1000000",
+                        str(MAX_FILE_BYTES),
                         "Largest file that is uploaded, in bytes. AWS names two limits, 1 MB (guide) and 5 MB (service "
                         "quotas): the default is the smaller.",
                         "5000000",
                     ),
                     "max_active_import_jobs": _option(
                         "integer",
-                        "3",
+                        str(MAX_ACTIVE_JOBS),
                         "Import jobs that one task keeps running at a time, where a file needs several.",
                         "1",
                     ),
@@ -71,9 +73,9 @@ def get_provider_info() -> dict[str, Any]:
                     ),
                     "sample_size": _option(
                         "integer",
-                        "20",
-                        "Refused rows that are shown in a task's log and kept in XCom, at most; 0: none. They are "
-                        "texts of yours.",
+                        str(SAMPLE_SIZE),
+                        "Invalid rows and refused records that are shown in a task's log and kept in XCom, at most; "
+                        "0: none. They are texts of yours.",
                         "0",
                     ),
                     "redacted_parameters": _option(

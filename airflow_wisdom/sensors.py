@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -15,13 +16,20 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.tasks import WisdomExistingJobTask, check_interval, seconds
+from airflow_wisdom.tasks import WisdomExistingJobTask
+from airflow_wisdom.values import check_interval, seconds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
 
-    from airflow_wisdom.import_job import ImportJob
+    from airflow_wisdom.cadence import Patience
+    from airflow_wisdom.model.import_job import ImportJob
+
+
+__all__ = [
+    "WisdomImportJobSensor",
+]
 
 
 class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
@@ -32,7 +40,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
     status and a missing job fail the task in every way of waiting; ``soft_fail`` skips on time-out only, and
     ``silent_fail`` and ``never_fail``, which would hide a failure, are refused.
 
-    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
+    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`.
 
     :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
         Default: no.
@@ -47,8 +55,8 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
     :param end_from_trigger: Whether a deferred task whose job is complete ends in the triggerer, without a worker.
         Default: no. Its drawbacks are Airflow's: no asset events and no ``on_success_callback``.
 
-    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. The rest, `timeout`
-    among it: see ``BaseSensorOperator``.
+    Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. The rest, `timeout`
+    among it: as for ``BaseSensorOperator``.
     """
 
     def __init__(
@@ -72,7 +80,6 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
         if start_from_trigger:
             self.start_trigger_args = self._start_trigger_args()
         self._seen: ImportJob | None = None
-        self._weather = False
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Wait for the job and return its metadata."""
@@ -83,7 +90,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
         try:
             return super().execute(context)  # type: ignore[no-any-return]
         except AirflowSensorTimeout:
-            from airflow_wisdom.import_job import timed_out
+            from airflow_wisdom.model.import_job import timed_out
 
             waited = time.time() - began
             error = timed_out(self.knowledge_base_id, self.import_job_id, self._seen, waited=waited)
@@ -99,17 +106,20 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
         try:
             self._seen = job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
         except WisdomError as exc:
-            if not exc.transient:
-                raise
-            if not self._weather:
-                self.log.warning("Still waiting for import job %s: %s", self.import_job_id, exc)
-            self._weather = True
+            # The pause is Airflow's: that between two looks.
+            self._patience.endure(exc)
             return PokeReturnValue(is_done=False)
-        self._weather = False
-        self.link_to_instance(job)
+        self._patience.succeeded()
+        self.link_to_instance(self.hook, job)
         complete = job.is_complete()
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
         return PokeReturnValue(is_done=complete, xcom_value=job.to_dict(include_urls=self.include_urls))
+
+    @cached_property
+    def _patience(self) -> Patience:
+        from airflow_wisdom.cadence import Patience
+
+        return Patience(self.log.warning, f"Still waiting for import job {self.import_job_id}")
 
     def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
         check_interval(self.poll_interval)
@@ -143,7 +153,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
         )
 
     def _trigger_timeout(self) -> timedelta:
-        from airflow_wisdom.triggers import AIRFLOW_GRACE
+        from airflow_wisdom.triggers.base import AIRFLOW_GRACE
 
         return timedelta(seconds=self.timeout) + AIRFLOW_GRACE
 
@@ -154,21 +164,22 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
             "include_urls": self.include_urls,
             "end_from_trigger": self.end_from_trigger,
             "poll_interval": self.poll_interval,
-            **self.aws_parameters(),
+            **self.aws.to_dict(),
         }
 
     def execute_complete(self, context: Context, event: dict[str, Any] | str) -> dict[str, Any]:  # noqa: ARG002
         """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
+        from airflow_wisdom.runs.waiting import ends_of, raise_for, reread
+
         # `dag.test()` does not know events that end a task: it comes here with a text in place of the payload.
         if not isinstance(event, str):
-            self._raise_for_event(event)
-        return self.reread(self.knowledge_base_id, self.import_job_id).to_dict(include_urls=self.include_urls)
-
-    def _raise_for_event(self, event: dict[str, Any]) -> None:
-        try:
-            self.raise_for(event)
-        except ImportJobTimeoutError as exc:
-            raise AirflowSensorTimeout(str(exc)) from exc
+            try:
+                raise_for(ends_of(event))
+            except ImportJobTimeoutError as exc:
+                raise AirflowSensorTimeout(str(exc)) from exc
+        job = reread(self.hook, self.knowledge_base_id, self.import_job_id)
+        self.link_to_instance(self.hook, job)
+        return job.to_dict(include_urls=self.include_urls)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from the deferral; where Airflow would skip on any failure of a trigger, skip on time-out only."""

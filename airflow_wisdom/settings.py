@@ -15,8 +15,6 @@ import logging
 import math
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow.providers.common.compat.sdk import conf
-
 from airflow_wisdom.exceptions import OptionError
 from airflow_wisdom.provider_info import get_provider_info
 
@@ -82,39 +80,46 @@ def _default(option: str) -> str:
 
 
 def _read(option: str, parse: Callable[[str], T]) -> T:
+    # Imported here so that a run, which knows nothing of Airflow, can ask for what it shares with others.
+    from airflow.providers.common.compat.sdk import conf
+
     text = conf.get(SECTION, option, fallback=_default(option)) or ""
     try:
         return parse(text.strip())
     except ValueError as exc:
-        raise OptionError(f"[{SECTION}] {option} is not usable: {exc}", option=option) from None
+        raise OptionError(f"[{SECTION}] {option} is invalid: {exc}", option=option) from None
 
 
 def _read_or_default(option: str, parse: Callable[[str], T]) -> T:
     try:
         return _read(option, parse)
     except Exception as exc:  # noqa: BLE001 - Airflow has errors of its own, such as for a secret that is not there
-        log.error("%s; the default, %s, it is", exc, _default(option))  # noqa: TRY400 - the text says it all
+        log.error("%s; using the default, %s", exc, _default(option))  # noqa: TRY400 - the text says it all
         return parse(_default(option))
 
 
 def _service_name(text: str) -> str:
     if text not in SERVICE_NAMES:
-        raise ValueError(f"{text!r} is none of {', '.join(SERVICE_NAMES)}")
+        raise ValueError(f"must be one of {', '.join(SERVICE_NAMES)}, got {text!r}")
     return text
 
 
 def _at_least(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if int(text) < least:
-            raise ValueError(f"{text} is less than {least}")
-        return int(text)
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise ValueError(f"must be a whole number, at least {least}, got {text!r}")
+        return number
 
     return parse
 
 
 def _rate(text: str) -> float:
     if not 0 < float(text) < math.inf:
-        raise ValueError(f"{text} is not more than 0")
+        raise ValueError(f"must be more than 0, got {text}")
     return float(text)
 
 
@@ -122,7 +127,7 @@ def _boolean(text: str) -> bool:
     # The words that Airflow itself takes.
     words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
     if text.lower() not in words:
-        raise ValueError(f"{text!r} is neither True nor False")
+        raise ValueError(f"must be True or False, got {text!r}")
     return words[text.lower()]
 
 
@@ -132,5 +137,5 @@ def _template(text: str) -> str | tuple[str, ...] | None:
     (row,) = csv.reader([text], skipinitialspace=True)
     labels = tuple(map(str.strip, row))
     if "" in labels or len(set(labels)) < len(labels):
-        raise ValueError(f"each of the labels {text!r} has to be there, and once")
+        raise ValueError(f"must be labels that are not empty and differ, got {text!r}")
     return labels

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from airflow_wisdom.exceptions import SourceError, StorageError, redact
-from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.exceptions import SourceError, StorageError
+from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+__all__ = [
+    "Storage",
+]
 
 PIECE = 1024 * 1024
 """Bytes that are asked of a file at once."""
@@ -64,29 +68,29 @@ class Storage:
         """Open a file to be read as it comes, without having all of it anywhere.
 
         :param uri: Path or URI.
-        :raises SourceError: It does not exist, or can not be read.
+        :raises SourceError: It does not exist, or cannot be read.
         """
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
             except CAUSES as exc:
-                raise SourceError(f"{redact(uri)} can not be read: {exc}") from exc
+                raise SourceError(f"{redact(uri)} cannot be read: {exc}") from exc
             try:
                 yield file
             except BotoCoreError as exc:
-                raise SourceError(f"{redact(uri)} can not be read to its end: {exc}") from exc
+                raise SourceError(f"{redact(uri)} cannot be read to its end: {exc}") from exc
 
     def save(self, path: Path, uri: str) -> None:
         """Copy a local file to where a URI leads; what is there is replaced.
 
         :param path: The file.
         :param uri: Path or URI; folders on the way are made.
-        :raises StorageError: It can not be written.
+        :raises StorageError: It cannot be written.
         """
         try:
             self._save(path, uri)
         except CAUSES as exc:
-            raise StorageError(f"{redact(uri)} can not be written: {exc}") from exc
+            raise StorageError(f"{redact(uri)} cannot be written: {exc}") from exc
 
     @contextmanager
     def _opened(self, uri: str) -> Iterator[BinaryIO]:
@@ -122,6 +126,8 @@ class Storage:
     def _s3(self) -> S3Hook:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
+        from airflow_wisdom.hooks import WisdomHook
+
         conn_id = self.conn_id or self.aws_conn_id
         if conn_id:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
@@ -133,5 +139,5 @@ def _bucket_and_key(uri: str) -> tuple[str, str]:
     """Split an ``s3://`` URI. To Airflow's hook, what follows a question mark, which a key may hold, is a query."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not (bucket and key):
-        raise ValueError("it has to be s3://bucket/key")
+        raise ValueError("it must be s3://bucket/key")
     return bucket, key

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
-from dataclasses import replace
-from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook
-
-from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.operators.quick_responses import WisdomRowsTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from airflow_wisdom.rows import Table
+    from airflow_wisdom.sources import Source
+
+
+__all__ = [
+    "SqlToWisdomOperator",
+]
 
 
 class SqlToWisdomOperator(WisdomRowsTask):
@@ -35,9 +34,9 @@ class SqlToWisdomOperator(WisdomRowsTask):
     :param fetch_size: Rows of a batch. Default 1,000.
     :param sql_hook_params: Extra parameters for the database's hook. Default: none.
 
-    The rest: see :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    The rest: as for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
 
-    :raises ValueError: The connection is none to a database, or the query has no result, such as an ``UPDATE``.
+    :raises ValueError: The connection does not point to a database, or the query has no result, such as an ``UPDATE``.
     """
 
     template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomRowsTask.template_fields)
@@ -61,26 +60,11 @@ class SqlToWisdomOperator(WisdomRowsTask):
         self.fetch_size = fetch_size
         self.sql_hook_params = sql_hook_params
 
-    @contextmanager
-    def table(self) -> Iterator[Table]:
-        """Run the query and return its rows."""
-        from airflow_wisdom.rows import read_rows
+    def rows(self) -> Source:
+        """Return the result of the query."""
+        from airflow_wisdom.sources import SqlSource
 
-        with closing(self._connect()) as connection, closing(_cursor(connection)) as cursor:
-            cursor.execute(self.sql, *([self.parameters] if self.parameters else []))
-            # A cursor of the server's knows its columns only now.
-            first = cursor.fetchmany(self.fetch_size)
-            if cursor.description is None:
-                raise ValueError("The query has no result: it has to be one that selects rows")
-            columns = _distinct(tuple(str(column[0]) for column in cursor.description))
-            # What stands for "no more" differs from driver to driver, but it is empty.
-            batches = takewhile(bool, chain([first], iter(lambda: cursor.fetchmany(self.fetch_size), None)))
-            rows = (_mapping(columns, row) for batch in batches for row in batch)
-            yield replace(read_rows(rows), columns=columns)
-
-    def source_name(self) -> str:
-        """Return the name of the database's connection: the query may hold what is not everybody's."""
-        return f"the query on {self.sql_conn_id}"
+        return SqlSource(self.sql, self.sql_conn_id, self.parameters, self.fetch_size, self.sql_hook_params)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the tables of the query, as OpenLineage's SQL parser and the database's hook see them."""
@@ -96,30 +80,3 @@ class SqlToWisdomOperator(WisdomRowsTask):
         )
         lineage = same.get_openlineage_facets_on_start()
         return lineage.inputs if lineage else []
-
-    def _connect(self) -> Any:
-        from airflow.providers.common.sql.hooks.sql import DbApiHook
-
-        hook = BaseHook.get_connection(self.sql_conn_id).get_hook(hook_params=self.sql_hook_params or {})
-        if not isinstance(hook, DbApiHook):
-            raise ValueError(f"The Airflow connection {self.sql_conn_id!r} is none to a database")  # noqa: TRY004 - a parameter
-        return hook.get_conn()
-
-
-def _cursor(connection: Any) -> Any:
-    """Return a cursor that does not fetch everything at once, where it takes more than `fetchmany` to have one."""
-    if type(connection).__module__.startswith("psycopg"):
-        return connection.cursor(name="airflow_wisdom")
-    return connection.cursor()
-
-
-def _mapping(columns: tuple[str, ...], row: Any) -> Mapping[str, Any]:
-    """Return a row by columns; a connection may be set up so that it is that already."""
-    return row if hasattr(row, "keys") and hasattr(row, "items") else dict(zip(columns, row, strict=True))
-
-
-def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise SourceFormatError(f"The query has two columns of one name: {', '.join(twice)}; rename one (AS)")
-    return columns

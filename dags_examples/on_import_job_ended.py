@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import DAG, AssetWatcher, task
 
 from airflow_wisdom.assets import create_asset
-from airflow_wisdom.event_triggers import WisdomEndingsTrigger
+from airflow_wisdom.triggers import WisdomEndingsTrigger
 
 KNOWLEDGE_BASE = os.environ.get(
     "WISDOM_KNOWLEDGE_BASE",

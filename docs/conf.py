@@ -40,7 +40,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
     (r"py:class", r"BaseTrigger|UploadSource"),
     # Values of a Literal, its name, and a type variable.
-    (r"py:class", r"'\w+'|Format|Step|T"),
+    (r"py:class", r"'\w+'|Format|Step|Flow|Where|T"),
 ]
 
 html_theme = "furo"
@@ -56,7 +56,7 @@ def signature(_app: Any, what: str, name: str, obj: Any, _options: Any, text: st
     """Leave away the constructors that nobody calls by hand: inherited ones of exceptions, and of AWS's answers."""
     ours = what == "exception" and name.startswith("airflow_wisdom.exceptions.")
     inherited = ours and "__init__" not in vars(obj)
-    return ("", returns) if inherited or name == "airflow_wisdom.import_job.ImportJob" else (text, returns)
+    return ("", returns) if inherited or name == "airflow_wisdom.model.import_job.ImportJob" else (text, returns)
 
 
 def setup(app: Any) -> None:

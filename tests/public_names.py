@@ -2,26 +2,7 @@
 
 PUBLIC = {
     "assets": [
-        "KnowledgeBase",
-        "convert_asset_to_openlineage",
         "create_asset",
-        "record_import",
-        "sanitize_uri",
-        "summary",
-    ],
-    "cadence": [
-        "Backoff",
-        "Budget",
-        "Cadence",
-        "pages_to_walk",
-        "time_left",
-    ],
-    "endings": [
-        "Endings",
-        "has_ended",
-    ],
-    "event_triggers": [
-        "WisdomEndingsTrigger",
     ],
     "exceptions": [
         "AccessDeniedError",
@@ -54,82 +35,26 @@ PUBLIC = {
         "UploadUrlExpiredError",
         "ValidationError",
         "WisdomError",
-        "from_dict",
-        "redact",
-        "redact_also",
         "wisdom_error_of",
     ],
     "hooks": [
         "WisdomHook",
     ],
-    "hooks.errors": [
-        "cause_of",
-        "translated",
-        "wisdom_error",
-    ],
-    "hooks.presigned": [
-        "opened",
-        "raise_upload_error",
-        "send",
-    ],
-    "hooks.wisdom": [
-        "WisdomHook",
-    ],
-    "import_job": [
-        "FailedRecords",
-        "ImportJob",
-        "ImportJobStatus",
-        "read_failed_records",
-        "timed_out",
-    ],
-    "importing": [],
-    "importing.accounting": [
-        "Accountant",
-    ],
-    "importing.memory": [
-        "Memory",
-        "Remembered",
-    ],
-    "importing.reports": [
-        "FailedRecordReports",
-    ],
-    "importing.sending": [
-        "Sender",
-        "patiently",
-    ],
-    "importing.submission": [
-        "Origin",
-        "Standing",
-        "Submission",
-        "drive",
-        "find",
-        "look_back",
-        "mark_of",
-        "starting",
-    ],
-    "importing.summary": [
-        "FileResult",
-        "Plan",
-        "incomplete",
-        "records_of",
-        "results_of",
-        "summarize",
-    ],
-    "importing.waiting": [
-        "Progress",
-        "delete_running",
-        "import_all",
-    ],
     "lineage": [
-        "WisdomImportRunFacet",
-        "dataset_of",
         "import_lineage",
     ],
     "links": [
         "WisdomConsoleLink",
-        "console_url",
-        "instance_arn_of",
-        "stored_url",
+    ],
+    "model.failed_records": [
+        "FailedRecords",
+    ],
+    "model.import_job": [
+        "ImportJob",
+        "ImportJobStatus",
+    ],
+    "model.knowledge_base": [
+        "KnowledgeBase",
     ],
     "operators": [
         "WisdomDeleteImportJobOperator",
@@ -137,142 +62,34 @@ PUBLIC = {
         "WisdomImportQuickResponsesOperator",
         "WisdomStartImportJobOperator",
     ],
-    "operators.import_job": [
-        "WisdomDeleteImportJobOperator",
-        "WisdomGetImportJobOperator",
-        "WisdomStartImportJobOperator",
-    ],
-    "operators.quick_responses": [
-        "WisdomImportQuickResponsesOperator",
-        "WisdomRowsTask",
-    ],
-    "provider_info": [
-        "get_provider_info",
-    ],
     "rows": [
         "DEFAULT_TEMPLATE",
-        "FieldLimits",
-        "ImportFile",
         "ImportTemplate",
         "Mistake",
-        "Prepared",
-        "Row",
         "Rules",
-        "Table",
         "Validator",
         "field_limits",
         "prepare",
         "read",
-        "read_csv",
-        "read_json_lines",
-        "read_rows",
-    ],
-    "rows.mistake": [
-        "Mistake",
-        "listing",
-        "shorten",
-    ],
-    "rows.preparing": [
-        "ImportFile",
-        "Prepared",
-        "prepare",
-    ],
-    "rows.reading": [
-        "Row",
-        "Table",
-        "read",
-        "read_csv",
-        "read_json_lines",
-        "read_rows",
-    ],
-    "rows.template": [
-        "ImportTemplate",
-        "fold",
-        "unmarked",
-    ],
-    "rows.validation": [
-        "FieldLimits",
-        "Rules",
-        "Validator",
-        "field_limits",
     ],
     "sensors": [
         "WisdomImportJobSensor",
     ],
-    "settings": [
-        "calls_per_second",
-        "gc_freeze",
-        "import_template",
-        "max_active_import_jobs",
-        "redacted_parameters",
-        "sample_size",
-        "service_name",
-        "upload_max_bytes",
-    ],
     "storage": [
         "Storage",
-    ],
-    "tasks": [
-        "WisdomExistingJobTask",
-        "WisdomTask",
-        "check_interval",
-        "is_ended_by_user",
-        "seconds",
     ],
     "testing": [
         "FakeWisdom",
         "is_registered",
         "register",
     ],
-    "testing.control": [
-        "FakeWisdom",
-    ],
-    "testing.fixtures": [
-        "fake_wisdom",
-        "fake_wisdom_over_http",
-        "wisdom_server",
-    ],
-    "testing.server": [
-        "main",
-        "make_server",
-        "running",
-        "url_of",
-    ],
     "transfers": [
         "SqlToWisdomOperator",
     ],
     "triggers": [
-        "AwsTrigger",
+        "WisdomEndingsTrigger",
         "WisdomJobSensorTrigger",
         "WisdomJobsCompleteTrigger",
         "WisdomRunImportTrigger",
-    ],
-    "watcher": [
-        "AwsConnection",
-        "Connects",
-        "ImportJobWatcher",
-        "Look",
-        "Outcome",
-        "ReadyConnection",
-    ],
-    "watcher.connection": [
-        "AwsConnection",
-        "Connects",
-        "ReadyConnection",
-        "spare_the_collector",
-    ],
-    "watcher.history": [
-        "Follower",
-        "History",
-        "Look",
-    ],
-    "watcher.waits": [
-        "Outcome",
-        "Wait",
-        "Waits",
-        "detached",
-    ],
-    "watcher.watcher": [
-        "ImportJobWatcher",
     ],
 }

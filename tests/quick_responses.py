@@ -6,27 +6,15 @@ import csv
 import io
 import tempfile
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
-import botocore.session
-
-from airflow_wisdom.rows import DEFAULT_TEMPLATE, Rules, Validator, field_limits, prepare, read_csv
-
-FIELDS = ("name", "description", "content", "shortcutKey", "language", "channels", "routingProfiles")
+from airflow_wisdom.hooks.models import quick_response_lengths
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, Rules, Validator, field_limits, prepare
+from airflow_wisdom.rows.reading import read_csv
 
 
-@cache
-def model(service="wisdom"):
-    return botocore.session.get_session().get_service_model(service).operation_model("CreateQuickResponse").input_shape
-
-
-def limits(service="wisdom"):
-    members = dict(model(service).members)
-    members["content"] = members["content"].members["content"]
-    members["channels"] = members["channels"].member
-    members["routingProfiles"] = members["groupingConfiguration"].members["values"].member
-    return field_limits({name: (members[name].metadata["min"], members[name].metadata["max"]) for name in FIELDS})
+def limits():
+    return field_limits(quick_response_lengths())
 
 
 def validator(template=DEFAULT_TEMPLATE, mapping=None, **rules):

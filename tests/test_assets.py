@@ -11,10 +11,11 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.execution_time.task_runner import _serialize_outlet_events
 from running import GOOD_CSV, FakeTaskInstance, resume, start_job
 
-from airflow_wisdom.assets import FORM, KnowledgeBase, create_asset, record_import
+from airflow_wisdom.assets import create_asset, record_import
 from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobFailedError
 from airflow_wisdom.hooks import WisdomHook
-from airflow_wisdom.import_job import ImportJob
+from airflow_wisdom.model.import_job import ImportJob
+from airflow_wisdom.model.knowledge_base import FORM, KnowledgeBase
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomGetImportJobOperator,

@@ -63,7 +63,7 @@ def test_a_budget_of_nothing_is_refused(rate):
         Budget(rate)
 
 
-def test_a_backoff_doubles_up_to_its_ceiling_and_begins_anew():
+def test_a_backoff_doubles_up_to_its_ceiling_and_begins_again():
     backoff = Backoff(first=1, ceiling=8)
     for longest in (1, 2, 4, 8, 8):
         assert longest / 2 <= backoff.failed() <= longest

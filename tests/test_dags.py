@@ -107,7 +107,7 @@ def test_no_example_loads_an_aws_library_to_be_parsed(dag_files):
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert set(names) < set(loaded)
-    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon.aws", "airflow_wisdom.hooks")
+    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon.aws", "airflow_wisdom.hooks.wisdom")
     assert [name for name in loaded if name.startswith(slow)] == []
 
 
@@ -182,7 +182,7 @@ def test_a_dropped_file_without_a_mistake_raises_no_alarm(airflow_database, aws,
 
 
 @OUR_WARNINGS_ALONE
-def test_a_dropped_file_that_can_not_be_imported_is_out_of_the_way_and_the_run_is_red(airflow_database, aws, drop):
+def test_a_dropped_file_that_cannot_be_imported_is_out_of_the_way_and_the_run_is_red(airflow_database, aws, drop):
     drop.put("c.csv", b"Question\nWhy?\n")
     state, states, _ = run_dag("import_s3_drop")
     assert (state, states["import"], states["file_away"]) == ("failed", "failed", "success")

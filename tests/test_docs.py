@@ -15,11 +15,11 @@ import pytest
 from running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
 
 from airflow_wisdom import exceptions, operators, sensors, transfers
-from airflow_wisdom.event_triggers import WisdomEndingsTrigger
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.rows import Rules
 from airflow_wisdom.testing import FakeWisdom
+from airflow_wisdom.triggers import WisdomEndingsTrigger
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -40,7 +40,7 @@ def blocks(page, language):
 # Snippets
 
 ELSEWHERE = {
-    "docs/reference/rows.md": "test_quick_response_preparing",
+    "docs/reference/rows.md": "test_rows_preparing",
     "docs/testing.md": "test_the_tests_that_the_docs_show_pass",
     "docs/refused-rows.md": "test_the_report_of_a_single_job_is_read_as_shown",
     "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_wisdom.endings import OVERLAP, Endings, has_ended
-from airflow_wisdom.import_job import ImportJob
+from airflow_wisdom.model.endings import OVERLAP, Endings, has_ended
+from airflow_wisdom.model.import_job import ImportJob
 
 HOUR = 3600.0
 

@@ -13,8 +13,9 @@ import pytest
 from airflow.triggers.base import BaseEventTrigger
 from virtual import EPOCH, world
 
-from airflow_wisdom.event_triggers import SETTLING, WisdomEndingsTrigger
-from airflow_wisdom.triggers import AwsTrigger
+from airflow_wisdom.hooks.connection import AwsConnection
+from airflow_wisdom.triggers import WisdomEndingsTrigger
+from airflow_wisdom.triggers.endings import SETTLING
 from airflow_wisdom.watcher import ImportJobWatcher
 from airflow_wisdom.watcher.history import CLIENT_FOR, FINAL_PAUSE, WHOLE_EVERY
 
@@ -72,7 +73,7 @@ def run(monkeypatch):
     def run(scenario, **options):
         with world(monkeypatch, **options) as (loop, service):
             result = loop.run_until_complete(scenario(service))
-            assert ImportJobWatcher._watchers.get(loop, {}) == {}
+            assert [calls for calls in ImportJobWatcher._watchers if calls.loop is loop] == []
             loop.run_until_complete(asyncio.sleep(0))
             assert asyncio.all_tasks(loop) == set()
             return service, result
@@ -110,13 +111,13 @@ class Running:
 
 
 def test_serialisation_keeps_every_parameter_of_the_constructor():
-    signatures = (inspect.signature(kind.__init__).parameters for kind in (WisdomEndingsTrigger, AwsTrigger))
-    parameters = {name: p for signature in signatures for name, p in signature.items() if name not in ("self", "aws")}
+    signatures = (inspect.signature(kind).parameters for kind in (WisdomEndingsTrigger, AwsConnection))
+    parameters = {name: p for signature in signatures for name, p in signature.items() if name != "aws"}
     assert set(OTHER_THAN_DEFAULT) == set(parameters)
     for name, value in OTHER_THAN_DEFAULT.items():
         assert value != parameters[name].default, name
     path, kwargs = WisdomEndingsTrigger(**OTHER_THAN_DEFAULT).serialize()
-    assert path == "airflow_wisdom.event_triggers.WisdomEndingsTrigger"
+    assert path == "airflow_wisdom.triggers.WisdomEndingsTrigger"
     assert json.loads(json.dumps(kwargs, allow_nan=False)) == OTHER_THAN_DEFAULT
 
 
@@ -302,7 +303,7 @@ def test_a_store_that_does_not_answer_is_waited_for_rather_than_forgotten(run, c
         return await second.kill()
 
     assert run(scenario)[1] == ["job"]
-    assert caplog.text.count("can not be read") == 1
+    assert caplog.text.count("cannot be read") == 1
 
 
 def test_a_store_that_refuses_to_write_does_not_silence_the_trigger(run, caplog):
@@ -396,7 +397,7 @@ def test_weather_is_waited_out_with_one_line_for_each_streak(run, caplog):
         return await trigger.kill()
 
     assert run(scenario)[1] == ["job"]
-    assert caplog.text.count("can not be listed") == 1
+    assert caplog.text.count("cannot be listed") == 1
     assert "ThrottlingException" in caplog.text
 
 

@@ -11,7 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_wisdom import exceptions
-from airflow_wisdom.exceptions import ImportJobFailedError, WisdomError, from_dict, redact, wisdom_error_of
+from airflow_wisdom.exceptions import ImportJobFailedError, WisdomError, from_dict, wisdom_error_of
+from airflow_wisdom.redaction import redact
 
 NUMBERS = {"http_status", "elapsed", "max_bytes", "line", "rows_read", "rows_invalid"}
 SIGNED = "https://bucket/key?X-Amz-Credential=me&X-Amz-Signature=abc123"
@@ -24,12 +25,13 @@ def classes():
 
 def fields(kind):
     """A value of its own for every field of an exception class."""
-    names = ["knowledge_base_id", "import_job_id"]
+    names = []
     for base in kind.__mro__:
         if issubclass(base, WisdomError):
             parameters = inspect.signature(base.__init__).parameters.values()
             names += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    return {name: f"the {name}" for name in names} | {"message": "What happened"} | numbers(names)
+    where = {"where": {"knowledge_base_id": "kb", "import_job_id": "job"}}
+    return {name: f"the {name}" for name in names} | {"message": "What happened"} | numbers(names) | where
 
 
 def numbers(names):
@@ -71,8 +73,7 @@ def test_a_note_does_not_hinder_travel():
     made.__notes__ = ["seen while testing"]
     assert vars(pickle.loads(pickle.dumps(made))) == {
         "message": "What happened",
-        "knowledge_base_id": None,
-        "import_job_id": None,
+        "where": {},
     }
 
 

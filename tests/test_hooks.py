@@ -194,7 +194,7 @@ def test_a_refused_upload_says_what_s3_said(fake, hook, kb):
     with pytest.raises(UploadError, match="SlowDown: Please reduce your request rate") as raised:
         hook.upload(kb, GOOD_CSV)
     assert (raised.value.code, raised.value.http_status) == ("SlowDown", 503)
-    assert raised.value.knowledge_base_id == kb
+    assert raised.value.where == {"knowledge_base_id": kb}
 
 
 def test_a_file_of_the_wrong_size_is_never_sent(fake, hook, kb, tmp_path):
@@ -262,7 +262,7 @@ def test_aws_errors_are_told_apart_by_code(fake, hook, kb, code, http_status, ex
     error = raised.value
     assert type(error) is expected
     assert (error.code, error.http_status, error.operation) == (code, http_status, "GetImportJob")
-    assert (error.knowledge_base_id, error.import_job_id) == (kb, job)
+    assert error.where == {"knowledge_base_id": kb, "import_job_id": job}
     assert error.request_id
     assert str(error).startswith(f"GetImportJob: {code}: No.")
     assert f"request {error.request_id}" in str(error)
@@ -423,7 +423,7 @@ def test_the_report_of_failed_records_is_found_wherever_the_job_comes_from(fake,
     assert len(hook.failed_records(spotless)) == 0
 
 
-def test_a_report_that_can_not_be_fetched_is_an_error_without_its_url(fake, hook, kb):
+def test_a_report_that_cannot_be_fetched_is_an_error_without_its_url(fake, hook, kb):
     done = hook.wait_for_import_job(kb, start_job(fake, kb, PARTLY_BAD_CSV), poll_interval=QUICK)
     fake.fault("GetObject", "AccessDenied", http_status=403, message="Request has expired", times=2)
     with pytest.raises(FailedRecordReportError) as raised:

@@ -14,7 +14,8 @@ from airflow_wisdom.exceptions import (
     ImportJobFailedError,
     UnknownImportJobStatusError,
 )
-from airflow_wisdom.import_job import FailedRecords, ImportJob, ImportJobStatus, timed_out
+from airflow_wisdom.model.failed_records import FailedRecords
+from airflow_wisdom.model.import_job import ImportJob, ImportJobStatus, timed_out
 
 CREATED = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=-5)))
 SIGNED = "https://bucket.s3.amazonaws.com/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=abc123"
@@ -68,7 +69,7 @@ def test_an_unknown_status_is_an_error_that_names_it():
     with pytest.raises(UnknownImportJobStatusError, match="PAUSED") as raised:
         job(status="PAUSED").is_complete()
     assert raised.value.status == "PAUSED"
-    assert raised.value.import_job_id == "job"
+    assert raised.value.where["import_job_id"] == "job"
 
 
 def test_a_dict_of_a_job_is_small_json_under_awss_names():
@@ -179,7 +180,7 @@ def test_a_report_keeps_whatever_columns_it_has():
 
 
 def test_a_report_that_is_no_csv_is_an_error_of_the_tree():
-    with pytest.raises(FailedRecordReportError, match="no CSV"):
+    with pytest.raises(FailedRecordReportError, match="not CSV"):
         FailedRecords.from_csv("x" * 200_000)
 
 

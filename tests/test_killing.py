@@ -7,14 +7,15 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from e2e.stack import until
 from running import FakeTaskInstance
 from whole import FOR_AN_HOUR, PATIENCE, Run, Service
 
-from airflow_wisdom.importing.waiting import Progress
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+from airflow_wisdom.runs.waiting import UnderWay
 
 pytestmark = pytest.mark.timeout(900)
 scenarios: dict = {}
@@ -234,9 +235,10 @@ def test_only_a_users_action_deletes(fake_wisdom, knowledge_base, state, deletio
     task = WisdomImportQuickResponsesOperator(
         task_id="import", knowledge_base_id=knowledge_base, source=[], delete_jobs_on_kill=True
     )
-    task._ti = FakeTaskInstance()
-    task._ti.get_task_states = Told({"run": {"import": state}} if state else {}).get_task_states
-    task._progress = Progress(frozenset(["mark"]), running={"11111111-2222-3333-4444-555555555555"})
+    ti = FakeTaskInstance()
+    ti.get_task_states = Told({"run": {"import": state}} if state else {}).get_task_states
+    under_way = UnderWay(frozenset(["mark"]), running={"11111111-2222-3333-4444-555555555555"})
+    task._new_import({"ti": ti}, 0.0)._jobs = SimpleNamespace(under_way=under_way)
     task.on_kill()
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions
 
@@ -253,9 +255,9 @@ class Store(dict):
 
 @pytest.mark.parametrize("remembers", [False, True])
 @pytest.mark.parametrize("answer", ["conflict", "first"])
-def test_a_job_that_was_deleted_is_started_anew(fake_wisdom, knowledge_base, monkeypatch, remembers, answer):
+def test_a_job_that_was_deleted_is_started_again(fake_wisdom, knowledge_base, monkeypatch, remembers, answer):
     """A user cleared the task and its job was deleted: the next try has to import all the same."""
-    monkeypatch.setattr("airflow_wisdom.importing.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
     fake_wisdom.reused_client_token(answer)
     # Rows that are there already are refused, which is of no interest here.
     fake_wisdom.import_jobs(status="COMPLETE")

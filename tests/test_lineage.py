@@ -16,8 +16,8 @@ from airflow.utils.state import TaskInstanceState
 from running import GOOD_CSV, FakeTaskInstance, resume, run
 
 from airflow_wisdom.exceptions import ImportJobFailedError
-from airflow_wisdom.import_job import ImportJob
 from airflow_wisdom.lineage import FACET, dataset_of, import_lineage
+from airflow_wisdom.model.import_job import ImportJob
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomStartImportJobOperator
 from airflow_wisdom.transfers import SqlToWisdomOperator
 
@@ -240,7 +240,7 @@ class Missing(MetaPathFinder):
 
 sys.meta_path.insert(0, Missing())
 from airflow.sdk import Asset
-import airflow_wisdom.assets, airflow_wisdom.operators, airflow_wisdom.sensors, airflow_wisdom.event_triggers
+import airflow_wisdom.assets, airflow_wisdom.operators, airflow_wisdom.sensors, airflow_wisdom.triggers
 Asset("wisdom://123456789012/us-east-1/kb")
 sys.path.insert(0, {tests!r})
 from running import FakeTaskInstance

@@ -9,8 +9,8 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from running import AirflowRescheduleException, FakeTaskInstance, run_dag, start_job
 
-from airflow_wisdom.import_job import ImportJob
 from airflow_wisdom.links import XCOM_KEY, console_url, instance_arn_of, stored_url
+from airflow_wisdom.model.import_job import ImportJob
 from airflow_wisdom.operators import WisdomGetImportJobOperator, WisdomStartImportJobOperator
 from airflow_wisdom.sensors import WisdomImportJobSensor
 from airflow_wisdom.tasks import WisdomTask

@@ -14,12 +14,12 @@ from airflow_wisdom.exceptions import (
     UploadTooLargeError,
     ValidationError,
 )
-from airflow_wisdom.importing.submission import MARK
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomGetImportJobOperator,
     WisdomStartImportJobOperator,
 )
+from airflow_wisdom.runs.starting import MARK
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_first_try_that_is_run_twice_starts_one_job(fake_wisdom, knowledge_bas
     assert again["importJobId"] == first["importJobId"]
 
 
-def test_a_try_after_a_failed_job_starts_anew(fake_wisdom, knowledge_base, source):
+def test_a_try_after_a_failed_job_starts_again(fake_wisdom, knowledge_base, source):
     fake_wisdom.import_jobs(status="FAILED")
     for try_number in (1, 2):
         with pytest.raises(ImportJobFailedError):
@@ -151,7 +151,7 @@ def test_a_client_token_of_ones_own_does_not_hinder_a_new_start(fake_wisdom, kno
     assert run(start(knowledge_base, source=str(source), client_token="mine"), try_number=2)["status"] == "COMPLETE"
 
 
-def test_a_try_after_the_job_was_deleted_starts_anew(fake_wisdom, knowledge_base, source, no_patience):
+def test_a_try_after_the_job_was_deleted_starts_again(fake_wisdom, knowledge_base, source, no_patience):
     """Its token is used, but there is no job to find."""
     first = run(start(knowledge_base, source=str(source)))
     run(delete(knowledge_base, first["importJobId"]))
@@ -169,7 +169,7 @@ def test_a_knowledge_base_is_the_same_by_id_and_by_arn(fake_wisdom, knowledge_ba
 
 @pytest.fixture
 def no_patience(monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.importing.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
 
 
 @pytest.mark.parametrize("reused", ["conflict", "first"])
@@ -294,7 +294,7 @@ def test_a_task_that_a_user_ends_deletes_its_job_only_if_asked_to(
     assert (f"Import job {job['importJobId']} goes on" in capsys.readouterr().out) is not deletes
 
 
-def test_a_job_that_can_not_be_deleted_does_not_hinder_the_kill(fake_wisdom, knowledge_base, source, capsys):
+def test_a_job_that_cannot_be_deleted_does_not_hinder_the_kill(fake_wisdom, knowledge_base, source, capsys):
     """AWS may refuse to delete a job that is still running."""
     fake_wisdom.import_jobs(after_seconds=3600)
     task = start(knowledge_base, source=str(source), delete_jobs_on_kill=True, wait_for_completion=False)

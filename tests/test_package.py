@@ -7,8 +7,10 @@ import importlib
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import entry_points, metadata, version
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from public_names import PUBLIC
 
 import airflow_wisdom
 from airflow_wisdom import operators, sensors, transfers
+from airflow_wisdom.links import LinksToConsole
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomTask
 
@@ -36,28 +39,33 @@ TASKS = [
 REQUIRED = {"knowledge_base_id": "kb", "import_job_id": "job", "source": "path", "sql": "query", "sql_conn_id": "db"}
 
 ROOMS = [
+    "redaction",
     "exceptions",
-    "import_job",
-    "endings",
-    "rows",
     "cadence",
+    "values",
+    "model",
     "provider_info",
     "settings",
+    "rows",
+    "hooks",
+    "storage",
+    "sources",
+    "watcher",
+    "runs",
+    "triggers",
+    "kills",
     "links",
     "assets",
     "lineage",
-    "hooks",
-    "storage",
-    "watcher",
-    "importing",
-    "triggers",
-    "event_triggers",
     "tasks",
     "sensors",
     "operators",
     "transfers",
 ]
-"""A room imports only from rooms before it."""
+"""A room imports only from rooms before it, at the top of a module or later."""
+
+FORMS = ["tasks", "sensors", "operators", "transfers"]
+"""What fills in a run: at most one late import a method."""
 
 MODULES = sorted(
     ".".join(("airflow_wisdom", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
@@ -65,30 +73,6 @@ MODULES = sorted(
     if "testing" not in path.parts
 )
 """All modules but those of the fake service, which AWS documents."""
-
-LATE = {
-    ("watcher", "hooks"),
-    ("triggers", "cadence"),
-    ("triggers", "watcher"),
-    ("event_triggers", "cadence"),
-    ("event_triggers", "endings"),
-    ("event_triggers", "watcher"),
-    ("tasks", "hooks"),
-    ("tasks", "assets"),
-    ("tasks", "triggers"),
-    ("operators", "importing"),
-    ("operators", "rows"),
-    ("operators", "storage"),
-    ("operators", "triggers"),
-    ("operators", "watcher"),
-    ("transfers", "rows"),
-    ("triggers", "importing"),
-    ("sensors", "import_job"),
-    ("sensors", "triggers"),
-    ("operators", "import_job"),
-    ("operators", "lineage"),
-}
-"""Imports made where a task runs, so that parsing a DAG stays cheap: never at the top of a module."""
 
 
 def python(code):
@@ -132,32 +116,28 @@ def test_every_module_of_the_provider_info_exists():
             assert importlib.import_module(module)
 
 
-def public_modules():
-    """Every module without an underscore, but for the fake's own, which are laid out as moto wants it."""
-    paths = [path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py")]
-    names = {".".join(part for part in parts if part != "__init__") for parts in paths}
-    return sorted(name for name in names if name and not name.startswith(("testing.wisdom", "testing._")))
-
-
-def public_names(name):
-    """What a package lists in `__all__`; the classes and functions that a module defines."""
-    path = PACKAGE.joinpath(*name.split("."))
-    if path.is_dir():
-        return sorted(getattr(importlib.import_module(f"airflow_wisdom.{name}"), "__all__", []))
-    tree = ast.parse(path.with_suffix(".py").read_text())
-    defined = [
-        node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    return sorted(name for name in defined if not name.startswith("_"))
-
-
-@pytest.mark.parametrize("module", public_modules())
+@pytest.mark.parametrize("module", PUBLIC)
 def test_the_public_names_are_these(module):
-    assert public_names(module) == PUBLIC.get(module)
+    assert sorted(importlib.import_module(f"airflow_wisdom.{module}").__all__) == PUBLIC[module]
 
 
-def test_no_module_is_gone():
-    assert set(PUBLIC) == set(public_modules())
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_leads_somewhere(module):
+    loaded = importlib.import_module(f"airflow_wisdom.{module}")
+    assert [name for name in PUBLIC[module] if getattr(loaded, name, None) is None] == []
+
+
+def test_nothing_else_is_public():
+    """A name that the docs do not name is free to change."""
+    listed = {name for name in MODULES if hasattr(importlib.import_module(name), "__all__")}
+    assert listed == {f"airflow_wisdom.{module}" for module in PUBLIC if module != "testing"} | {
+        "airflow_wisdom.watcher"
+    }
+
+
+def test_the_docs_name_every_public_name():
+    pages = "".join(path.read_text() for path in (PACKAGE.parent / "docs").rglob("*.md"))
+    assert [name for names in PUBLIC.values() for name in names if not re.search(rf"\b{name}\b", pages)] == []
 
 
 def test_importing_the_package_imports_nothing():
@@ -174,7 +154,7 @@ def test_parsing_a_dag_loads_no_aws_library():
     )
     loaded = python(code).split()
     assert "airflow_wisdom.operators.import_job" in loaded
-    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon", "airflow_wisdom.hooks")
+    slow = ("boto3", "botocore", "requests", "moto", "airflow.providers.amazon", "airflow_wisdom.hooks.wisdom")
     assert [name for name in loaded if name.startswith(slow)] == []
 
 
@@ -185,47 +165,97 @@ def test_parsing_a_dag_loads_next_to_nothing_of_the_package_itself():
         "print(*(name for name in set(sys.modules) - before if name.startswith('airflow_wisdom')))"
     )
     # Some Airflows ask for the provider's description on the way, to know the defaults of its options.
-    assert set(python(code).split()) - {"airflow_wisdom", "airflow_wisdom.provider_info"} == {
+    described = {
+        "airflow_wisdom",
+        "airflow_wisdom.model",
+        "airflow_wisdom.model.limits",
+        "airflow_wisdom.provider_info",
+    }
+    assert set(python(code).split()) - described == {
         "airflow_wisdom.exceptions",
+        "airflow_wisdom.hooks",
+        "airflow_wisdom.hooks.connection",
         "airflow_wisdom.links",
+        "airflow_wisdom.model.knowledge_base",
         "airflow_wisdom.operators",
         "airflow_wisdom.operators.import_job",
         "airflow_wisdom.operators.quick_responses",
+        "airflow_wisdom.redaction",
         "airflow_wisdom.settings",
         "airflow_wisdom.sensors",
         "airflow_wisdom.tasks",
+        "airflow_wisdom.values",
     }
 
 
-def imports(path, *, top_level):
-    """Yield the rooms that a module imports from, at its top or inside its functions."""
+def module_of(path):
+    return ".".join(("airflow_wisdom", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def imported(node):
+    """The modules of the package that a statement imports."""
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_wisdom"):
+        whole = [f"{node.module}.{alias.name}" for alias in node.names]
+        modules = [name for name in whole if name in ALL_MODULES]
+        return modules if len(modules) == len(whole) else [*modules, node.module]
+    return []
+
+
+def imports(path):
+    """Every module of the package that a module imports where it runs, at its top or later."""
     tree = ast.parse(path.read_text())
-    at_top = set(map(id, tree.body))
-    for node in ast.walk(tree):
-        ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_wisdom")
-        if ours and (id(node) in at_top) is top_level and not typing_only(tree, node):
-            parts = node.module.split(".")
-            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    return {name for node in ast.walk(tree) if id(node) not in guarded for name in imported(node)}
 
 
-def typing_only(tree, node):
-    guards = [n for n in tree.body if isinstance(n, ast.If) and getattr(n.test, "id", "") == "TYPE_CHECKING"]
-    return any(node in guard.body for guard in guards)
+PATHS = [path for path in sorted(PACKAGE.rglob("*.py")) if "testing" not in path.parts]
+ALL_MODULES = {module_of(path) for path in PATHS}
+GRAPH = {module_of(path): imports(path) for path in PATHS}
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_point_one_way(room):
-    path = PACKAGE / room
-    files = path.glob("*.py") if path.is_dir() else [path.with_suffix(".py")]
-    below = {*ROOMS[: ROOMS.index(room)], room}
-    for file in files:
-        assert set(imports(file, top_level=True)) <= below - {late for own, late in LATE if own == room}
-        assert set(imports(file, top_level=False)) <= {late for own, late in LATE if own == room}
+    below = {f"airflow_wisdom.{name}" for name in [*ROOMS[: ROOMS.index(room)], room]}
+    for module, others in GRAPH.items():
+        if ".".join(module.split(".")[:2]) == f"airflow_wisdom.{room}":
+            assert {".".join(other.split(".")[:2]) for other in others} - {"airflow_wisdom"} <= below, module
+
+
+def test_every_module_is_in_a_room():
+    assert {module.split(".")[1] for module in ALL_MODULES if "." in module} == set(ROOMS)
+
+
+def test_no_module_is_in_a_circle():
+    order = TopologicalSorter({module: others - {module} for module, others in GRAPH.items()})
+    assert set(order.static_order()) >= set(GRAPH)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in PATHS if module_of(path).split(".")[1:2][:1] and module_of(path).split(".")[1] in FORMS],
+    ids=module_of,
+)
+def test_a_method_of_a_form_has_one_late_import_at_most(path):
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    for function in functions:
+        assert sum(bool(imported(node)) for node in ast.walk(function)) <= 1, function.name
+
+
+@pytest.mark.parametrize("module", sorted(name for name in ALL_MODULES if name.split(".")[1:2] in (["rows"], ["runs"])))
+def test_rows_and_runs_import_no_airflow(module):
+    """Neither themselves nor by what they import, so that whoever has a file needs no Airflow."""
+    loaded = python(f"import sys, {module}; print(*sys.modules)").split()
+    assert [name for name in loaded if name.split(".")[0] == "airflow"] == []
 
 
 @pytest.mark.parametrize(
     "room",
-    ["exceptions", "import_job", "endings", "cadence", "provider_info", "rows", "importing.submission"],
+    ["redaction", "exceptions", "cadence", "values", "model.import_job", "model.endings", "provider_info", "rows"],
 )
 def test_pure_rooms_import_neither_airflow_nor_aws(room):
     code = f"import sys, airflow_wisdom.{room}; print(*sys.modules)"
@@ -242,8 +272,10 @@ def test_moto_is_imported_in_the_testing_room_alone():
 
 def parameters_of(kind):
     """The parameters of a task, and of its bases in this package."""
-    ours = [base for base in kind.__mro__ if base.__module__.startswith("airflow_wisdom")]
-    return {name for base in ours for name in inspect.signature(base.__init__).parameters}
+    ours = [
+        base for base in kind.__mro__ if base.__module__.startswith("airflow_wisdom.") and base is not LinksToConsole
+    ]
+    return {name for base in ours for name in inspect.signature(base.__init__).parameters} - {"args"}
 
 
 @pytest.mark.parametrize("kind", TASKS)

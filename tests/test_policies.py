@@ -32,7 +32,7 @@ PRESIGNED = {"GetObject", "PutObject"}
 @pytest.fixture
 def called(fake_wisdom, knowledge_base, monkeypatch):
     """Return the actions that a function calls, of the service and of Amazon S3."""
-    monkeypatch.setattr("airflow_wisdom.importing.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
     fake_wisdom.client("s3").create_bucket(Bucket="bucket")
     s3 = []
     real = Storage._s3

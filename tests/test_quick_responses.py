@@ -22,15 +22,15 @@ from airflow_wisdom.exceptions import (
     SourceFormatError,
     StorageError,
 )
-from airflow_wisdom.importing.submission import MARK, ORIGIN
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+from airflow_wisdom.runs.run import FILE, MARK, TASK
 
 ROWS = [{"Name": f"Answer {n}", "Content": f"Text {n}"} for n in range(1, 251)]
 
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.importing.submission.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
 
 
 def importing(knowledge_base, source=ROWS, **kwargs):
@@ -114,7 +114,7 @@ def test_every_job_says_where_it_came_from(fake_wisdom, knowledge_base, tmp_path
     ti.map_index = 3
     run(importing(knowledge_base, str(source), metadata={"team": "billing"}), ti=ti)
     ((job),) = jobs_of(fake_wisdom, knowledge_base)
-    assert {key: job["metadata"][key] for key in ORIGIN} == {
+    assert {key: job["metadata"][key] for key in (*TASK, FILE)} == {
         "airflow-dag": "dag",
         "airflow-run": "run",
         "airflow-task": "task[3]",
@@ -155,7 +155,7 @@ def test_a_source_may_be_anywhere_and_of_any_kind(fake_wisdom, knowledge_base, t
 
 @pytest.mark.parametrize("source", ["nosuch.csv", "s3://nosuch/bucket.csv", "file:///nosuch.csv", "nosuch://a/b"])
 def test_a_source_that_is_not_there_is_named(fake_wisdom, knowledge_base, source):
-    with pytest.raises(SourceError, match=f"{source} can not be read"):
+    with pytest.raises(SourceError, match=f"{source} cannot be read"):
         run(importing(knowledge_base, source))
 
 
@@ -182,7 +182,7 @@ def test_a_key_of_s3_may_hold_a_question_mark(fake_wisdom, knowledge_base):
     run(importing(knowledge_base, "s3://bucket/a?b.csv", on_invalid_rows="skip", invalid_rows_path=target))
     assert responses(fake_wisdom, knowledge_base) == ["right"]
     assert {found["Key"] for found in s3.list_objects_v2(Bucket="bucket")["Contents"]} == {"a", "a?b.csv", "c?d.csv"}
-    with pytest.raises(SourceError, match="has to be s3://bucket/key"):
+    with pytest.raises(SourceError, match="must be s3://bucket/key"):
         run(importing(knowledge_base, "s3://bucket"))
 
 
@@ -326,7 +326,7 @@ def test_if_no_row_is_valid_skipping_fails_as_well(fake_wisdom, knowledge_base):
 
 def test_texts_of_customers_stay_out_of_sight_if_asked(fake_wisdom, knowledge_base, capsys):
     with pytest.raises(InvalidRowsError) as raised:
-        run(importing(knowledge_base, [{"Name": "x" * 50, "Content": "secret"}], sample_size=0))
+        run(importing(knowledge_base, [{"Name": "x" * 101, "Content": "secret"}], sample_size=0))
     assert "xxx" not in str(raised.value) + json.dumps(raised.value.to_dict()) + capsys.readouterr().out
     taken = [{"Name": "secret", "Content": "a"}]
     run(importing(knowledge_base, taken))
@@ -395,7 +395,7 @@ def test_a_failed_job_is_red_and_its_report_read_all_the_same(fake_wisdom, knowl
     assert [job["rowsImported"] for job in summary["importJobs"]] == [None, 100, None]
 
 
-def test_a_report_that_can_not_be_read_is_no_empty_report(fake_wisdom, knowledge_base, partly_taken):
+def test_a_report_that_cannot_be_read_is_no_empty_report(fake_wisdom, knowledge_base, partly_taken):
     fake_wisdom.fault("GetObject", "InternalError", http_status=500, times=100)
     with pytest.raises(FailedRecordReportError, match="is not known"):
         run(importing(knowledge_base))
@@ -414,17 +414,17 @@ def test_a_report_that_is_too_large_is_an_error(fake_wisdom, knowledge_base, par
         run(importing(knowledge_base, max_report_bytes=10))
 
 
-def test_a_place_that_can_not_be_written_is_an_error(fake_wisdom, knowledge_base, partly_taken):
+def test_a_place_that_cannot_be_written_is_an_error(fake_wisdom, knowledge_base, partly_taken):
     ti = FakeTaskInstance()
     target = "s3://nosuch/failed.csv"
-    with pytest.raises(StorageError, match=r"s3://nosuch/failed\.csv can not be written"):
+    with pytest.raises(StorageError, match=r"s3://nosuch/failed\.csv cannot be written"):
         run(importing(knowledge_base, failed_records_path=target, on_failed_records="warn"), ti=ti)
     summary = ti.xcoms["return_value"]
     assert (summary["rowsRefused"], summary["failedRecordsPath"]) == (3, None)
     # What is worse is told rather than that, and the account is given all the same.
     with pytest.raises(FailedRecordsError, match="AWS refused 3"):
         run(importing(knowledge_base, failed_records_path=target), ti=FakeTaskInstance(try_number=2))
-    with pytest.raises(InvalidRowsError, match=r"row 1, .* s3://nosuch/invalid\.csv can not be written"):
+    with pytest.raises(InvalidRowsError, match=r"row 1, .* s3://nosuch/invalid\.csv cannot be written"):
         run(importing(knowledge_base, BAD[:1], invalid_rows_path="s3://nosuch/invalid.csv"))
     with pytest.raises(StorageError):
         run(importing(knowledge_base, ROWS + BAD, invalid_rows_path="s3://nosuch/b.csv", on_invalid_rows="skip"))
@@ -539,7 +539,7 @@ def test_a_job_started_in_the_last_moment_is_found_by_its_token(fake_wisdom, kno
 @pytest.mark.parametrize("reused", ["conflict", "first"])
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("remembers", [False, True])
-def test_only_the_file_whose_job_failed_is_started_anew(fake_wisdom, knowledge_base, reused, deferrable, remembers):
+def test_only_the_file_whose_job_failed_is_started_again(fake_wisdom, knowledge_base, reused, deferrable, remembers):
     fake_wisdom.reused_client_token(reused)
     store = Store() if remembers else None
     fake_wisdom.import_jobs(after_seconds=3600)
@@ -641,7 +641,7 @@ def test_a_deadline_tells_what_was_done_what_was_not_and_how_to_go_on(fake_wisdo
     assert "Another try of the task goes on waiting for the jobs that still run" in said
 
 
-def test_an_end_by_airflow_tells_what_was_started(fake_wisdom, knowledge_base, capsys):
+def test_an_end_by_airflow_tells_what_was_started(fake_wisdom, knowledge_base, caplog):
     """An execution time-out of a deferred task, or a trigger that is no more: Airflow knows nothing of the jobs."""
     fake_wisdom.import_jobs(after_seconds=3600)
     context = {"ti": FakeTaskInstance()}
@@ -651,11 +651,11 @@ def test_an_end_by_airflow_tells_what_was_started(fake_wisdom, knowledge_base, c
     with pytest.raises(Exception, match="Trigger timeout"):
         task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
     ((job),) = jobs_of(fake_wisdom, knowledge_base)
-    assert f"{job['importJobId']} (START_IN_PROGRESS)" in capsys.readouterr().out
+    assert f"{job['importJobId']} (START_IN_PROGRESS)" in caplog.text
     fake_wisdom.fault("ListImportJobs", "AccessDeniedException", http_status=403)
     with pytest.raises(Exception, match="Trigger timeout"):
         task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
-    assert "not known" in capsys.readouterr().out
+    assert "not known" in caplog.text
 
 
 def test_a_failed_upload_tells_what_was_done_and_how_to_go_on(fake_wisdom, knowledge_base):
@@ -726,7 +726,7 @@ def test_credentials_that_have_expired_are_looked_up_once_more_to_start_a_job(fa
 
 
 def test_all_files_share_one_client(fake_wisdom, knowledge_base, monkeypatch):
-    from airflow_wisdom.watcher import AwsConnection
+    from airflow_wisdom.hooks.connection import AwsConnection
 
     real, made = AwsConnection.make_hook, []
 
@@ -828,12 +828,12 @@ def killed_while_it_waits(task, state, kill):
 
 
 @pytest.mark.parametrize("state", ["failed", "success", "restarting", "skipped"])
-def test_a_user_who_ends_the_task_deletes_the_jobs_that_run_if_asked(fake_wisdom, knowledge_base, state, capsys):
+def test_a_user_who_ends_the_task_deletes_the_jobs_that_run_if_asked(fake_wisdom, knowledge_base, state):
     fake_wisdom.import_jobs(after_seconds=3600)
     task = importing(knowledge_base, delete_jobs_on_kill=True, max_active_jobs=2, timeout=5)
 
     def kill(task):
-        wait_until(lambda: len(task._progress.running) == 1)
+        wait_until(lambda: len(task._import._jobs.under_way.running) == 1)
         task.on_kill()
 
     asked = killed_while_it_waits(task, state, kill)
@@ -845,14 +845,14 @@ def test_a_user_who_ends_the_task_deletes_the_jobs_that_run_if_asked(fake_wisdom
 
 @pytest.mark.parametrize(("delete", "state"), [(True, "running"), (False, "failed")])
 def test_whoever_else_ends_the_task_leaves_the_jobs_alone_and_says_which(
-    fake_wisdom, knowledge_base, delete, state, capsys
+    fake_wisdom, knowledge_base, delete, state, caplog
 ):
     """A worker that is stopped, and an execution time-out: the task is meant to run, and another try goes on."""
     fake_wisdom.import_jobs(after_seconds=3600)
     task = importing(knowledge_base, delete_jobs_on_kill=delete, max_active_jobs=2, timeout=1)
     killed_while_it_waits(task, state, lambda task: task.on_kill())
     assert "DeleteImportJob" not in fake_wisdom.calls()
-    assert "Another try of the task finds those that were, and starts the others" in capsys.readouterr().out
+    assert "Another try of the task finds those that were, and starts the others" in caplog.text
 
 
 def test_before_and_after_the_wait_there_is_nothing_to_end(fake_wisdom, knowledge_base):

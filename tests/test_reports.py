@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_wisdom.exceptions import FailedRecordReportError
-from airflow_wisdom.importing.reports import FailedRecordReports
+from airflow_wisdom.runs.account import FailedRecordReports
 
 
 @pytest.fixture

@@ -20,14 +20,8 @@ from quick_responses import limits, prepared, table, validator, written
 from running import start_job
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.rows import (
-    DEFAULT_TEMPLATE,
-    ImportTemplate,
-    prepare,
-    read_csv,
-    read_json_lines,
-    read_rows,
-)
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, prepare
+from airflow_wisdom.rows.reading import read_csv, read_json_lines, read_rows
 from airflow_wisdom.testing.wisdom import imports
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +88,7 @@ def test_invalid_rows_are_kept_in_full_with_their_reasons():
             "_line,_reason,Name,Content,Is active\r\n"
             r'2,"column ""Name"", ""A;\n1"": has line breaks or control characters; '
             'column ""Content"": is required, but empty; '
-            'column ""Is active"", ""maybe"": is none of 0, 1, false, n, no, true, y, yes","A;\n1",,maybe\r\n'
+            'column ""Is active"", ""maybe"": must be one of: 0, 1, false, n, no, true, y, yes","A;\n1",,maybe\r\n'
             '5,"has 4 cells, but there are 3 columns",C,y,no,"z,z"\r\n'
         )
         assert (made.rows_read, made.rows_valid, made.rows_invalid) == (3, 1, 2)

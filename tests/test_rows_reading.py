@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from quick_responses import table
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
-from airflow_wisdom.rows import read, read_csv, read_json_lines, read_rows
+from airflow_wisdom.rows import read
+from airflow_wisdom.rows.reading import read_csv, read_json_lines, read_rows
 
 
 def rows_of(source):
@@ -182,7 +183,7 @@ def test_keys_that_occur_twice_are_a_mistake_of_their_row():
 
 
 @pytest.mark.parametrize("escape", [r"\u0000", r"\ud800"])
-def test_what_utf_8_can_not_hold_is_a_mistake_of_its_row(escape):
+def test_what_utf_8_cannot_hold_is_a_mistake_of_its_row(escape):
     (row,) = json_lines('{"a": "x?", "k?": 1}'.replace("?", escape)).rows
     assert [mistake.column for mistake in row.mistakes] == ["a"]
     "".join([*row.values, *row.values.values()]).encode()

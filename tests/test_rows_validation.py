@@ -6,22 +6,15 @@ import io
 import json
 import re
 
+import botocore.session
 import pytest
-from quick_responses import limits, mistakes, model, prepared, table, validator, written
+from quick_responses import limits, mistakes, prepared, table, validator, written
 
 from airflow_wisdom.exceptions import TemplateMismatchError
-from airflow_wisdom.rows import (
-    FieldLimits,
-    ImportTemplate,
-    Mistake,
-    Row,
-    Rules,
-    field_limits,
-    read_json_lines,
-    read_rows,
-    validation,
-)
+from airflow_wisdom.rows import ImportTemplate, Mistake, Rules, field_limits, validation
 from airflow_wisdom.rows.mistake import listing, shorten
+from airflow_wisdom.rows.reading import Row, read_json_lines, read_rows
+from airflow_wisdom.rows.validation import FieldLimits
 
 SIGNED = "https://b/k?X-Amz-Signature=abc123"
 GOOD = {"Name": "Hello", "Content": "Good morning!"}
@@ -45,21 +38,29 @@ def first_of(rows, **rules):
     [
         ("Name", "", "is required, but empty"),
         ("Content", " \n", "is required, but empty"),
-        ("Name", "x" * 41, "has 41 characters, at most 40 are allowed"),
-        ("Content", "x" * 1025, "has 1,025 characters, at most 1,024 are allowed"),
+        ("Name", "x" * 101, "has 101 characters, at most 100 are allowed"),
+        ("Content", "x" * 4001, "has 4,001 characters, at most 4,000 are allowed"),
         ("Description", "x" * 256, "has 256 characters, at most 255 are allowed"),
         ("Shortcut key", "far too long", "has 12 characters, at most 10 are allowed"),
         ("Name", "two\nlines", "has line breaks or control characters"),
         ("Shortcut key", "a\x07b", "has line breaks or control characters"),
         ("Name", "a\u2028b", "has line breaks or control characters"),
-        ("Language", "en", "is none of de_DE, en_US, es_ES, fr_FR, id_ID, it_IT, ja_JP, ko_KR, pt_BR, zh_CN, zh_TW"),
-        ("Language", "EN_US", "is none of de_DE, en_US, es_ES, fr_FR, id_ID, it_IT, ja_JP, ko_KR, pt_BR, zh_CN, zh_TW"),
-        ("Is active", "maybe", "is none of 0, 1, false, n, no, true, y, yes"),
-        ("Channels", "CHAT;;VOICE", "has an empty item"),
+        (
+            "Language",
+            "en",
+            "must be one of: de_DE, en_US, es_ES, fr_FR, id_ID, it_IT, ja_JP, ko_KR, pt_BR, zh_CN, zh_TW",
+        ),
+        (
+            "Language",
+            "EN_US",
+            "must be one of: de_DE, en_US, es_ES, fr_FR, id_ID, it_IT, ja_JP, ko_KR, pt_BR, zh_CN, zh_TW",
+        ),
+        ("Is active", "maybe", "must be one of: 0, 1, false, n, no, true, y, yes"),
+        ("Channels", "Chat;;Email", "has an empty item"),
         (
             "Channels",
-            "CHAT, ALONGCHANNEL",
-            'has the item "ALONGCHANNEL", which has 12 characters, at most 10 are allowed',
+            "Chat, chat",
+            'has the item "chat", which must be one of: Chat, Email',
         ),
         ("Routing Profile", ";".join("x" * 41), "has 41 items, at most 40 are allowed"),
     ],
@@ -71,7 +72,7 @@ def test_a_value_that_an_import_would_refuse_is_a_mistake(label, value, reason):
 @pytest.mark.parametrize(
     ("label", "value"),
     [
-        ("Name", "😀" * 40),
+        ("Name", "😀" * 100),
         ("Content", " two\r\nlines "),
         ("Description", " "),
         ("Shortcut key", ""),
@@ -80,7 +81,7 @@ def test_a_value_that_an_import_would_refuse_is_a_mistake(label, value, reason):
         ("Is active", True),
         ("Content type", "Plain"),
         ("Content type", "application/x.quickresponse;format=markdown"),
-        ("Channels", "CHAT; VOICE|TASK"),
+        ("Channels", "Chat; Email"),
         ("Routing Profile", ["A", "B"]),
     ],
 )
@@ -89,7 +90,7 @@ def test_a_value_that_an_import_takes_is_no_mistake(label, value):
 
 
 def test_all_mistakes_of_a_row_are_told_in_one_go_and_for_all_rows():
-    source = 'Name,Content,Shortcut key,Channels\n"Hi\nyou",,helloooooooooo,\nBye,x,,CHAT,VOICE\n'
+    source = 'Name,Content,Shortcut key,Channels\n"Hi\nyou",,helloooooooooo,\nBye,x,,Chat,Email\n'
     assert mistakes(table(source)) == [
         r'line 2, column "Name", "Hi\nyou": has line breaks or control characters',
         'line 2, column "Content": is required, but empty',
@@ -101,10 +102,10 @@ def test_all_mistakes_of_a_row_are_told_in_one_go_and_for_all_rows():
 def test_the_lists_of_allowed_values_can_be_changed():
     assert judged({"Language": "tlh"}, allowed={"language": None}) == []
     assert judged({"Channels": "CHAT"}, allowed={"channels": ["VOICE"]}) == [
-        'has the item "CHAT", which is none of VOICE'
+        'has the item "CHAT", which must be one of: VOICE'
     ]
     assert judged({"Routing Profile": "sales"}, allowed={"routingProfiles": {"Sales"}}) == [
-        'has the item "sales", which is none of Sales'
+        'has the item "sales", which must be one of: Sales'
     ]
 
 
@@ -115,10 +116,10 @@ def test_the_characters_that_separate_items_can_be_changed():
     assert judged({"Channels": "A;B"}, allowed={"channels": ["A;B"]}, separators="") == []
 
 
-def test_the_other_client_allows_longer_texts():
-    long = {"Name": "x" * 100, "Content": "x" * 4000}
-    assert judged(long, limits=limits("qconnect")) == []
-    assert len(judged(long, limits=limits("wisdom"))) == 2
+def test_the_wider_of_the_two_models_holds_whichever_client_is_used():
+    """Both reach one service, and the model of `wisdom` lags behind its current documents."""
+    assert judged({"Name": "x" * 100, "Content": "x" * 4000}) == []
+    assert limits()["routingProfiles"] == FieldLimits(1, 2048, 40)
 
 
 def test_what_is_not_limited_may_have_any_length():
@@ -132,13 +133,14 @@ def test_what_is_not_limited_may_have_any_length():
 
 @pytest.mark.parametrize("service", ["wisdom", "qconnect"])
 def test_the_languages_are_those_of_the_documentation_of_aws(service):
-    text = model(service).members["language"].documentation
+    model = botocore.session.get_session().get_service_model(service).operation_model("CreateQuickResponse")
+    text = model.input_shape.members["language"].documentation
     assert set(re.findall(r"\b[a-z]{2}_[A-Z]{2}\b", text)) == validation.LANGUAGES
 
 
 @pytest.mark.parametrize("wrong", [{"spaces": "keep"}, {"extra_columns": "drop"}])
 def test_a_rule_has_its_words(wrong):
-    with pytest.raises(ValueError, match="or"):
+    with pytest.raises(ValueError, match="must be one of"):
         Rules({}, **wrong)
 
 

@@ -10,8 +10,10 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSki
 from running import FakeTaskInstance, TaskDeferralError, run, start_job
 
 from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ResourceNotFoundError
+from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.sensors import WisdomImportJobSensor
-from airflow_wisdom.triggers import AIRFLOW_GRACE, WisdomJobSensorTrigger
+from airflow_wisdom.triggers import WisdomJobSensorTrigger
+from airflow_wisdom.triggers.base import AIRFLOW_GRACE
 
 MODES = [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}]
 
@@ -127,7 +129,7 @@ def test_a_sensor_that_starts_from_the_trigger_says_so_in_its_dag(fake_wisdom, k
     assert sensor("kb", "job").start_trigger_args is None
 
 
-def test_a_sensor_that_can_not_start_from_the_trigger_defers_as_usual(fake_wisdom, knowledge_base):
+def test_a_sensor_that_cannot_start_from_the_trigger_defers_as_usual(fake_wisdom, knowledge_base):
     """As on Airflow before 3.3, and in `dag.test()`."""
     fake_wisdom.import_jobs(after_calls=2)
     job = start_job(fake_wisdom, knowledge_base)
@@ -141,7 +143,7 @@ def test_an_airflow_that_would_not_render_the_trigger_is_not_asked_to_start_it(m
     assert sensor("{{ params.kb }}", "job", start_from_trigger=True).start_trigger_args is None
 
 
-def test_an_end_that_dag_test_does_not_understand_is_read_anew(fake_wisdom, knowledge_base):
+def test_an_end_that_dag_test_does_not_understand_is_read_again(fake_wisdom, knowledge_base):
     job = start_job(fake_wisdom, knowledge_base)
     task = sensor(knowledge_base, job, deferrable=True, end_from_trigger=True)
     assert task.execute_complete({}, "success")["importJobId"] == job
@@ -163,12 +165,12 @@ def test_a_time_out_of_airflows_own_is_a_time_out(fake_wisdom, knowledge_base, s
         task.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
 
 
-def test_a_complete_job_that_can_not_be_read_again_is_not_skipped(fake_wisdom, knowledge_base, monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.tasks.REREAD_PATIENCE", 0.0)
+def test_a_complete_job_that_cannot_be_read_again_is_not_skipped(fake_wisdom, knowledge_base, monkeypatch):
+    monkeypatch.setattr("airflow_wisdom.runs.waiting.REREAD_PATIENCE", 0.0)
     job = start_job(fake_wisdom, knowledge_base)
     task = sensor(knowledge_base, job, deferrable=True, soft_fail=True)
     fake_wisdom.fault("GetImportJob", "ThrottlingException", http_status=429, times=100)
-    event = {"status": "success", "jobs": [{"importJobId": job, "knowledgeBaseId": knowledge_base, "error": None}]}
+    event = {"status": "success", "jobs": [JobEnd(knowledge_base, job, "COMPLETE").to_dict()]}
     with pytest.raises(EndpointError, match="is COMPLETE, but AWS did not answer"):
         task.resume_execution("execute_complete", {"event": event}, {})
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from running import GOOD_CSV, fire, start_job
 
-from airflow_wisdom import exceptions, settings
-from airflow_wisdom.exceptions import OptionError, UploadTooLargeError, redact
+from airflow_wisdom import redaction, settings
+from airflow_wisdom.exceptions import OptionError, UploadTooLargeError
 from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.provider_info import get_provider_info
+from airflow_wisdom.redaction import redact
 from airflow_wisdom.sensors import WisdomImportJobSensor
 from airflow_wisdom.triggers import WisdomJobsCompleteTrigger
 
@@ -59,7 +60,7 @@ def test_every_option_that_is_described_can_be_read():
 
 
 def test_the_defaults_hold_where_airflow_does_not_know_the_section(monkeypatch):
-    monkeypatch.setattr(settings, "conf", Unknowing())
+    monkeypatch.setattr("airflow.providers.common.compat.sdk.conf", Unknowing())
     assert {option: value(option) for option in OPTIONS} == DEFAULTS
 
 
@@ -106,7 +107,7 @@ def test_an_option_is_what_the_deployment_says(choose, option, text, expected):
 )
 def test_an_error_names_section_and_option(choose, option, text):
     choose(option, text)
-    with pytest.raises(OptionError, match=rf"^\[wisdom\] {option} is not usable: ") as raised:
+    with pytest.raises(OptionError, match=rf"^\[wisdom\] {option} is invalid: ") as raised:
         value(option)
     assert raised.value.option == option
 
@@ -125,7 +126,7 @@ def test_a_slip_in_the_options_of_the_watcher_is_logged(choose, caplog, option, 
     choose(option, text)
     with caplog.at_level(logging.ERROR):
         assert value(option) == DEFAULTS[option]
-    assert f"[wisdom] {option} is not usable" in caplog.text
+    assert f"[wisdom] {option} is invalid" in caplog.text
 
 
 def test_the_docs_list_every_option_as_it_is_described():
@@ -173,7 +174,7 @@ def test_a_dag_with_a_sensor_is_parsed_whatever_the_configuration_holds(choose):
 
 @pytest.fixture
 def forget_parameters(monkeypatch):
-    monkeypatch.setattr(exceptions, "_MARKS", [*exceptions._MARKS])
+    monkeypatch.setattr(redaction, "_marks", [*redaction._marks])
 
 
 @pytest.mark.parametrize(
@@ -188,19 +189,19 @@ def forget_parameters(monkeypatch):
 )
 def test_a_configured_parameter_gives_a_presigned_url_away(forget_parameters, url):
     assert redact(url) == url
-    exceptions.redact_also(["token", "a.b"])
-    exceptions.redact_also([])
+    redaction.redact_also(["token", "a.b"])
+    redaction.redact_also([])
     assert "abc" not in redact(url)
     assert redact(url).endswith("file?<redacted>")
 
 
 @pytest.mark.parametrize("url", ["https://proxy/file?mytoken=1", "https://proxy/token=1", "https://proxy/?tokens=1"])
 def test_other_urls_stay_as_they_are(forget_parameters, url):
-    exceptions.redact_also(["token"])
+    redaction.redact_also(["token"])
     assert redact(url) == url
 
 
-@pytest.mark.parametrize("code", ["import airflow_wisdom.hooks", "TRIGGER"])
+@pytest.mark.parametrize("code", ["from airflow_wisdom.hooks import WisdomHook", "TRIGGER"])
 def test_the_configured_parameters_are_known_where_a_client_is_made(fake_wisdom_over_http, monkeypatch, choose, code):
     """In a process of its own, as a worker or a triggerer is one."""
     choose("redacted_parameters", "token")
@@ -214,6 +215,6 @@ def test_the_configured_parameters_are_known_where_a_client_is_made(fake_wisdom_
             f"print(fire(WisdomJobsCompleteTrigger(**{json.dumps(arguments)}))['message'])"
         )
     else:
-        code += "; print(airflow_wisdom.exceptions.redact('See https://proxy/file?token=abc .'))"
+        code += "; from airflow_wisdom.redaction import redact; print(redact('See https://proxy/file?token=abc .'))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "See https://proxy/file?<redacted> ." in said

@@ -70,9 +70,9 @@ def test_a_query_without_rows_starts_no_job(fake_wisdom, knowledge_base, databas
 
 
 def test_what_is_no_query_or_no_database_is_refused(fake_wisdom, knowledge_base, database):
-    with pytest.raises(ValueError, match="has to be one that selects"):
+    with pytest.raises(ValueError, match="must be one that selects"):
         run(importing(knowledge_base, "UPDATE answers SET enabled = 'x'"))
-    with pytest.raises(ValueError, match="'aws_default' is none to a database"):
+    with pytest.raises(ValueError, match="'aws_default' does not point to a database"):
         run(importing(knowledge_base, sql_conn_id="aws_default"))
 
 
@@ -105,10 +105,10 @@ class Cursor:
     ],
 )
 def test_cursors_of_every_kind_come_to_an_end(fake_wisdom, knowledge_base, database, monkeypatch, batch):
-    from airflow_wisdom import transfers
+    from airflow_wisdom import sources
 
-    real = transfers._cursor
-    monkeypatch.setattr(transfers, "_cursor", lambda connection: Cursor(real(connection), batch))
+    real = sources._cursor
+    monkeypatch.setattr(sources, "_cursor", lambda connection: Cursor(real(connection), batch))
     sql = 'SELECT question AS "Name", answer AS "Content" FROM answers ORDER BY id'
     assert run(importing(knowledge_base, sql, fetch_size=60))["rowsImported"] == 250
     assert "Question 1" in {

@@ -13,7 +13,9 @@ import pytest
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
 from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
 
-from airflow_wisdom.triggers import AIRFLOW_GRACE, AwsTrigger, WisdomJobsCompleteTrigger, WisdomJobSensorTrigger
+from airflow_wisdom.hooks.connection import AwsConnection
+from airflow_wisdom.triggers import WisdomJobsCompleteTrigger, WisdomJobSensorTrigger, WisdomRunImportTrigger
+from airflow_wisdom.triggers.base import AIRFLOW_GRACE, AwsTrigger
 
 OTHER_THAN_DEFAULT = {
     "knowledge_base_id": "kb",
@@ -27,11 +29,18 @@ OTHER_THAN_DEFAULT = {
     "botocore_config": {"read_timeout": 3},
     "service_name": "qconnect",
 }
+WAITING = {name: value for name, value in OTHER_THAN_DEFAULT.items() if name != "import_job_ids"}
+OF_AN_IMPORT = {
+    "submissions": [{"knowledge_base_id": "kb", "upload_id": "u", "mark": "m"}],
+    "max_active_jobs": 2,
+    "manifest": {"parts": []},
+    "submitted_at": 1_800_000_000.25,
+}
 OF_THE_SENSOR = {"import_job_id": "a", "include_urls": True, "end_from_trigger": True}
 
 
 def parameters_of(kind):
-    parameters = {}
+    parameters = dict(inspect.signature(AwsConnection).parameters)
     for base in kind.__mro__:
         if issubclass(base, AwsTrigger):
             parameters |= inspect.signature(base.__init__).parameters
@@ -42,7 +51,8 @@ def parameters_of(kind):
     ("kind", "given"),
     [
         (WisdomJobsCompleteTrigger, OTHER_THAN_DEFAULT),
-        (WisdomJobSensorTrigger, {**OTHER_THAN_DEFAULT, **OF_THE_SENSOR}),
+        (WisdomJobSensorTrigger, {**WAITING, **OF_THE_SENSOR}),
+        (WisdomRunImportTrigger, {**WAITING, **OF_AN_IMPORT}),
     ],
 )
 def test_serialisation_keeps_every_parameter_of_the_constructor(kind, given):
@@ -50,8 +60,6 @@ def test_serialisation_keeps_every_parameter_of_the_constructor(kind, given):
     assert set(given) == set(parameters)
     for name, value in given.items():
         assert value != parameters[name].default, name
-    if kind is WisdomJobSensorTrigger:
-        given = {name: value for name, value in given.items() if name != "import_job_ids"}
     path, kwargs = kind(**given).serialize()
     assert path == f"airflow_wisdom.triggers.{kind.__name__}"
     assert json.loads(json.dumps(kwargs, allow_nan=False)) == given

@@ -22,8 +22,10 @@ from airflow_wisdom.exceptions import (
     UnknownImportJobStatusError,
     WisdomError,
 )
-from airflow_wisdom.watcher import AwsConnection, ImportJobWatcher
-from airflow_wisdom.watcher import connection as connection_room
+from airflow_wisdom.hooks import connection as connection_room
+from airflow_wisdom.hooks.calls import Calls
+from airflow_wisdom.hooks.connection import AwsConnection
+from airflow_wisdom.watcher import ImportJobWatcher
 from airflow_wisdom.watcher import waits as room
 
 
@@ -35,7 +37,7 @@ def connection(**changes):
         "botocore_config": None,
         "service_name": "wisdom",
     }
-    return AwsConnection.of(**{**parameters, **changes})
+    return AwsConnection(**{**parameters, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +54,8 @@ def run(monkeypatch):
     def run(scenario, **options):
         with world(monkeypatch, **options) as (loop, service):
             result = loop.run_until_complete(scenario(service))
-            assert ImportJobWatcher._watchers.get(loop, {}) == {}
+            assert [calls for calls in ImportJobWatcher._watchers if calls.loop is loop] == []
+            assert Calls._all.get(loop, {}) == {}
             loop.run_until_complete(asyncio.sleep(0))
             assert asyncio.all_tasks(loop) == set()
             return service, result
@@ -149,7 +152,7 @@ def test_another_connection_has_a_watcher_of_its_own(run):
         others = [connection(), connection(service_name="qconnect"), connection(botocore_config={"read_timeout": 9})]
         waits = [asyncio.ensure_future(wait("job", over=other)) for other in others]
         await asyncio.sleep(1)
-        watchers = len(ImportJobWatcher._watchers[service.loop])
+        watchers = len(ImportJobWatcher._watchers)
         return watchers, kinds(await asyncio.gather(*waits))
 
     _, (watchers, ends) = run(scenario)
@@ -390,7 +393,7 @@ def test_a_clock_that_is_set_back_changes_nothing(run, monkeypatch):
     assert noticed < 115
 
 
-def test_a_complete_job_that_can_not_be_read_alone_is_complete_all_the_same(run):
+def test_a_complete_job_that_cannot_be_read_alone_is_complete_all_the_same(run):
     def no_gets(request):
         return ("InternalServerException", 500) if "importJobs/" in request.url else None
 
@@ -534,14 +537,14 @@ def test_keys_that_are_rotated_in_the_middle_of_a_wait_are_taken_up(run, monkeyp
 def test_a_look_up_that_fails_for_a_while_is_weather(run, monkeypatch):
     """Airflow's API server is being upgraded."""
     failures = [RuntimeError("API_SERVER_ERROR")] * 12
-    make = AwsConnection._hook
+    make = AwsConnection.hook
 
-    def hook(self):
+    def hook(self, **how):
         if failures:
             raise failures.pop()
-        return make(self)
+        return make(self, **how)
 
-    monkeypatch.setattr(AwsConnection, "_hook", hook)
+    monkeypatch.setattr(AwsConnection, "hook", hook)
 
     async def scenario(service):
         service.add("kb", "job", 5)
@@ -562,7 +565,7 @@ def test_a_budget_that_is_no_number_does_not_fail_the_waits(run, monkeypatch, ca
     service, outcome = run(scenario)
     assert outcome.error is None
     assert service.peak() <= 5
-    assert "calls_per_second is not usable" in caplog.text
+    assert "calls_per_second is invalid" in caplog.text
 
 
 def test_jobs_that_are_overdue_all_at_once_get_their_last_look(run):
@@ -756,7 +759,8 @@ def test_a_loop_that_ends_in_the_middle_leaves_nothing_for_the_next(monkeypatch)
     with world(monkeypatch) as (second, service):
         service.add("kb", "job", 5)
         assert second.run_until_complete(wait("job")).error is None
-        assert list(ImportJobWatcher._watchers) == [second]
+        assert ImportJobWatcher._watchers == {}
+        assert list(Calls._all) == [second]
 
 
 def test_two_loops_at_once_have_a_watcher_each(monkeypatch):
@@ -765,7 +769,7 @@ def test_two_loops_at_once_have_a_watcher_each(monkeypatch):
             loop.service = service
             loop.create_task(wait("job"))
             loop.run_until_complete(asyncio.sleep(0))
-        assert len({id(w[connection()]) for w in ImportJobWatcher._watchers.values()}) == 2
+        assert len({calls.loop for calls in ImportJobWatcher._watchers}) == 2
         for loop in (one, other):
             for task in asyncio.all_tasks(loop):
                 task.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -26,8 +26,8 @@ from airflow_wisdom.exceptions import (
     ResourceNotFoundError,
     ValidationError,
     WisdomError,
-    redact,
 )
+from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,11 +103,11 @@ _NONSENSE = (ResponseParserError, ArithmeticError, AttributeError, KeyError, OSE
 
 
 @contextmanager
-def translated(operation: str, where: Mapping[str, Any]) -> Iterator[None]:
+def translated(operation: str, where: Mapping[str, str | None]) -> Iterator[None]:
     """Turn what a call raises into this package's tree; AWS's errors are told apart by their code.
 
     :param operation: The AWS operation that is called, such as ``GetImportJob``.
-    :param where: Knowledge base and import job, as the exceptions have them.
+    :param where: What the call is about, as the exceptions have it.
     :raises WisdomError: In place of what botocore raised.
     """
     try:
@@ -115,7 +115,7 @@ def translated(operation: str, where: Mapping[str, Any]) -> Iterator[None]:
     except (BotoCoreError, ClientError) as exc:
         raise wisdom_error(exc, operation, where) from cause_of(exc)
     except _NONSENSE as exc:
-        raise EndpointError(f"{operation}: the answer makes no sense: {exc!r}", **where) from cause_of(exc)
+        raise EndpointError(f"{operation}: the answer makes no sense: {exc!r}", where=where) from cause_of(exc)
 
 
 def cause_of(exc: Exception) -> Exception | None:
@@ -128,24 +128,24 @@ def cause_of(exc: Exception) -> Exception | None:
     return exc
 
 
-def wisdom_error(exc: BotoCoreError | ClientError, operation: str, where: Mapping[str, Any]) -> WisdomError:
+def wisdom_error(exc: BotoCoreError | ClientError, operation: str, where: Mapping[str, str | None]) -> WisdomError:
     """Return the exception of this package for one of botocore's.
 
     :param exc: Botocore's.
-    :param operation: As for :func:`translated`, like the next.
-    :param where: See there.
+    :param operation: As for :func:`translated`.
+    :param where: As for :func:`translated`.
     """
     if isinstance(exc, ClientError):
         return _aws_error(exc, where)
     if isinstance(exc, ParamValidationError):
-        return ValidationError(str(exc), code="ParamValidation", operation=operation, **where)
+        return ValidationError(str(exc), code="ParamValidation", operation=operation, where=where)
     # A certificate that is not trusted stays so, however long one waits.
     passing = isinstance(exc, _PASSING) and not isinstance(exc, SSLError)
     kind = EndpointError if passing else ClientConfigurationError
-    return kind(f"{operation}: {exc}", **where)
+    return kind(f"{operation}: {exc}", where=where)
 
 
-def _aws_error(exc: ClientError, where: Mapping[str, Any]) -> AwsError:
+def _aws_error(exc: ClientError, where: Mapping[str, str | None]) -> AwsError:
     error = exc.response.get("Error", {})
     answer = exc.response.get("ResponseMetadata", {})
     code, status = error.get("Code", "Unknown"), answer.get("HTTPStatusCode")
@@ -158,5 +158,5 @@ def _aws_error(exc: ClientError, where: Mapping[str, Any]) -> AwsError:
         operation=exc.operation_name,
         request_id=answer.get("RequestId"),
         http_status=status,
-        **where,
+        where=where,
     )

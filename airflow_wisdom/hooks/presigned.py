@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Union
 import requests
 from requests.adapters import HTTPAdapter
 
-from airflow_wisdom import exceptions, settings
-from airflow_wisdom.exceptions import UploadError, UploadUrlExpiredError, WisdomError, redact
+from airflow_wisdom import settings
+from airflow_wisdom.exceptions import UploadError, UploadUrlExpiredError, WisdomError
+from airflow_wisdom.redaction import redact, redact_also
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +44,7 @@ class _RedactPresignedUrls(logging.Filter):
 for _name in ("botocore.parsers", "urllib3.connectionpool"):
     logging.getLogger(_name).addFilter(_RedactPresignedUrls())
 # Whoever sees a presigned URL, in a worker or a triggerer, has imported this module.
-exceptions.redact_also(settings.redacted_parameters())
+redact_also(settings.redacted_parameters())
 
 
 class _LargePieces(HTTPAdapter):
@@ -124,7 +125,7 @@ def raise_upload_error(answer: requests.Response, knowledge_base_id: str) -> NoR
         f"Amazon S3 did not take the file: {code or 'no error code'}: {message or 'no message'}",
         http_status=answer.status_code,
         code=code,
-        knowledge_base_id=knowledge_base_id,
+        where={"knowledge_base_id": knowledge_base_id},
     )
 
 

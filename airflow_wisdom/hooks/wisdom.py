@@ -6,20 +6,17 @@ import io
 import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from functools import cache, cached_property, partial
-from pathlib import Path
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import boto3
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
 from airflow_wisdom import settings
-from airflow_wisdom.cadence import Cadence, time_left
+from airflow_wisdom.cadence import Cadence, Patience, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ClientConfigurationError,
@@ -31,16 +28,17 @@ from airflow_wisdom.exceptions import (
     WisdomError,
 )
 from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
+from airflow_wisdom.hooks.models import loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, opened, raise_upload_error, send
-from airflow_wisdom.import_job import FailedRecords, ImportJob, timed_out
+from airflow_wisdom.model.failed_records import FailedRecords
+from airflow_wisdom.model.import_job import ImportJob, timed_out
+from airflow_wisdom.model.limits import MAX_REPORT_BYTES
+from airflow_wisdom.values import ONE_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from airflow.sdk import Connection
-
-MAX_REPORT_BYTES = 10_000_000
-"""Largest report of failed records that is fetched unless told otherwise, in bytes: ten times the largest file."""
 
 
 class WisdomHook(AwsBaseHook):
@@ -49,13 +47,12 @@ class WisdomHook(AwsBaseHook):
     `conn` is the bare boto3 client, for every operation that has no method here. Wherever a knowledge base is asked
     for, its id and its ARN both do.
 
-    :param aws_conn_id: Airflow connection that holds the AWS credentials. Default ``aws_default``; None stands for
-        boto3's own credential chain. A connection that does not exist is an error.
-    :param region_name: AWS region. Default: the connection's.
-    :param verify: Whether to verify TLS certificates, or the path of a CA bundle. Default: the connection's.
+    :param aws_conn_id: As for :class:`~airflow_wisdom.hooks.connection.AwsConnection`.
+    :param region_name: As for :class:`~airflow_wisdom.hooks.connection.AwsConnection`.
+    :param verify: As for :class:`~airflow_wisdom.hooks.connection.AwsConnection`.
     :param config: Configuration of the botocore client, a ``botocore.config.Config`` or a dict of its parameters.
-    :param service_name: Name of the boto3 client, ``wisdom`` or ``qconnect``: one service, two names. Default:
-        Airflow's option ``[wisdom] service_name``, by itself ``wisdom``.
+        Default: the connection's.
+    :param service_name: As for :class:`~airflow_wisdom.hooks.connection.AwsConnection`.
     :param client_defaults: Parameters of ``botocore.config.Config`` for what neither `config` nor the connection
         sets. Default: none.
     :raises AirflowConnectionNotFoundError: On first use, if the Airflow connection does not exist.
@@ -100,7 +97,7 @@ class WisdomHook(AwsBaseHook):
         if not deferrable:
             botocore_session = session._session  # noqa: SLF001 - boto3 has no other way
             botocore_session.register_component(
-                "data_loader", _loader(botocore_session.get_config_variable("data_path"))
+                "data_loader", loader(botocore_session.get_config_variable("data_path"))
             )
             parsers = botocore_session.get_component("response_parser_factory")
             parsers.set_parser_defaults(timestamp_parser=_utc)
@@ -272,7 +269,7 @@ class WisdomHook(AwsBaseHook):
     def download_failed_records(self, job: ImportJob, file: BinaryIO, *, max_bytes: int = MAX_REPORT_BYTES) -> bool:
         """Write the report of the records that an import job refused to a file, as it comes.
 
-        :param job: The job. One without a report's URL, such as one from a list, is read anew, and so is one whose URL
+        :param job: The job. One without a report's URL, such as one from a list, is read again, and so is one whose URL
             has expired.
         :param file: A seekable binary file, written from where it stands.
         :param max_bytes: Largest report that is fetched, in bytes. Default 10,000,000.
@@ -299,8 +296,7 @@ class WisdomHook(AwsBaseHook):
     def _download(self, job: ImportJob, url: str, file: BinaryIO, max_bytes: int) -> None:
         fail = partial(
             FailedRecordReportError,
-            knowledge_base_id=job.knowledge_base_id,
-            import_job_id=job.import_job_id,
+            where={"knowledge_base_id": job.knowledge_base_id, "import_job_id": job.import_job_id},
         )
         room = max_bytes
 
@@ -329,7 +325,7 @@ class WisdomHook(AwsBaseHook):
 
         :param knowledge_base_id: As for :meth:`get_import_job`.
         :param import_job_id: As for :meth:`get_import_job`.
-        :param deadline: POSIX time at which waiting ends. Default: none.
+        :param deadline: POSIX time at which waiting ends. Default: one day from now.
         :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
             :class:`~airflow_wisdom.cadence.Cadence`.
         :raises ImportJobFailedError: The job can no longer succeed.
@@ -405,20 +401,18 @@ class WisdomHook(AwsBaseHook):
         is_done: Callable[[ImportJob], bool],
         age: Callable[[ImportJob, float], float | None],
     ) -> ImportJob:
-        began, cadence = time.time(), Cadence.of(poll_interval)
-        job, weather = None, False
+        began, cadence, job = time.time(), Cadence.of(poll_interval), None
+        deadline = began + ONE_DAY if deadline is None else deadline
+        patience = Patience(self.log.warning, f"Still waiting for import job {import_job_id}")
         while True:
             try:
                 job = self.get_import_job(knowledge_base_id, import_job_id)
-                weather = False
+                patience.succeeded()
                 if is_done(job):
                     return job
             except WisdomError as exc:
-                if not exc.transient:
-                    raise
-                if not weather:
-                    self.log.warning("Still waiting for import job %s: %s", import_job_id, exc)
-                weather = True
+                # The pause is that between two looks.
+                patience.endure(exc)
             now = time.time()
             left = time_left(deadline, now)
             if left == 0:
@@ -426,16 +420,13 @@ class WisdomHook(AwsBaseHook):
             time.sleep(min(left, cadence.interval((job and age(job, now)) or now - began)))
 
     def quick_response_lengths(self) -> dict[str, tuple[int, int | None]]:
-        """Return the fewest and most characters of each field of a quick response, as AWS's service model has them.
+        """Return the fewest and most characters of each field of a quick response, as AWS's service models have them.
 
-        The two clients differ: ``qconnect`` allows longer names and contents.
+        The two clients reach one service, whose current documents allow what the wider model does.
 
         :returns: Member of ``CreateQuickResponse`` -> characters; of each item where the member is a list.
         """
-        asked = self.conn.meta.service_model.operation_model("CreateQuickResponse").input_shape.members
-        texts = {name: asked[name] for name in ("name", "description", "shortcutKey", "language")}
-        shapes = {**texts, "content": asked["content"].members["content"], "channels": asked["channels"].member}
-        return {name: (shape.metadata.get("min", 0), shape.metadata.get("max")) for name, shape in shapes.items()}
+        return quick_response_lengths()
 
     @contextmanager
     def _calling(self, operation: str, request: Mapping[str, Any]) -> Iterator[Any]:
@@ -450,38 +441,26 @@ class WisdomHook(AwsBaseHook):
 
     @staticmethod
     def _check_size(knowledge_base_id: str, size: int, max_bytes: int) -> None:
+        where = {"knowledge_base_id": knowledge_base_id}
         if size > max_bytes:
             raise UploadTooLargeError(
                 f"The file has {size:,} bytes, at most {max_bytes:,} are allowed; nothing was sent",
                 max_bytes=max_bytes,
-                knowledge_base_id=knowledge_base_id,
+                where=where,
             )
         if size == 0:
-            raise UploadError("The file is empty; nothing was sent", knowledge_base_id=knowledge_base_id)
+            raise UploadError("The file is empty; nothing was sent", where=where)
 
     def _upload_once(self, knowledge_base_id: str, body: BinaryIO, size: int, content_type: str) -> str:
         request = {"knowledgeBaseId": knowledge_base_id, "contentType": content_type}
         with self._calling("start_content_upload", request) as client:
             upload = client.start_content_upload(**request)
             headers = {**upload["headersToInclude"], "Content-Length": str(size)}
-        fail = partial(UploadError, knowledge_base_id=knowledge_base_id)
+        fail = partial(UploadError, where={"knowledge_base_id": knowledge_base_id})
         answer = send("PUT", upload["url"], headers, body, fail=fail, config=self.config, verify=self.verify)
         if not answer.ok:
             raise_upload_error(answer, knowledge_base_id)
         return str(upload["uploadId"])
-
-
-@cache
-def _loader(data_path: str | None) -> Loader:
-    """Return one loader of service models for all sessions.
-
-    Each would load the model and the endpoints anew: tens of thousands of objects, over which the garbage collector
-    then holds up the whole process, the triggerer's event loop included.
-    """
-    loader = create_loader(data_path)
-    # As boto3 does for the loader of a session of its own.
-    loader.search_paths.append(str(Path(boto3.__file__).parent / "data"))
-    return loader
 
 
 def _utc(value: Any) -> datetime:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import ONE_DAY, WisdomExistingJobTask, WisdomTask, check_interval, is_ended_by_user, seconds
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomTask
+from airflow_wisdom.values import ONE_DAY, check_interval, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,24 +18,21 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-    from airflow_wisdom.import_job import ImportJob
-
-
-PIECE = 1024 * 1024
-"""Bytes of a file that are in memory at once while its hash is taken."""
+    from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.single import SingleImport
 
 
 class WisdomGetImportJobOperator(WisdomExistingJobTask):
     """Reads an import job once and pushes its metadata to XCom; AWS operation ``GetImportJob``.
 
-    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`.
+    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`.
 
     :param require_complete: Whether the task fails unless the job is COMPLETE. Default: yes; False pushes the
         metadata whatever the status.
     :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
         Default: no.
 
-    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
+    Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
 
     :raises ImportJobError: The job is not COMPLETE.
     :raises ResourceNotFoundError: There is no such job.
@@ -56,7 +52,7 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask):
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Read the job and return its metadata."""
         job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
-        self.link_to_instance(job)
+        self.link_to_instance(self.hook, job)
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
         if self.require_complete:
             job.require_complete()
@@ -67,11 +63,11 @@ class WisdomStartImportJobOperator(WisdomTask):
     """Starts an import job, waits for it if asked, and pushes its metadata to XCom; AWS operation ``StartImportJob``.
 
     A task that is tried again does not import again: it finds the job that it started, by a mark that it left in the
-    job's metadata, and goes on waiting for that one. Only a job that failed, or that is deleted, is started anew. A
+    job's metadata, and goes on waiting for that one. Only a job that failed, or that is deleted, is started again. A
     changed file is another import.
 
-    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.import_job.ImportJob.to_dict>`; the id alone is also pushed,
-    under the key ``import_job_id``, as soon as it is known.
+    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`; the id alone is also
+    pushed, under the key ``import_job_id``, as soon as it is known.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param upload_id: Id of a finished upload. Either this or `source` is needed.
@@ -80,11 +76,11 @@ class WisdomStartImportJobOperator(WisdomTask):
     :param max_bytes: Largest `source` that is uploaded, in bytes. Default: Airflow's option
         ``[wisdom] upload_max_bytes``, by itself 1,000,000.
     :param import_job_type: As for :meth:`WisdomHook.start_import_job()
-        <airflow_wisdom.hooks.WisdomHook.start_import_job>`, like the next three.
-    :param client_token: See there; after a job that failed, the next is started with a number added to it. Default:
-        one that stays the same for all tries of the task.
-    :param metadata: See there; at most 5 pairs, the others say where the job comes from.
-    :param external_source_configuration: See there.
+        <airflow_wisdom.hooks.WisdomHook.start_import_job>`.
+    :param client_token: As for `start_import_job`; after a job that failed, the next is started with a number added to
+        it. Default: one that stays the same for all tries of the task.
+    :param metadata: As for `start_import_job`; at most 5 pairs, the others say where the job comes from.
+    :param external_source_configuration: As for `start_import_job`.
     :param wait_for_completion: Whether the task ends only when the job is COMPLETE. Default: yes.
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
         ``[operators] default_deferrable``.
@@ -96,7 +92,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         What deleting does to a running job is not documented. Default: no, the job goes on and its id is logged.
     :param include_urls: As for :class:`WisdomGetImportJobOperator`.
 
-    How AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomTask`.
+    How AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomTask`.
 
     :raises ValueError: Neither or both of `upload_id` and `source` were given, or `poll_interval` is not more than
         zero.
@@ -160,30 +156,51 @@ class WisdomStartImportJobOperator(WisdomTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
-        if bool(self.upload_id) == bool(self.source):
-            raise ValueError("Exactly one of upload_id and source is needed")
         check_interval(self.poll_interval)
         self._ti = context["ti"]
         deadline = time.time() + seconds(self.timeout)
-        self._started = self._job = job = self._find_or_start(context)
+        self._started = self._job = job = self._single(context, deadline).find_or_start()
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
-        self.link_to_instance(job)
-        if self.wait_for_completion:
-            job = self._wait(job, deadline)
-            return self._complete(job, context)
-        return job.to_dict(include_urls=self.include_urls)
+        self.link_to_instance(self.hook, job)
+        if not self.wait_for_completion:
+            return job.to_dict(include_urls=self.include_urls)
+        return self._complete(job if job.is_complete() else self._wait(job, deadline), context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
-        from airflow_wisdom.import_job import ImportJob
+        from airflow_wisdom.runs.single import job_of
 
-        (seen,) = event["jobs"]
-        self._job = ImportJob(seen["importJobId"], seen["knowledgeBaseId"], str(seen["status"]))
-        self.raise_for(event)
-        return self._complete(self.reread(seen["knowledgeBaseId"], seen["importJobId"]), context)
+        self._job = job_of(event)
+        return self._complete(self._single(context, time.time()).conclude(event), context)
+
+    def _single(self, context: Context, deadline: float) -> SingleImport:
+        from airflow_wisdom.runs.single import SingleImport
+
+        return SingleImport.of(self, self.hook, context["ti"], deadline)
+
+    def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
+        if self.deferrable:
+            self._defer(job.import_job_id, deadline)
+        return self.hook.wait_for_import_job(
+            self.knowledge_base_id, job.import_job_id, deadline=deadline, poll_interval=self.poll_interval
+        )
+
+    def _defer(self, import_job_id: str, deadline: float) -> None:
+        from airflow_wisdom.triggers import WisdomJobsCompleteTrigger
+
+        trigger = WisdomJobsCompleteTrigger(
+            knowledge_base_id=self.knowledge_base_id,
+            import_job_ids=[import_job_id],
+            deadline=deadline,
+            poll_interval=self.poll_interval,
+            delete_jobs_on_kill=self.delete_jobs_on_kill,
+            **self.aws.to_dict(),
+        )
+        self.defer_to(trigger, deadline)
 
     def _complete(self, job: ImportJob, context: Context) -> dict[str, Any]:
         self._job = job
+        self.link_to_instance(self.hook, job)
         self.record_import(context, job)
         return job.to_dict(include_urls=self.include_urls)
 
@@ -197,6 +214,8 @@ class WisdomStartImportJobOperator(WisdomTask):
         """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker waits."""
         if self._started is None:
             return
+        from airflow_wisdom.kills import is_ended_by_user
+
         import_job_id = self._started.import_job_id
         if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
             self.hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
@@ -204,70 +223,6 @@ class WisdomStartImportJobOperator(WisdomTask):
             self.log.warning(
                 "The task is ended. Import job %s goes on; another try of the task finds it", import_job_id
             )
-
-    def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
-        if job.is_complete():
-            return job
-        if self.deferrable:
-            self.defer_until_complete(
-                self.knowledge_base_id,
-                job.import_job_id,
-                deadline=deadline,
-                poll_interval=self.poll_interval,
-                delete_jobs_on_kill=self.delete_jobs_on_kill,
-            )
-        return self.hook.wait_for_import_job(
-            self.knowledge_base_id, job.import_job_id, deadline=deadline, poll_interval=self.poll_interval
-        )
-
-    def _find_or_start(self, context: Context) -> ImportJob:
-        from airflow_wisdom.importing.submission import Standing, find
-
-        mark = self._mark(context)
-        standing = Standing()
-        if context["ti"].try_number > 1:
-            standing = find(self.hook, self.knowledge_base_id, mark)
-        if standing.job:
-            self.log.info("Import job %s was started by an earlier try", standing.job.import_job_id)
-            return self.hook.get_import_job(self.knowledge_base_id, standing.job.import_job_id)
-        return self._start(context, mark, standing.attempt)
-
-    def _start(self, context: Context, mark: str, attempt: int) -> ImportJob:
-        from airflow_wisdom.importing.submission import Origin, Submission, drive, starting
-
-        submission = Submission(
-            knowledge_base_id=self.knowledge_base_id,
-            upload_id=self._upload(),
-            mark=mark,
-            attempt=attempt,
-            client_token=self.client_token,
-            metadata={**Origin.of(context["ti"]).describe(str(self.source or "")), **(self.metadata or {})},
-            import_job_type=self.import_job_type,
-            external_source_configuration=self.external_source_configuration,
-        )
-        job = drive(starting(submission), self.hook, time.sleep)
-        self.log.info("Import job %s is started", job.import_job_id)
-        return job
-
-    def _upload(self) -> str:
-        return self.upload_id or self.hook.upload(
-            self.knowledge_base_id, str(self.source), self.content_type, max_bytes=self.max_bytes
-        )
-
-    def _mark(self, context: Context) -> str:
-        """Return what this task instance and this file have, and no other: the same for each try."""
-        from airflow_wisdom.importing.submission import Origin
-
-        content = self.upload_id or _sha256(Path(str(self.source)))
-        return Origin.of(context["ti"]).mark(self.knowledge_base_id, content)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
@@ -279,7 +234,7 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     :param poll_interval: As for :class:`WisdomStartImportJobOperator`.
     :param timeout: As for :class:`WisdomStartImportJobOperator`.
 
-    Which job, and how AWS is reached: see :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
+    Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
 
     :raises ImportJobError: The job could not be deleted, or was not gone in time.
     :raises AwsError: AWS did not accept the deletion.

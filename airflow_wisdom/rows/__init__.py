@@ -8,26 +8,9 @@ files of at most 100 rows, and what is not into a file that tells why.
 from __future__ import annotations
 
 from airflow_wisdom.rows.mistake import Mistake
-from airflow_wisdom.rows.preparing import ImportFile, Prepared, prepare
-from airflow_wisdom.rows.reading import Row, Table, read, read_csv, read_json_lines, read_rows
+from airflow_wisdom.rows.preparing import prepare
+from airflow_wisdom.rows.reading import read
 from airflow_wisdom.rows.template import DEFAULT_TEMPLATE, ImportTemplate
-from airflow_wisdom.rows.validation import FieldLimits, Rules, Validator, field_limits
+from airflow_wisdom.rows.validation import Rules, Validator, field_limits
 
-__all__ = [
-    "DEFAULT_TEMPLATE",
-    "FieldLimits",
-    "ImportFile",
-    "ImportTemplate",
-    "Mistake",
-    "Prepared",
-    "Row",
-    "Rules",
-    "Table",
-    "Validator",
-    "field_limits",
-    "prepare",
-    "read",
-    "read_csv",
-    "read_json_lines",
-    "read_rows",
-]
+__all__ = ["DEFAULT_TEMPLATE", "ImportTemplate", "Mistake", "Rules", "Validator", "field_limits", "prepare", "read"]

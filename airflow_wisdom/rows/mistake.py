@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import redact
+from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

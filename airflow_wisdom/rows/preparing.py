@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
 from airflow_wisdom.rows.mistake import Mistake
 from airflow_wisdom.rows.reading import RESERVED
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.rows.reading import Row, Table
     from airflow_wisdom.rows.validation import Validator
-
-MAX_ROWS = 100
-"""AWS's quota: at most 100 quick responses in one import file."""
-
-MAX_BYTES = 1_000_000
-"""AWS's guide allows files of 1 MB, its service quotas 5 MB; the smaller is the default."""
 
 INVALID_ROWS = "invalid-rows.csv"
 """Name of the file with the invalid rows."""
@@ -85,9 +80,9 @@ def prepare(
     validator: Validator,
     folder: Path,
     *,
-    max_rows: int = MAX_ROWS,
-    max_bytes: int = MAX_BYTES,
-    sample: int = 20,
+    max_rows: int = MAX_FILE_ROWS,
+    max_bytes: int = MAX_FILE_BYTES,
+    sample: int = SAMPLE_SIZE,
 ) -> Prepared:
     """Write the rows of a source into import files and, as far as they are invalid, into a file of their own.
 
@@ -98,15 +93,15 @@ def prepare(
     :param table: The source.
     :param validator: What judges the rows; to be closed by who made it.
     :param folder: An empty folder for the files, which exists.
-    :param max_rows: Most rows of a file, 1 to 100.
-    :param max_bytes: Most bytes of a file. A row that does not fit into a file of its own is invalid.
-    :param sample: How many mistakes to return.
+    :param max_rows: Most rows of a file, 1 to 100. Default 100.
+    :param max_bytes: Most bytes of a file. Default 1,000,000. A row that needs more for itself alone is invalid.
+    :param sample: How many mistakes to return. Default 20.
     :raises ValueError: `max_rows` is not within its limits.
     :raises TemplateMismatchError: The columns of the source do not fit the template.
-    :raises SourceFormatError: The source can not be read to its end. The files in `folder` are of no use then.
+    :raises SourceFormatError: The source cannot be read to its end. The files in `folder` are of no use then.
     """
-    if not 1 <= max_rows <= MAX_ROWS:
-        raise ValueError(f"max_rows has to be 1 to {MAX_ROWS}, not {max_rows}")
+    if not 1 <= max_rows <= MAX_FILE_ROWS:
+        raise ValueError(f"max_rows must be from 1 to {MAX_FILE_ROWS}, not {max_rows}")
     validator.check_columns(table.columns)
     count, total = 0, 0
     mistakes: list[Mistake] = []

@@ -91,7 +91,7 @@ class Table:
 
     :param columns: The columns of all rows; None if each row names its own.
     :param rows: The rows, to be gone through once. Raises :class:`~airflow_wisdom.exceptions.SourceFormatError`
-        where the source can not be read further.
+        where the source cannot be read further.
     :param unit: What the places of rows and mistakes are counted in.
     """
 
@@ -110,15 +110,15 @@ def read(
     """Read a file whose kind its name tells, or else its first bytes.
 
     :param file: The file, opened in binary mode. It is read once from where it stands, and never closed.
-    :param format: ``csv`` or ``json_lines``. Default: by the ending of `name` (:data:`FORMATS`); if that is none of
-        these, JSON Lines if the file begins with ``{``, and CSV otherwise.
+    :param format: ``csv`` or ``json_lines``. Default: by the ending of `name` (:data:`FORMATS`); for any
+        other, JSON Lines if the file begins with ``{``, and CSV otherwise.
     :param name: Name or path of the file.
     :param delimiter: As for :func:`read_csv`.
     :raises SourceFormatError: As for :func:`read_csv` and :func:`read_json_lines`.
-    :raises ValueError: `format` is none of its words, or `delimiter` not one character.
+    :raises ValueError: `format` is not one of its words, or `delimiter` not one character.
     """
     if format not in (None, *FORMATS.values()):
-        raise ValueError(f"format has to be csv or json_lines, not {format!r}")
+        raise ValueError(f"format must be one of csv, json_lines, not {format!r}")
     first, chunks = _begin(file)
     if (format or _by_name(name) or _by_content(first)) == "csv":
         return _csv_table(_lines(chunks), delimiter)
@@ -132,7 +132,7 @@ def read_csv(file: BinaryIO, *, delimiter: str | None = None) -> Table:
     :param delimiter: The character between cells. Default: comma, semicolon or tab, by the header line.
     :raises SourceFormatError: The file is empty or not UTF-8, the header is missing, has an empty cell or a column
         twice, or the CSV is broken; later, while the rows are read, the same for the rest of the file.
-    :raises ValueError: `delimiter` is not one character, or one that can not separate cells.
+    :raises ValueError: `delimiter` is not one character, or one that cannot separate cells.
     """
     return _csv_table(_lines(_begin(file)[1]), delimiter)
 
@@ -228,12 +228,12 @@ def _empty() -> SourceFormatError:
 
 def _csv_table(lines: Iterator[str], delimiter: str | None) -> Table:
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n '):
-        raise ValueError(f"The delimiter has to be one character, such as a comma, not {delimiter!r}")
+        raise ValueError(f"delimiter must be one character, such as a comma, not {delimiter!r}")
     first = next(lines, None)
     if first is None:
         raise _empty()
     if not first.strip():
-        raise SourceFormatError("The first line is blank, but has to be the header", line=1)
+        raise SourceFormatError("The first line is blank, but must be the header", line=1)
     reader = csv.reader(chain([first], lines), delimiter=delimiter or _delimiter(first), strict=True)
     records = _records(reader)
     _, header = next(records)
@@ -341,7 +341,7 @@ def _mapped_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[Row]:
             pairs = row.items()
         except AttributeError:
             raise SourceFormatError(
-                f"The row is of type {type(row).__name__}, but has to map columns to values", line=number
+                f"The row is of type {type(row).__name__}, but must map columns to values", line=number
             ) from None
         yield _row(number, "row", pairs)
 

@@ -41,7 +41,10 @@ FIELDS = frozenset(LABELS.values())
 ALWAYS_REQUIRED = frozenset({"name", "content"})
 """The fields that ``CreateQuickResponse`` requires, whatever the template marks."""
 
-_REQUIRED_MARK = re.compile(r"\s*<\s*\*?\s*required(?:\s*field)?\s*>\s*$", re.IGNORECASE)
+_LONGEST_LABEL = 1_000
+"""Characters of a label that are looked at: no label of AWS's is as long, and a cell of a file may be of any length."""
+
+_REQUIRED = re.compile(r"\*? ?required ?(?:field)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,23 @@ class ImportTemplate:
 
 
 def unmarked(label: str) -> str:
-    """Return a label without the mark for required columns."""
-    return _REQUIRED_MARK.sub("", label).strip()
+    """Return a label without the mark for required columns, such as ``<*Required field>``.
+
+    :param label: The label.
+    """
+    stripped = label.strip()
+    before, opening, mark = stripped[-_LONGEST_LABEL:].rpartition("<")
+    if not opening or not mark.endswith(">") or not _REQUIRED.fullmatch(" ".join(mark[:-1].split())):
+        return stripped
+    return (stripped[:-_LONGEST_LABEL] + before).strip()
 
 
 def fold(label: str) -> str:
-    """Return what two spellings of a label have in common: letters without case, spaces, hyphens and underscores."""
-    return re.sub(r"[\s_-]+", "", label).casefold()
+    """Return what two spellings of a label have in common: letters without case, spaces, hyphens and underscores.
+
+    :param label: The label; what is beyond 1,000 characters is not looked at.
+    """
+    return re.sub(r"[\s_-]+", "", label[:_LONGEST_LABEL]).casefold()
 
 
 def _check_labels(labels: tuple[str, ...]) -> None:

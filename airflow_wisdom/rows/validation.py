@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from airflow_wisdom.exceptions import TemplateMismatchError
+from airflow_wisdom.model.limits import MAX_ROUTING_PROFILES
 from airflow_wisdom.rows.mistake import Mistake, listing, shorten
 from airflow_wisdom.rows.template import fold, unmarked
 
@@ -47,13 +48,16 @@ Which form the import file takes, and whether case matters, is unverified.
 YES_AND_NO = frozenset({"true", "yes", "y", "1", "false", "no", "n", "0"})
 """Words for ``isActive``, in any case. Which of them the import file takes is unverified."""
 
-ALLOWED: Mapping[str, Collection[str] | None] = MappingProxyType(
-    {"language": LANGUAGES, "contentType": CONTENT_TYPES, "isActive": YES_AND_NO}
-)
-"""Field -> its allowed values. No list is complete for ``channels``: AWS says that they "include Chat"."""
+CHANNELS = ("Chat", "Email")
+"""The channels that there are, as AWS's CloudFormation schema and its guide have them."""
 
-MOST_ITEMS: Mapping[str, int] = MappingProxyType({"routingProfiles": 40})
-"""Field -> the greatest number of its items. 40 routing profiles is what the service quotas say; the guide says 20."""
+ALLOWED: Mapping[str, Collection[str] | None] = MappingProxyType(
+    {"language": LANGUAGES, "contentType": CONTENT_TYPES, "isActive": YES_AND_NO, "channels": CHANNELS}
+)
+"""Field -> its allowed values; of lists, those of each item."""
+
+MOST_ITEMS: Mapping[str, int] = MappingProxyType({"routingProfiles": MAX_ROUTING_PROFILES})
+"""Field -> the greatest number of its items."""
 
 LISTS = frozenset({"channels", "routingProfiles"})
 """Fields whose cell holds several items."""
@@ -109,7 +113,7 @@ class Rules:
     :param allowed: Field -> allowed values, or None for any; takes precedence over
         :data:`ALLOWED`. Of lists, each item is looked up.
     :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
-    :raises ValueError: `spaces` or `extra_columns` is none of its words.
+    :raises ValueError: `spaces` or `extra_columns` is not one of its words.
     """
 
     limits: Mapping[str, FieldLimits]
@@ -125,14 +129,14 @@ class Rules:
 
 def _one_of_these(name: str, value: str, words: tuple[str, ...]) -> None:
     if value not in words:
-        raise ValueError(f"{name} has to be {' or '.join(words)}, not {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r}")
 
 
 class Validator:
     """Judges the rows of one source, one after the other.
 
     It remembers all names and shortcut keys of the source, in a temporary file that goes away when it is closed: use it
-    as a context manager. Values of invalid rows count, too: once mended, they would clash.
+    as a context manager. Values of invalid rows count, too: once fixed, they would clash.
 
     :param template: What the import file looks like.
     :param rules: What rows have to keep to.
@@ -317,7 +321,7 @@ def _choice(allowed: Collection[str], *, any_case: bool) -> Check:
     """Return the check for values of a list, which a message shows in an order that does not change."""
     ordered = sorted(allowed) if isinstance(allowed, (set, frozenset)) else list(allowed)
     known = {value.lower() if any_case else value for value in ordered}
-    problem = f"is none of {listing(ordered, quote='')}"
+    problem = f"must be one of: {listing(ordered, quote='')}"
     return lambda value: None if (value.lower() if any_case else value) in known else problem
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_wisdom.cadence import Backoff
-from airflow_wisdom.endings import NEVER, OVERLAP, has_ended
-from airflow_wisdom.exceptions import ThrottlingError, WisdomError
-from airflow_wisdom.watcher.waits import detached
+from airflow_wisdom.cadence import Patience
+from airflow_wisdom.exceptions import WisdomError
+from airflow_wisdom.hooks.calls import detached
+from airflow_wisdom.model.endings import NEVER, OVERLAP, has_ended
 
 if TYPE_CHECKING:
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.import_job import ImportJob
-    from airflow_wisdom.watcher.watcher import ImportJobWatcher
+    from airflow_wisdom.hooks.calls import Calls
+    from airflow_wisdom.model.import_job import ImportJob
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ Who follows may do so for months.
 """
 
 FINAL_PAUSE = 60.0
-"""Seconds for which AWS is left alone after an error that no waiting mends, but a user may."""
+"""Seconds for which AWS is left alone after an error that no waiting cures, but a user may."""
 
 SHARE = 0.2
 """Share of the calls per second that reading one list may take, however long it is."""
@@ -67,14 +69,14 @@ class History:
     as far as something may have changed; where it does not, each reads all.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param watcher: Whose client, threads and budget it uses.
+    :param calls: What makes the calls.
     """
 
-    def __init__(self, knowledge_base_id: str, watcher: ImportJobWatcher) -> None:
+    def __init__(self, knowledge_base_id: str, calls: Calls) -> None:
         self.id = knowledge_base_id
         self.followers: list[Follower] = []
-        self._watcher = watcher
-        self._backoff = Backoff()
+        self._calls = calls
+        self._patience = self._new_patience()
         self._in_trouble: type[Exception] | None = None
         self._changed = asyncio.Event()
         self._newest_first = False
@@ -94,9 +96,9 @@ class History:
         while True:
             try:
                 if not self._in_trouble and self._now() >= self._client_until:
-                    self._watcher.forget_hook(hook)
+                    self._calls.forget_hook(hook)
                     self._client_until = self._now() + CLIENT_FOR
-                hook = await self._watcher.hook()
+                hook = await self._calls.hook()
                 pause = self._pause(await self._look(hook))
             except Exception as exc:  # noqa: BLE001 - nobody would come and start it again
                 pause = self._trouble(exc, hook)
@@ -111,7 +113,7 @@ class History:
         jobs: list[ImportJob] = []
         calls, last = 0, False
         while not last and (everything or not self._is_far_enough(jobs)):
-            page = await self._watcher.call(next, pages, None, started=_nothing)
+            page = await self._calls.call(next, pages, None)
             calls, last = calls + 1, page is None
             jobs += page or []
         self._learn(jobs, whole=last)
@@ -129,7 +131,7 @@ class History:
         return _created(jobs[-1]) < self._newest - OVERLAP
 
     def _learn(self, jobs: list[ImportJob], *, whole: bool) -> None:
-        self._backoff.succeeded()
+        self._patience.succeeded()
         if self._in_trouble:
             log.info("The import jobs of knowledge base %s can be listed again", self.id)
         self._in_trouble = None
@@ -148,25 +150,23 @@ class History:
 
     def _pause(self, calls: int) -> float:
         interval = min((follower.interval for follower in self.followers), default=0.0)
-        return max(interval, calls / (self._watcher.calls_per_second * SHARE))
+        return max(interval, calls / (self._calls.calls_per_second * SHARE))
 
     def _trouble(self, error: Exception, hook: WisdomHook | None) -> float:
         """Say what is wrong, once while it lasts, and return for how long to leave AWS alone."""
-        lasting = not (isinstance(error, WisdomError) and error.transient)
         if self._in_trouble is not type(error):
-            say = log.error if lasting else log.warning
-            unexpected = None if isinstance(error, WisdomError) else error
-            say("Import jobs of knowledge base %s can not be listed: %s", self.id, error, exc_info=unexpected)
-        self._in_trouble = type(error)
-        if lasting:
-            # Once somebody has mended the connection or the permissions, a new client knows.
-            self._watcher.forget_hook(hook)
-            return FINAL_PAUSE
-        pause = self._backoff.failed()
-        if isinstance(error, ThrottlingError):
-            # The quota is one for all.
-            self._watcher.budget.hold(self._now() + pause)
-        return pause
+            # Another trouble is another streak.
+            self._in_trouble, self._patience = type(error), self._new_patience(error)
+        if not getattr(error, "transient", False):
+            # Once somebody has fixed the connection or the permissions, a new client knows.
+            self._calls.forget_hook(hook)
+        return self._patience.endure(error)
+
+    def _new_patience(self, error: Exception | None = None) -> Patience:
+        lasts = error is not None and not getattr(error, "transient", False)
+        say = partial(log.error, exc_info=_unexpected(error)) if lasts else log.warning
+        doing = f"Import jobs of knowledge base {self.id} cannot be listed"
+        return Patience(say, doing, most=math.inf, lasting_pause=FINAL_PAUSE)
 
     async def _leave_alone(self, pause: float) -> None:
         """Wait, but not on while somebody new is to be told; the budget is kept in any case."""
@@ -180,12 +180,13 @@ class History:
             raise asyncio.CancelledError
 
     def _now(self) -> float:
-        return self._watcher.loop.time()
+        return self._calls.loop.time()
 
 
 def _created(job: ImportJob) -> float:
     return job.created_time.timestamp() if job.created_time else NEVER
 
 
-def _nothing() -> None:
-    """Nobody asks when a call starts."""
+def _unexpected(error: Exception | None) -> Exception | None:
+    """Return an error whose traceback is worth a log: what nobody thought of."""
+    return None if isinstance(error, WisdomError) else error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import time
 from contextlib import suppress
@@ -11,22 +10,23 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_wisdom.cadence import Backoff, Cadence, pages_to_walk
+from airflow_wisdom.cadence import Cadence, Patience, pages_to_walk
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ClientConfigurationError,
+    EndpointError,
     InvalidCredentialsError,
     ResourceNotFoundError,
-    ThrottlingError,
     WisdomError,
 )
-from airflow_wisdom.import_job import ImportJob, ImportJobStatus, timed_out
+from airflow_wisdom.hooks.calls import detached
+from airflow_wisdom.model.import_job import ImportJob, ImportJobStatus, timed_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.watcher.watcher import ImportJobWatcher
+    from airflow_wisdom.hooks.calls import Calls
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ GRACE = 5.0
 """Seconds after its deadline at which a wait ends even though AWS has not answered its last look."""
 
 GETS_PER_ROUND = 10
-"""GetImportJob calls after which it is considered anew whether a list is cheaper by now."""
+"""GetImportJob calls after which it is considered again whether a list is cheaper by now."""
 
 EARLY = 0.2
 """Share of its interval by which a look at a job may be early, to go along with a look at others."""
@@ -61,22 +61,6 @@ class Outcome:
 
     job: ImportJob | None
     error: WisdomError | None
-
-    def to_dict(self, knowledge_base_id: str, import_job_id: str | None) -> dict[str, Any]:
-        """Return the outcome as JSON primitives, for an event.
-
-        :param knowledge_base_id: Id or ARN of the knowledge base.
-        :param import_job_id: Id of the import job; None if it was never started.
-        """
-        seen = self.job.to_dict() if self.job else {}
-        return {
-            "knowledgeBaseId": knowledge_base_id,
-            "importJobId": import_job_id,
-            "status": seen.get("status"),
-            "createdTime": seen.get("createdTime"),
-            "lastModifiedTime": seen.get("lastModifiedTime"),
-            "error": self.error.to_dict() if self.error else None,
-        }
 
 
 @dataclass(eq=False, slots=True)
@@ -129,17 +113,23 @@ class Wait:
 
 
 class Waits:
-    """The waits for the import jobs of one knowledge base, and the task that looks at them."""
+    """The waits for the import jobs of one knowledge base, and the task that looks at them.
 
-    def __init__(self, knowledge_base_id: str, watcher: ImportJobWatcher) -> None:
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param calls: What makes the calls.
+    :param end_all: Ends every wait of the connection with an error that no call over it can escape.
+    """
+
+    def __init__(self, knowledge_base_id: str, calls: Calls, end_all: Callable[[WisdomError], None]) -> None:
         self.id = knowledge_base_id
         self.waits: dict[str, list[Wait]] = {}
-        self._watcher = watcher
-        self._backoff = Backoff()
+        self._calls = calls
+        self._end_all = end_all
+        self._patience = Patience(log.warning, f"Still waiting for import jobs of knowledge base {self.id}")
+        self._surprises = 0
         self._may_list = True
         self._list_failures = 0
         self._newcomers_page = 1
-        self._in_trouble: set[str | None] = set()
         self._hook: WisdomHook | None = None
         self._call_started: float | None = None
         self._changed = asyncio.Event()
@@ -176,17 +166,24 @@ class Waits:
                 await self._until_due()
                 await self._look()
             except WisdomError as exc:
-                if exc.transient:
-                    await self._wait_out(exc)
-                elif not self._may_try_again(exc):
-                    self._watcher.fail_all(exc)
+                await self._endure(exc)
             except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on waiting
                 await self._surprise(exc)
+
+    async def _endure(self, error: WisdomError) -> None:
+        """Leave AWS alone for a while, have the client renewed, or end every wait, as the error demands."""
+        try:
+            pause = self._patience.endure(error, about=error.where.get("import_job_id"))
+        except WisdomError:
+            if not self._may_try_again(error):
+                self._end_all(error)
+        else:
+            await asyncio.sleep(pause)
 
     def _may_try_again(self, error: WisdomError) -> bool:
         if self._hook is None or not isinstance(error, InvalidCredentialsError):
             return False
-        return self._watcher.renew_hook(self._hook)
+        return self._calls.renew_hook(self._hook)
 
     async def _until_due(self) -> None:
         while (pause := self._next_due() - self._now()) > 0:
@@ -198,7 +195,7 @@ class Waits:
                 await asyncio.wait_for(self._changed.wait(), None if pause == float("inf") else pause)
 
     def _now(self) -> float:
-        return self._watcher.loop.time()
+        return self._calls.loop.time()
 
     def _next_due(self) -> float:
         return min((wait.due for wait in self.pending()), default=float("inf"))
@@ -209,7 +206,7 @@ class Waits:
 
     async def _look(self) -> None:
         """Look once at the jobs that are due, and on the way at those that are almost so."""
-        self._hook = hook = await self._watcher.hook()
+        self._hook = hook = await self._calls.hook()
         now = self._now()
         welcome = [wait for wait in self.pending() if wait.welcome <= now and not wait.ends_whole]
         pages = self._pages_to_walk(welcome)
@@ -258,7 +255,7 @@ class Waits:
             self._list_failures += 1
             if exc.transient:
                 raise
-            log.warning("Import jobs can not be listed, looking at each alone: %s", exc)
+            log.warning("Import jobs cannot be listed, looking at each alone: %s", exc)
             self._may_list = False
             return None
         self._list_failures = 0
@@ -283,7 +280,7 @@ class Waits:
 
     async def _call(self, function: Callable[..., T], *args: Any) -> T:
         try:
-            return await self._watcher.call(function, *args, started=self._note_call)
+            return await self._calls.call(function, *args, started=self._note_call)
         finally:
             self._call_started = None
 
@@ -293,7 +290,7 @@ class Waits:
     def is_stuck(self) -> bool:
         """Whether AWS does not answer, so that waiting longer for a look at an overdue job is of no use."""
         hangs = self._call_started is not None and self._now() - self._call_started >= GRACE
-        return hangs or self._backoff.failures > 0
+        return hangs or self._patience.is_tried
 
     def _put_off(self, import_job_id: str) -> None:
         """Let the others go first: an answer that never comes for one job must not keep them waiting."""
@@ -348,30 +345,15 @@ class Waits:
         return [wait for wait in self.waits.get(import_job_id, ()) if not wait.is_over]
 
     def _succeeded(self, import_job_id: str | None) -> None:
-        self._backoff.succeeded()
-        self._in_trouble.discard(import_job_id)
-
-    async def _wait_out(self, error: Exception) -> None:
-        """Leave AWS alone for a while; one line of log for each streak, of the list or of a single job."""
-        import_job_id = getattr(error, "import_job_id", None)
-        if import_job_id not in self._in_trouble and self._backoff.failures == 0:
-            log.warning("Still waiting for import jobs of knowledge base %s: %s", self.id, error)
-        self._in_trouble.add(import_job_id)
-        pause = self._backoff.failed()
-        if isinstance(error, ThrottlingError):
-            # The quota is one for all.
-            self._watcher.budget.hold(self._now() + pause)
-        await asyncio.sleep(pause)
+        self._patience.succeeded(import_job_id)
+        self._surprises = 0
 
     async def _surprise(self, error: Exception) -> None:
         """Try again after what nobody thought of, but not for ever: a bug ends in the open."""
         log.error("Looking at import jobs of knowledge base %s failed", self.id, exc_info=error)
-        if self._backoff.failures < SURPRISES:
-            await self._wait_out(error)
-        else:
-            self.fail_all(WisdomError(f"The watcher failed: {error!r}", knowledge_base_id=self.id))
-
-
-def detached(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start a task in a context of its own: what it logs does not belong to the trigger that happens to start it."""
-    return contextvars.Context().run(asyncio.get_running_loop().create_task, coroutine)
+        if self._surprises == SURPRISES:
+            self.fail_all(WisdomError(f"The watcher failed: {error!r}", where={"knowledge_base_id": self.id}))
+            return
+        self._surprises += 1
+        unexpected = EndpointError(f"Looking at import jobs failed: {error!r}")
+        await asyncio.sleep(self._patience.endure(unexpected))

@@ -8,8 +8,8 @@ from pathlib import Path
 from airflow.sdk import DAG, AssetAlias, AssetWatcher, task
 
 from airflow_wisdom.assets import create_asset
-from airflow_wisdom.event_triggers import WisdomEndingsTrigger
 from airflow_wisdom.operators import WisdomStartImportJobOperator
+from airflow_wisdom.triggers import WisdomEndingsTrigger
 
 SOURCE = Path(__file__).parents[3] / "dags_examples" / "data" / "quick_responses.csv"
 WHERE = {"owner": "aws_default", "region_name": "us-east-1"}

@@ -6,20 +6,19 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_wisdom.cadence import Backoff, time_left
+from airflow_wisdom.cadence import Patience
 from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
-from airflow_wisdom.import_job import ImportJobStatus
-from airflow_wisdom.importing.memory import Remembered
-from airflow_wisdom.importing.submission import Standing, Submission, look_back, mark_of
+from airflow_wisdom.model.endings import has_ended
+from airflow_wisdom.runs.run import Remembered
+from airflow_wisdom.runs.starting import Standing, Submission, look_back, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.importing.memory import Memory
-    from airflow_wisdom.importing.submission import Origin
-    from airflow_wisdom.importing.summary import Plan
-    from airflow_wisdom.rows import ImportFile
+    from airflow_wisdom.rows.preparing import ImportFile
+    from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.run import Run
 
 T = TypeVar("T")
 
@@ -27,57 +26,54 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """Uploads the files that have no import job yet, for one try of a task.
+    """Uploads the files that have no import job yet, for one try of a run.
 
     :param hook: What AWS is reached with.
-    :param memory: What the task remembers of earlier tries.
-    :param origin: The task instance.
-    :param deadline: POSIX time until which throttling and the like are waited out.
-    :param knowledge_base_id: As for :class:`~airflow_wisdom.importing.submission.Submission`, like the next.
-    :param external_source_configuration: See there.
+    :param run: Who imports, until when, and what is remembered.
+    :param knowledge_base_id: As for :class:`~airflow_wisdom.runs.starting.Submission`.
+    :param external_source_configuration: As for :class:`~airflow_wisdom.runs.starting.Submission`.
     """
 
     def __init__(
         self,
         hook: WisdomHook,
-        memory: Memory,
-        origin: Origin,
+        run: Run,
         *,
-        deadline: float,
         knowledge_base_id: str,
         external_source_configuration: Mapping[str, Any] | None = None,
     ) -> None:
         self._hook = hook
-        self._memory = memory
-        self._origin = origin
-        self._deadline = deadline
+        self._run = run
         self._knowledge_base_id = knowledge_base_id
         self._external_source_configuration = external_source_configuration
         self._standings: dict[str, Standing] = {}
         self._recalled: dict[str, Remembered] = {}
+        self._may_exist = False
 
-    def look_back(self, marks: Sequence[str], *, is_first_try: bool) -> None:
+    def look_back(self, marks: Sequence[str]) -> None:
         """Find the jobs that an earlier try started: by what is remembered, and else by their marks in the list.
 
         :param marks: The marks of all files.
-        :param is_first_try: Whether Airflow counts this as the first try. It may run a first try twice.
         """
-        has_begun_before = self._memory.begin()
-        if is_first_try and not has_begun_before:
+        has_begun_before = self._run.memory.begin()
+        self._may_exist = has_begun_before or not self._run.is_first_try
+        if not self._may_exist:
             return
-        self._recalled = {mark: recalled for mark in marks if (recalled := self._memory.recall(mark))}
+        self._recalled = {mark: recalled for mark in marks if (recalled := self._run.memory.recall(mark))}
         self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
-            self._standings |= patiently(lambda: self._listed(missing, marks), self._deadline)
+            self._standings |= patiently(lambda: self._listed(missing, marks), self._run.deadline)
         for standing in self._standings.values():
             if standing.job:
-                log.info("Import job %s was started by an earlier try", standing.job.import_job_id)
+                self._run.progress.found(standing.job)
 
-    def send(self, plan: Plan, files: Iterable[ImportFile], metadata: Sequence[Mapping[str, str]]) -> list[Submission]:
+    def send(
+        self, manifest: Manifest, files: Iterable[ImportFile], metadata: Sequence[Mapping[str, str]]
+    ) -> list[Submission]:
         """Upload what has to be uploaded, and return what is to be started and waited for.
 
-        :param plan: The plan of the import, which has the marks.
+        :param manifest: What is to be imported, with the mark of each file.
         :param files: The files.
         :param metadata: The metadata of each file's job.
         :raises ImportIncompleteError: A file could not be uploaded; no job was started.
@@ -85,16 +81,17 @@ class Sender:
         submissions: list[Submission] = []
         for number, file in enumerate(files):
             try:
-                submissions.append(self._submission(file, plan.files[number]["mark"], metadata[number]))
+                submissions.append(self._submission(file, manifest.parts[number].mark, metadata[number]))
             except WisdomError as exc:
-                raise self._not_uploaded(plan.place(number), submissions, exc) from exc
+                raise self._not_uploaded(manifest.place(number), submissions, exc) from exc
+            self._run.progress.uploaded(number + 1, len(manifest.parts))
         return submissions
 
     def _listed(self, missing: Collection[str], marks: Collection[str]) -> dict[str, Standing]:
         jobs = list(self._hook.list_import_jobs(self._knowledge_base_id))
         for job in jobs:
-            of_other_rows = mark_of(job) not in marks and self._origin.has_started(job)
-            if of_other_rows and job.status == ImportJobStatus.START_IN_PROGRESS:
+            of_other_rows = mark_of(job) not in marks and self._run.origin.has_started(job)
+            if of_other_rows and not has_ended(job):
                 log.warning("Import job %s goes on: an earlier try started it with other rows", job.import_job_id)
         return look_back(jobs, missing)
 
@@ -104,7 +101,7 @@ class Sender:
         if job_id is None:
             return None
         try:
-            job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._deadline)
+            job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._run.deadline)
         except ResourceNotFoundError:
             return None
         return Standing(None if job.has_failed else job, remembered.attempt + 1)
@@ -119,6 +116,7 @@ class Sender:
             metadata=metadata,
             external_source_configuration=self._external_source_configuration,
             import_job_id=standing.job.import_job_id if standing.job else None,
+            may_exist=self._may_exist,
         )
 
     def _upload_id(self, file: ImportFile, mark: str, standing: Standing) -> str:
@@ -129,9 +127,9 @@ class Sender:
             # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
             return remembered.upload_id
         upload_id = patiently(
-            lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._deadline
+            lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._run.deadline
         )
-        self._memory.remember(mark, Remembered(upload_id, standing.attempt))
+        self._run.memory.remember(mark, Remembered(upload_id, standing.attempt))
         return upload_id
 
     def _not_uploaded(self, place: str, before: Sequence[Submission], error: WisdomError) -> ImportIncompleteError:
@@ -143,7 +141,7 @@ class Sender:
             f"was started. Jobs of an earlier try: {earlier or 'none'}. "
             "Another try of the task uploads what is missing, and starts the jobs",
             jobs=[],
-            knowledge_base_id=self._knowledge_base_id,
+            where={"knowledge_base_id": self._knowledge_base_id},
         )
 
 
@@ -154,14 +152,10 @@ def patiently(ask: Callable[[], T], deadline: float) -> T:
     :param deadline: POSIX time at which patience ends.
     :raises WisdomError: What `ask` raised last.
     """
-    backoff = Backoff()
+    patience = Patience(log.warning, "Asking AWS again", deadline=deadline)
     while True:
         try:
             return ask()
         except WisdomError as exc:
-            left = time_left(deadline, time.time())
-            if not exc.transient or left == 0:
-                raise
-            if backoff.failures == 0:
-                log.warning("AWS is asked once more: %s", exc)
-        time.sleep(min(backoff.failed(), left))
+            pause = patience.endure(exc, time.time())
+        time.sleep(pause)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import UnknownImportJobStatusError
-from airflow_wisdom.import_job import ImportJobStatus
+from airflow_wisdom.model.import_job import ImportJobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_wisdom.import_job import ImportJob
+    from airflow_wisdom.model.import_job import ImportJob
 
 OVERLAP = 3600.0
 """Seconds by which a job may turn up in a list later than jobs that were created after it, and still be told."""

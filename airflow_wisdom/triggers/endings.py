@@ -6,20 +6,23 @@ import asyncio
 import hashlib
 import json
 import logging
+import math
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_wisdom.import_job import ImportJobStatus
-from airflow_wisdom.triggers import AwsTrigger
+from airflow_wisdom.exceptions import EndpointError
+from airflow_wisdom.model.endings import Endings
+from airflow_wisdom.model.import_job import ImportJobStatus
+from airflow_wisdom.model.knowledge_base import short_id
+from airflow_wisdom.triggers.base import AwsTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from airflow_wisdom.endings import Endings
-    from airflow_wisdom.import_job import ImportJob
+    from airflow_wisdom.model.import_job import ImportJob
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     Each ending is told once. On Airflow 3.3, what was told is kept in the state store of the asset, so that a restart
     of the triggerer loses none, however long it takes; an ending that was told less than :data:`SETTLING` seconds
     before the triggerer was killed is told again. Before 3.3, and where one trigger watches several assets, each start
-    begins anew, see `catch_up`.
+    begins afresh, see `catch_up`.
 
     The event's payload is a dict of JSON primitives: the members of the job in :data:`TOLD`, as far as it has them;
     never a presigned URL.
@@ -64,7 +67,7 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         restart. Default 0: only what ends from then on.
     :param poll_interval: Seconds between two looks at the list of jobs, at most. Default 10.
 
-    How AWS is reached: see :class:`~airflow_wisdom.triggers.AwsTrigger`.
+    How AWS is reached: as for :class:`~airflow_wisdom.triggers.base.AwsTrigger`.
 
     :raises ValueError: There is no such status of a job that has ended, a duration is too short, or there is no
         `knowledge_base_id`.
@@ -96,11 +99,6 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         if self.statuses is not None and not (self.statuses and known.issuperset(self.statuses)):
             raise ValueError(f"statuses must be some of {', '.join(sorted(known))}, not {self.statuses}")
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the path of this class and the parameters that make this trigger anew."""
-        names = ("knowledge_base_id", "statuses", "catch_up", "poll_interval")
-        return self.path(), {**{name: getattr(self, name) for name in names}, **self.aws_parameters()}
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and yield an event for each ending."""
         from airflow_wisdom.watcher import ImportJobWatcher
@@ -131,17 +129,15 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
 
     async def _recall(self) -> Endings:
         """Return what was told before, from the state store of the asset, or a beginning."""
-        from airflow_wisdom.cadence import Backoff
-        from airflow_wisdom.endings import Endings
+        from airflow_wisdom.cadence import Patience
 
-        backoff = Backoff()
+        patience = Patience(log.warning, "The asset's state cannot be read, trying again", most=math.inf)
         while True:
             try:
                 return Endings(await self._stored("get"), since=self._since())
             except Exception as exc:  # noqa: BLE001 - beginning without what is there would lose endings
-                if backoff.failures == 0:
-                    log.warning("The asset's state can not be read, trying again: %r", exc)
-            await asyncio.sleep(backoff.failed())
+                pause = patience.endure(EndpointError(repr(exc)))
+            await asyncio.sleep(pause)
 
     def _since(self) -> float:
         # Without catching up no clock is asked: the triggerer's may differ from AWS's.
@@ -158,7 +154,7 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         try:
             await self._stored("set", memory)
         except Exception as exc:  # noqa: BLE001 - the next ending is another chance
-            log.warning("The asset's state can not be written; a restart may tell some endings again: %r", exc)
+            log.warning("The asset's state cannot be written; a restart may tell some endings again: %r", exc)
 
     async def _stored(self, verb: str, *value: Any) -> Any:
         """Read or write this trigger's entry in the state store of its asset; None where there is no store."""
@@ -180,5 +176,5 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
 
     def _key(self) -> str:
         # An ARN ends in the id: either names the same knowledge base.
-        identity = [self.knowledge_base_id.rpartition("/")[2], self.statuses]
+        identity = [short_id(self.knowledge_base_id), self.statuses]
         return f"airflow_wisdom.endings.{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"

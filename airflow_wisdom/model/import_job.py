@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import re
 import time
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from enum import Enum
 from functools import cache
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_wisdom.exceptions import (
-    FailedRecordReportError,
     ImportJobError,
     ImportJobFailedError,
     ImportJobTimeoutError,
     UnknownImportJobStatusError,
-    redact,
+    WisdomError,
+    from_dict,
 )
+from airflow_wisdom.redaction import redact, without_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+
+
+__all__ = [
+    "ImportJob",
+    "ImportJobStatus",
+]
 
 
 class ImportJobStatus(str, Enum):
@@ -83,7 +86,7 @@ class ImportJob:
     url: str | None = field(default=None, repr=False)
     url_expiry: datetime | None = None
     failed_record_report: str | None = field(default=None, repr=False)
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     external_source_configuration: Mapping[str, Any] | None = None
     other: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -117,7 +120,7 @@ class ImportJob:
         present = {aws: value for aws, value in members.items() if value is not None}
         present["hasFailedRecordReport"] = self.has_failed_record_report
         # What this version does not know may be a URL of a kind that it does not know either.
-        unknown = _json_safe(dict(self.other), _as_it_is if include_urls else _without_queries)
+        unknown = _json_safe(dict(self.other), _as_it_is if include_urls else without_queries)
         known = _json_safe(present, _as_it_is if include_urls else redact)
         return {**unknown, **known}
 
@@ -141,7 +144,7 @@ class ImportJob:
         status = self._known_status()
         if status.is_failure:
             raise ImportJobFailedError(
-                f"The import job did not complete: it is {status.value}", status=status.value, **self._where()
+                f"The import job did not complete: it is {status.value}", status=status.value, **self._about()
             )
         return status.is_success
 
@@ -161,7 +164,7 @@ class ImportJob:
         :raises ImportJobError: The job is still running.
         """
         if not self.is_complete():
-            raise ImportJobError("The import job is still running", status=self.status, **self._where())
+            raise ImportJobError("The import job is still running", status=self.status, **self._about())
 
     def is_deleted(self) -> bool:
         """Tell whether a job whose deletion was asked for is gone.
@@ -171,21 +174,18 @@ class ImportJob:
         """
         status = self._known_status()
         if status is ImportJobStatus.DELETE_FAILED:
-            raise ImportJobFailedError("The import job could not be deleted", status=status.value, **self._where())
+            raise ImportJobFailedError("The import job could not be deleted", status=status.value, **self._about())
         return status is ImportJobStatus.DELETED
 
     def _known_status(self) -> ImportJobStatus:
         try:
             return ImportJobStatus(self.status)
         except UnknownImportJobStatusError as exc:
-            raise UnknownImportJobStatusError(exc.message, status=self.status, **self._where()) from None
+            raise UnknownImportJobStatusError(exc.message, status=self.status, **self._about()) from None
 
-    def _where(self) -> dict[str, Any]:
-        return {
-            "knowledge_base_id": self.knowledge_base_id,
-            "import_job_id": self.import_job_id,
-            "elapsed": self.elapsed(),
-        }
+    def _about(self) -> dict[str, Any]:
+        where = {"knowledge_base_id": self.knowledge_base_id, "import_job_id": self.import_job_id}
+        return {"where": where, "elapsed": self.elapsed()}
 
 
 def timed_out(
@@ -200,70 +200,100 @@ def timed_out(
     """
     return ImportJobTimeoutError(
         "The import job did not end in time",
-        knowledge_base_id=knowledge_base_id,
-        import_job_id=import_job_id,
+        where={"knowledge_base_id": knowledge_base_id, "import_job_id": import_job_id},
         status=job.status if job else None,
         elapsed=job.elapsed() if job else waited,
     )
 
 
-@dataclass(frozen=True)
-class FailedRecords:
-    """The report of the records that an import job refused.
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How the import job of a file ended, or why there is none: what travels from a wait to who accounts for it.
 
-    AWS does not document the report's columns: they are kept as they come.
-
-    :param columns: The report's header row.
-    :param records: One dict a refused record, by column. A row longer than the header keeps what is over
-        under the empty name, joined by commas; of two columns of one name, the second gets a number.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job; None if it was never started.
+    :param status: AWS's word as last seen; None if the job was never seen.
+    :param created_time: When the job was started, as far as is known.
+    :param last_modified_time: When the job was last seen to change, as far as is known.
+    :param error: Why the job is not COMPLETE; None if it is.
     """
 
-    columns: tuple[str, ...] = ()
-    records: tuple[dict[str, str], ...] = ()
+    knowledge_base_id: str
+    import_job_id: str | None
+    status: str | None = None
+    created_time: datetime | None = None
+    last_modified_time: datetime | None = None
+    error: WisdomError | None = None
 
     @classmethod
-    def from_csv(cls, text: str) -> FailedRecords:
-        """Read the report from the text of a CSV file.
+    def of(
+        cls, knowledge_base_id: str, import_job_id: str | None, job: ImportJob | None, error: WisdomError | None
+    ) -> JobEnd:
+        """Return the end of a wait.
 
-        :raises FailedRecordReportError: It is no CSV.
+        :param knowledge_base_id: Id or ARN of the knowledge base, as it was asked for.
+        :param import_job_id: Id of the import job; None if it was never started.
+        :param job: The job as last seen; None if it never was.
+        :param error: Why it did not end well; None if the job is COMPLETE.
         """
-        columns, records = read_failed_records(io.StringIO(text, newline=""))
-        return cls(columns=columns, records=tuple(records))
+        if job is None:
+            return cls(knowledge_base_id, import_job_id, error=error)
+        return cls(knowledge_base_id, import_job_id, job.status, job.created_time, job.last_modified_time, error)
 
-    def __len__(self) -> int:
-        return len(self.records)
+    @classmethod
+    def from_dict(cls, members: Mapping[str, Any]) -> JobEnd:
+        """Make one from what :meth:`to_dict` returned.
+
+        :param members: One of ``jobs`` in the event of a trigger.
+        """
+        return cls(
+            members["knowledgeBaseId"],
+            members["importJobId"],
+            members["status"],
+            _time(members["createdTime"]),
+            _time(members["lastModifiedTime"]),
+            from_dict(members["error"]) if members["error"] else None,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the end as JSON primitives, for an event, under AWS's own member names."""
+        return {
+            "knowledgeBaseId": self.knowledge_base_id,
+            "importJobId": self.import_job_id,
+            "status": self.status,
+            "createdTime": iso(self.created_time),
+            "lastModifiedTime": iso(self.last_modified_time),
+            "error": self.error.to_dict() if self.error else None,
+        }
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job is known to have ended, well or not, so that there may be a report."""
+        return self.status in {ImportJobStatus.COMPLETE.value, ImportJobStatus.FAILED.value}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the job is COMPLETE."""
+        return self.error is None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the job's start to its last change; None if they are not known."""
+        if self.created_time is None or self.last_modified_time is None:
+            return None
+        return round((self.last_modified_time - self.created_time).total_seconds(), 3)
 
 
-def read_failed_records(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator[dict[str, str]]]:
-    """Read a report of failed records one record at a time.
+def iso(time_: datetime | None) -> str | None:
+    """Return a time as ISO 8601 in UTC; None for None.
 
-    :param lines: The lines of the CSV file, with their line ends.
-    :returns: The columns and the records, as :class:`FailedRecords` has them.
-    :raises FailedRecordReportError: It is no CSV; also while the records are read.
+    :param time_: An aware time.
     """
-    rows = _rows(lines)
-    columns = _distinct(next(rows, []))
-    return columns, (_record(columns, row) for row in rows if row)
+    return time_.astimezone(timezone.utc).isoformat() if time_ else None
 
 
-def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
-    try:
-        yield from csv.reader(lines)
-    except csv.Error as exc:
-        raise FailedRecordReportError(f"The report of failed records is no CSV: {exc}") from exc
-
-
-def _distinct(header: list[str]) -> tuple[str, ...]:
-    columns: list[str] = []
-    for name in header:
-        count = sum(name == earlier for earlier in header[: len(columns)])
-        columns.append(f"{name} ({count + 1})" if count else name)
-    return tuple(columns)
-
-
-def _record(columns: tuple[str, ...], row: list[str]) -> dict[str, str]:
-    record = dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
-    return {**record, "": ",".join(row[len(columns) :])} if len(row) > len(columns) else record
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 @cache
@@ -279,9 +309,9 @@ def _camel(snake: str) -> str:
 
 def _json_safe(value: Any, scrub: Callable[[str], str]) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(timezone.utc).isoformat()
+        return iso(value)
     if isinstance(value, dict):
-        return {str(key): _json_safe(item, scrub) for key, item in value.items()}
+        return {scrub(str(key)): _json_safe(item, scrub) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [_json_safe(item, scrub) for item in value]
     if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
@@ -292,7 +322,3 @@ def _json_safe(value: Any, scrub: Callable[[str], str]) -> Any:
 
 def _as_it_is(text: str) -> str:
     return text
-
-
-def _without_queries(text: str) -> str:
-    return re.sub(r"(https?://[^\s?]+)\?\S*", r"\1?<redacted>", text)

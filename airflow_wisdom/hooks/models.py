@@ -1,0 +1,62 @@
+"""What botocore's service models say, loaded once in a process."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.loaders import Loader, create_loader
+from botocore.model import ServiceModel
+
+from airflow_wisdom.settings import SERVICE_NAMES
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
+
+_TEXTS = ("name", "description", "shortcutKey", "language")
+
+
+@cache
+def loader(data_path: str | None = None) -> Loader:
+    """Return one loader of service models for all sessions.
+
+    Each would load the model and the endpoints again: tens of thousands of objects, over which the garbage collector
+    then holds up the whole process, the triggerer's event loop included.
+
+    :param data_path: Where botocore looks for models besides. Default: nowhere else.
+    """
+    made = create_loader(data_path)
+    # As boto3 does for the loader of a session of its own.
+    made.search_paths.append(str(Path(boto3.__file__).parent / "data"))
+    return made
+
+
+@cache
+def quick_response_lengths() -> dict[str, tuple[int, int | None]]:
+    """Return the fewest and most characters of each field of a quick response; AWS operation ``CreateQuickResponse``.
+
+    The models of the two clients differ, and both reach one service: the wider limit holds, whichever client is used.
+
+    :returns: Field -> characters; of each item where the field is a list. For routing profiles it is the length of
+        their ARNs, which no name reaches.
+    """
+    models = [_members(name) for name in SERVICE_NAMES]
+    return {field: _wider([members[field] for members in models]) for field in models[0]}
+
+
+def _members(service_name: str) -> dict[str, Shape]:
+    model = ServiceModel(loader().load_service_model(service_name, "service-2"), service_name)
+    asked = model.operation_model("CreateQuickResponse").input_shape.members
+    return {
+        **{name: asked[name] for name in _TEXTS},
+        "content": asked["content"].members["content"],
+        "channels": asked["channels"].member,
+        "routingProfiles": asked["groupingConfiguration"].members["values"].member,
+    }
+
+
+def _wider(shapes: list[Shape]) -> tuple[int, int | None]:
+    most = [shape.metadata.get("max") for shape in shapes]
+    return min(shape.metadata.get("min", 0) for shape in shapes), None if None in most else max(most)

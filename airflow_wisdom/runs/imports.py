@@ -1,0 +1,414 @@
+"""An import of quick responses: any source is judged, sent in files, imported by jobs, and accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_wisdom.exceptions import StorageError, WisdomError
+from airflow_wisdom.hooks.connection import ReadyConnection
+from airflow_wisdom.model.import_job import ImportJobStatus
+from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES, SAMPLE_SIZE
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, Validator, field_limits, prepare
+from airflow_wisdom.rows.template import unmarked
+from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
+from airflow_wisdom.runs.manifest import Manifest, Part
+from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run, task_progress
+from airflow_wisdom.runs.sending import Sender
+from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
+from airflow_wisdom.values import check_interval, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from typing_extensions import Self
+
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.model.import_job import ImportJob, JobEnd
+    from airflow_wisdom.rows.preparing import ImportFile, Prepared
+    from airflow_wisdom.runs.account import PartAccount
+    from airflow_wisdom.runs.starting import Submission
+    from airflow_wisdom.sources import Source
+    from airflow_wisdom.storage import Storage
+
+log = logging.getLogger(__name__)
+
+REPORT_PATIENCE = 300.0
+"""Seconds for which the jobs that have ended are asked for their reports while AWS does not answer."""
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How an import is done; what each option means says
+    :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`, whose parameters they are.
+    """  # noqa: D205 - one sentence
+
+    import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
+    column_mapping: Mapping[str, str] | None = None
+    extra_columns: Literal["fail", "ignore"] = "fail"
+    spaces: Literal["trim", "invalid"] = "trim"
+    allowed_values: Mapping[str, Collection[str] | None] | None = None
+    on_invalid_rows: Literal["fail", "skip"] = "fail"
+    invalid_rows_path: str | None = None
+    on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"
+    failed_records_path: str | None = None
+    max_rows_per_file: int = MAX_FILE_ROWS
+    max_active_jobs: int = 1
+    max_bytes: int = MAX_FILE_BYTES
+    max_report_bytes: int = MAX_REPORT_BYTES
+    sample_size: int = SAMPLE_SIZE
+    metadata: Mapping[str, str] | None = None
+    external_source_configuration: Mapping[str, Any] | None = None
+    poll_interval: float | None = None
+
+    @classmethod
+    def of(cls, task: Any, **defaults: Any) -> ImportOptions:
+        """Return the options of a task, which has them as attributes of the same names.
+
+        :param task: The task, or anything else with these attributes.
+        :param defaults: What stands in for attributes that are None.
+        """
+        given: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(cls)}
+        given.update({name: value for name, value in defaults.items() if given[name] is None})
+        return cls(**given).checked()
+
+    def checked(self) -> ImportOptions:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        check_interval(self.poll_interval)
+        _must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
+        if len(self.metadata or {}) > USERS_PAIRS:
+            raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
+        tolerated = self.on_failed_records
+        if tolerated not in ("fail", "warn", "ignore"):
+            tolerated = _tolerated(tolerated)
+        return replace(
+            self,
+            on_failed_records=tolerated,
+            max_rows_per_file=whole_number("max_rows_per_file", self.max_rows_per_file, 1, MAX_FILE_ROWS),
+            max_active_jobs=whole_number("max_active_jobs", self.max_active_jobs, 1),
+            sample_size=whole_number("sample_size", self.sample_size, 0),
+        )
+
+
+def _must_be_one_of(name: str, value: object, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r:.100}")
+
+
+def _tolerated(number: Any) -> int:
+    try:
+        return whole_number("on_failed_records", number, 0)
+    except ValueError:
+        raise ValueError(
+            f"on_failed_records must be fail, warn, ignore or a whole number, not {number!r:.100}"
+        ) from None
+
+
+class Import:
+    """An import of quick responses, from rows to an account of each of them; use it as a context manager.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param options: How the import is done.
+    :param storage: What reads templates and writes reports.
+    :param run: Who imports, until when, what is remembered, and who is told.
+    """
+
+    def __init__(
+        self, hook: WisdomHook, knowledge_base_id: str, options: ImportOptions, storage: Storage, run: Run
+    ) -> None:
+        self._hook = hook
+        self._knowledge_base_id = knowledge_base_id
+        self.options = options
+        self._storage = storage
+        self._run = run
+        self._files: Sequence[ImportFile] = ()
+        self._jobs: ImportJobs | None = None
+
+    @classmethod
+    def of_task(
+        cls, task: Any, context: Mapping[str, Any], options: ImportOptions, storage: Storage, deadline: float
+    ) -> Import:
+        """Return the import of a task, with what its tries have in common.
+
+        :param task: The task, which has a hook and the id of a knowledge base.
+        :param context: The context in which it runs.
+        :param options: How the import is done.
+        :param storage: What reads templates and writes reports.
+        :param deadline: POSIX time at which starting and waiting end.
+        """
+        ti = context["ti"]
+        run = Run(
+            Origin.of_task(ti),
+            deadline,
+            Memory(context.get("task_state_store")),
+            task_progress(),
+            is_first_try=ti.try_number == 1,
+        )
+        return cls(task.hook, task.knowledge_base_id, options, storage, run)
+
+    def __enter__(self) -> Self:
+        self._folder = TemporaryDirectory(prefix="airflow-wisdom-")
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._folder.cleanup()
+
+    def plan(self, source: Source) -> Manifest:
+        """Judge every row, and write import files; nothing is sent.
+
+        :param source: Where the rows are.
+        :raises SourceError: The source cannot be read, or does not fit the template.
+        """
+        options, folder = self.options, Path(self._folder.name)
+        judging = judge(source, template_of(options.import_template, self._storage), options, folder)
+        self._files = judging.prepared.files
+        path, not_saved = self._save_invalid_rows(judging.prepared)
+        manifest = Manifest(
+            knowledge_base_id=self._knowledge_base_id,
+            source=source.name,
+            unit=judging.unit,
+            rows_read=judging.prepared.rows_read,
+            rows_invalid=judging.prepared.rows_invalid,
+            cells_trimmed=judging.prepared.trimmed,
+            mistakes_total=judging.prepared.mistakes_total,
+            mistakes=judging.prepared.mistakes,
+            invalid_rows_path=path,
+            not_saved=not_saved,
+            parts=tuple(self._part(file, content) for file, content in _distinct_contents(self._files)),
+        )
+        self._run.progress.planned(manifest)
+        return manifest
+
+    def send(self, manifest: Manifest) -> list[Submission]:
+        """Upload every file that has no job yet, and return what is to be started and waited for.
+
+        :param manifest: What :meth:`plan` returned.
+        :raises ImportIncompleteError: A file could not be uploaded; no job was started.
+        """
+        sender = Sender(
+            self._hook,
+            self._run,
+            knowledge_base_id=self._knowledge_base_id,
+            external_source_configuration=self.options.external_source_configuration,
+        )
+        sender.look_back([part.mark for part in manifest.parts])
+        return sender.send(manifest, self._files, [self._metadata(manifest, n) for n in range(len(manifest.parts))])
+
+    def wait(self, submissions: Sequence[Submission]) -> list[JobEnd]:
+        """Start the jobs and wait for them in this thread; return how each ended.
+
+        :param submissions: What :meth:`send` returned.
+        """
+        self._jobs = ImportJobs(
+            ReadyConnection(self._hook),
+            submissions,
+            max_active=self.options.max_active_jobs,
+            deadline=self._run.deadline,
+            poll_interval=self.options.poll_interval,
+            progress=self._run.progress,
+            on_start=self._remember,
+        )
+        ends = asyncio.run(self._jobs.run())
+        # Only now: where an error ends the wait, Airflow asks next what goes on.
+        self._jobs = None
+        return ends
+
+    def account(self, manifest: Manifest, ends: Sequence[JobEnd]) -> Account:
+        """Fetch the reports of all jobs that have ended, and account for every row.
+
+        :param manifest: What was to be imported.
+        :param ends: How the job of each file ended, in order.
+        """
+        account = Account(manifest, accounts_of(manifest, ends))
+        self._forget_useless_uploads(account)
+        reports = FailedRecordReports(self.options.sample_size)
+        deadline = time.time() + REPORT_PATIENCE
+        account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
+        account.records, account.records_refused = reports.sample, reports.count
+        if reports.count and self.options.failed_records_path:
+            self._save_failed_records(account, reports, self.options.failed_records_path)
+        return account
+
+    def stop(self, *, delete: Callable[[], bool]) -> None:
+        """End it while it waits, from another thread or a signal handler: no further job is started.
+
+        :param delete: Tells whether the jobs that run are to be deleted; else it is logged which they are.
+        """
+        if self._jobs is None:
+            return
+        under_way = self._jobs.under_way
+        under_way.stopped = True
+        if delete():
+            delete_running(self._hook, self._knowledge_base_id, under_way)
+        else:
+            # Named, because nothing else may say after this which they are.
+            log.warning("The task is ended. %s", under_way)
+
+    def say_what_was_started(self) -> None:
+        """Log which jobs were started, as after a wait that was ended from outside."""
+        try:
+            jobs = [job for job in self._hook.list_import_jobs(self._knowledge_base_id) if self._has_started(job)]
+        except WisdomError as exc:
+            log.warning("Which import jobs were started is not known: %s", exc)
+            return
+        started = ", ".join(f"{job.import_job_id} ({job.status})" for job in jobs) or "none"
+        log.warning(
+            "The wait was ended before the import was. Import jobs of this task: %s. Those that run go on; another try "
+            "of the task finds them, and starts the files that have no job or whose job failed",
+            started,
+        )
+
+    def _has_started(self, job: ImportJob) -> bool:
+        return self._run.origin.has_started(job)
+
+    def _part(self, file: ImportFile, content: str) -> Part:
+        mark = self._run.origin.mark(self._knowledge_base_id, content)
+        return Part(file.rows, file.first_line, file.last_line, mark)
+
+    def _metadata(self, manifest: Manifest, number: int) -> dict[str, str]:
+        described = self._run.origin.describe(f"{manifest.source}, {manifest.place(number)}")
+        return {**described, **(self.options.metadata or {})}
+
+    def _save_invalid_rows(self, prepared: Prepared) -> tuple[str | None, str | None]:
+        """Write the invalid rows where the user asked for them; return where, and what went wrong."""
+        path = self.options.invalid_rows_path
+        if prepared.invalid_path is None or not path:
+            return None, None
+        try:
+            self._storage.save(prepared.invalid_path, path)
+        except StorageError as exc:
+            # Returned: there is more to tell.
+            return path, exc.message
+        return path, None
+
+    def _remember(self, submission: Submission, import_job_id: str) -> None:
+        what = Remembered(submission.upload_id, submission.attempt, import_job_id)
+        self._run.memory.remember(submission.mark, what)
+
+    def _forget_useless_uploads(self, account: Account) -> None:
+        """Where AWS would start no job from an upload later either, let the next try upload again."""
+        for each in account.parts:
+            error = each.end.error
+            if each.end.import_job_id is None and error and not error.transient:
+                self._run.memory.forget(each.part.mark)
+
+    def _with_report(
+        self, each: PartAccount, account: Account, reports: FailedRecordReports, deadline: float
+    ) -> PartAccount:
+        if each.end.import_job_id is None or not each.end.has_ended:
+            return each
+        try:
+            return replace(each, refused=self._read_report(each.end, account, reports, deadline))
+        except WisdomError as exc:
+            unknown = replace(each, report_error=f"How many records were refused is not known: {exc}")
+            log.warning("%s: %s", each.place, unknown.report_error)
+            return unknown
+
+    def _read_report(self, end: JobEnd, account: Account, reports: FailedRecordReports, deadline: float) -> int | None:
+        """Fetch a report right after its URL was asked for, and return how many records it has."""
+        job_id = str(end.import_job_id)
+        job = self._hook.read_import_job(self._knowledge_base_id, job_id, deadline=deadline)
+        account.jobs.append(job)
+        if not job.has_failed_record_report:
+            # Then a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
+            return 0 if end.status == ImportJobStatus.COMPLETE.value else None
+        path = Path(self._folder.name) / f"{job_id}.csv"
+        with path.open("w+b") as file:
+            self._hook.download_failed_records(job, file, max_bytes=self.options.max_report_bytes)
+        return reports.add(job_id, path)
+
+    def _save_failed_records(self, account: Account, reports: FailedRecordReports, uri: str) -> None:
+        try:
+            self._storage.save(reports.write(), uri)
+            account.failed_records_path = uri
+        except StorageError as exc:
+            # There is an account to give first; it is raised by `judge`, unless there is something worse.
+            account.not_saved = exc
+            log.error("%s", exc)  # noqa: TRY400 - the text says it all
+
+
+def told_by(event: Mapping[str, Any]) -> tuple[Manifest, list[JobEnd]]:
+    """Return what was to be imported and how each job ended, as a trigger tells it.
+
+    :param event: Payload of the event of a :class:`~airflow_wisdom.triggers.WisdomRunImportTrigger`.
+    """
+    return Manifest.from_dict(event["manifest"]), ends_of(event)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of the rows of a source, before anything is sent.
+
+    :param prepared: The import files, the invalid rows, and the numbers of both.
+    :param unit: What places in the source are counted in.
+    """
+
+    prepared: Prepared
+    unit: Literal["line", "row"]
+
+
+def judge(source: Source, template: ImportTemplate, options: ImportOptions, folder: Path) -> Judged:
+    """Judge every row of a source, and write what is valid into import files; AWS is not needed for that.
+
+    :param source: Where the rows are.
+    :param template: The header that AWS expects.
+    :param options: How the rows are judged.
+    :param folder: An empty folder for the files.
+    :raises SourceError: The source cannot be read, or does not fit the template.
+    """
+    # Imported here because botocore's models take a while to load.
+    from airflow_wisdom.hooks.models import quick_response_lengths
+
+    rules = Rules(
+        limits=field_limits(quick_response_lengths()),
+        spaces=options.spaces,
+        extra_columns=options.extra_columns,
+        allowed=options.allowed_values or {},
+    )
+    with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
+        prepared = prepare(
+            table,
+            validator,
+            folder,
+            max_rows=options.max_rows_per_file,
+            max_bytes=options.max_bytes,
+            sample=options.sample_size,
+        )
+        return Judged(prepared, table.unit)
+
+
+def template_of(given: str | Sequence[str] | Mapping[str, str | None] | None, storage: Storage) -> ImportTemplate:
+    """Return the header that AWS expects.
+
+    :param given: Path or URI of the template file, its labels, or a dict of label to field; None for the assumed one.
+    :param storage: What reads the file.
+    :raises SourceError: The file cannot be read.
+    :raises TemplateMismatchError: It is not a template.
+    """
+    if given is None:
+        return DEFAULT_TEMPLATE
+    if isinstance(given, str):
+        with storage.open(given) as file:
+            return ImportTemplate.from_csv(file.read())
+    if not isinstance(given, Mapping):
+        return ImportTemplate.of(given)
+    return ImportTemplate.of(given, fields={unmarked(label): name for label, name in given.items() if name})
+
+
+def _distinct_contents(files: Iterable[ImportFile]) -> Iterator[tuple[ImportFile, str]]:
+    """Yield each file with what tells it from the others, the same for every try: its hash, and which of equal ones."""
+    seen: Counter[str] = Counter()
+    for file in files:
+        yield file, f"{file.sha256}#{seen[file.sha256]}" if seen[file.sha256] else file.sha256
+        seen[file.sha256] += 1

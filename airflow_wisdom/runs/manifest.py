@@ -1,0 +1,116 @@
+"""The plan of an import: how many rows there are, which are invalid, and which part of the source is in which file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom.exceptions import InvalidRowsError, StorageError
+from airflow_wisdom.rows.mistake import Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_wisdom.rows.mistake import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a source that is in one import file.
+
+    :param rows: How many rows it has.
+    :param first: Where its first row stands in the source.
+    :param last: Where its last row stands in the source.
+    :param mark: What marks its import job.
+    """
+
+    rows: int
+    first: int
+    last: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is to be imported: found out before anything is sent, and kept while the jobs run.
+
+    A deferred task takes it along as JSON: :meth:`to_dict`, and :meth:`from_dict` back.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param source: What the source is called in messages.
+    :param unit: What places in the source are counted in, ``line`` or ``row``.
+    :param rows_read: Rows of the source.
+    :param rows_invalid: Rows that have mistakes, and are not sent.
+    :param cells_trimmed: Cells whose spaces were trimmed.
+    :param mistakes_total: Mistakes of all rows.
+    :param mistakes: The first of them.
+    :param invalid_rows_path: Where all invalid rows were written to; None if there are none, or nobody asked.
+    :param not_saved: Why they could not be written there; None if they could.
+    :param parts: What is in each import file.
+    """
+
+    knowledge_base_id: str
+    source: str
+    unit: Unit
+    rows_read: int
+    rows_invalid: int
+    cells_trimmed: int
+    mistakes_total: int
+    mistakes: tuple[Mistake, ...]
+    invalid_rows_path: str | None = None
+    not_saved: str | None = None
+    parts: tuple[Part, ...] = ()
+
+    @classmethod
+    def from_dict(cls, members: Mapping[str, Any]) -> Manifest:
+        """Make one from what :meth:`to_dict` returned.
+
+        :param members: The JSON primitives.
+        """
+        mistakes = tuple(Mistake(**mistake) for mistake in members["mistakes"])
+        return cls(**{**members, "mistakes": mistakes, "parts": tuple(Part(**part) for part in members["parts"])})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the manifest as JSON primitives."""
+        members = {name: getattr(self, name) for name in self.__slots__}
+        parts = [{name: getattr(part, name) for name in Part.__slots__} for part in self.parts]
+        return {**members, "mistakes": [mistake.to_dict() for mistake in self.mistakes], "parts": parts}
+
+    def place(self, number: int) -> str:
+        """Return which part of the source is in a file, in words.
+
+        :param number: Place of the file among all, from 0.
+        """
+        part = self.parts[number]
+        return f"file {number + 1} of {len(self.parts)} ({self.unit}s {part.first} to {part.last})"
+
+    def check(self, on_invalid_rows: str = "fail") -> None:
+        """Refuse to import a source with invalid rows, unless they may be skipped and there are others.
+
+        :param on_invalid_rows: ``fail`` (default) or ``skip``.
+        :raises InvalidRowsError: There are invalid rows, or no others.
+        :raises StorageError: They are to be skipped, but could not be written where they should be kept.
+        """
+        if not self.rows_invalid:
+            return
+        if on_invalid_rows != "skip" or not self.parts:
+            raise self._invalid()
+        if self.not_saved:
+            # Nothing was sent yet: what is skipped is not to be lost.
+            raise StorageError(self.not_saved)
+
+    def _invalid(self) -> InvalidRowsError:
+        shown = "; ".join(map(str, self.mistakes)) or "their mistakes are not shown"
+        more = self.mistakes_total - len(self.mistakes)
+        rest = f"; and {more:,} more mistakes" if more else ""
+        path = None if self.not_saved else self.invalid_rows_path
+        where = f". {self.not_saved}" if self.not_saved else f". All of them are in {path}" if path else ""
+        return InvalidRowsError(
+            f"{self.rows_invalid:,} of {self.rows_read:,} rows of {self.source} are invalid; nothing was sent: "
+            f"{shown}{rest}{where}",
+            rows_read=self.rows_read,
+            rows_invalid=self.rows_invalid,
+            mistakes=[mistake.to_dict() for mistake in self.mistakes],
+            invalid_rows_path=path,
+            where={"knowledge_base_id": self.knowledge_base_id},
+        )

@@ -1,0 +1,262 @@
+"""Who runs something, what is remembered of earlier tries, until when it may take, and who is told. Pure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom.model.knowledge_base import short_id
+from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
+from airflow_wisdom.redaction import cut, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from airflow_wisdom.exceptions import WisdomError
+    from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.manifest import Manifest
+
+log = logging.getLogger(__name__)
+
+MARK = "airflow-import"
+"""Key in an import job's metadata under which a task finds the job that an earlier try of it started."""
+
+TASK = ("airflow-dag", "airflow-run", "airflow-task")
+"""Keys in an import job's metadata that say, to whoever looks at it, who started the job."""
+
+FILE = "airflow-file"
+"""Key in an import job's metadata that says what the job imports."""
+
+USERS_PAIRS = MAX_METADATA_PAIRS - len((MARK, FILE, *TASK))
+"""Pairs of metadata that are left to the user, of those that AWS allows."""
+
+COMMAND = "airflow-wisdom"
+"""What stands in place of a task where the command line imports."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who starts import jobs: a task instance, the same for each of its tries, or a command.
+
+    :param identity: What it is and no other: DAG, run, task and map index.
+    :param description: The metadata that say so to people.
+    """
+
+    identity: tuple[str | int, ...]
+    description: Mapping[str, str]
+
+    @classmethod
+    def of_task(cls, ti: Any) -> Origin:
+        """Return the origin of what a task instance starts.
+
+        :param ti: Airflow's task instance.
+        """
+        task = ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
+        description = dict(zip(TASK, (ti.dag_id, ti.run_id, task), strict=True))
+        return cls((ti.dag_id, ti.run_id, ti.task_id, ti.map_index), description)
+
+    @classmethod
+    def of_command(cls, source: str, run_id: str = "") -> Origin:
+        """Return the origin of what the command line starts: the same whenever the same file is imported again.
+
+        :param source: Path or URI of the file.
+        :param run_id: What tells this run from others of the same file. Default: nothing does.
+        """
+        return cls((COMMAND, run_id), {TASK[2]: f"{COMMAND} import {source}"})
+
+    def mark(self, knowledge_base_id: str, content: str) -> str:
+        """Return what this origin and this content have, and no other.
+
+        :param knowledge_base_id: Id or ARN of the knowledge base: either stands for the same.
+        :param content: What tells one import from another: a hash of the file, or its upload id.
+        """
+        name = [*self.identity, short_id(knowledge_base_id), content]
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(name)))
+
+    def has_started(self, job: ImportJob) -> bool:
+        """Return whether a job was started by this origin, in whichever of its tries.
+
+        :param job: The import job.
+        """
+        return all(job.metadata.get(key) == value for key, value in self.describe("").items())
+
+    def describe(self, file: str) -> dict[str, str]:
+        """Return the metadata that say where a job comes from.
+
+        :param file: What the job imports, in words.
+        """
+        pairs = {**self.description, FILE: file}
+        return {
+            key: redact(cut(value, MAX_METADATA_VALUE))[:MAX_METADATA_VALUE] for key, value in pairs.items() if value
+        }
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What an earlier try did for one file.
+
+    :param upload_id: Id of its upload.
+    :param attempt: Number of the attempt that the upload was for.
+    :param import_job_id: Id of its import job, where it was known to be started.
+    """
+
+    upload_id: str
+    attempt: int = 0
+    import_job_id: str | None = None
+
+
+class Memory:
+    """What a task instance remembers of each file, by mark.
+
+    Airflow before 3.3 has no task state store, and then nothing is remembered. Nothing that is right depends on it: a
+    job is also found by its mark in the list of jobs. But a list may lag behind, and the store does not.
+
+    :param store: Airflow's task state store; None where there is none.
+    """
+
+    _BEGAN = "began"
+
+    def __init__(self, store: Any = None) -> None:
+        self._store = store
+
+    def begin(self) -> bool:
+        """Note that the task begins, and return whether it has begun before."""
+        before = self._ask("get", self._BEGAN) is not None
+        self._ask("set", self._BEGAN, True)
+        return before
+
+    def recall(self, mark: str) -> Remembered | None:
+        """Return what is remembered under a mark; None if nothing is.
+
+        :param mark: The mark of a file.
+        """
+        stored = self._ask("get", mark)
+        return Remembered(**stored) if isinstance(stored, dict) else None
+
+    def remember(self, mark: str, what: Remembered) -> None:
+        """Remember something under a mark, in place of what was.
+
+        :param mark: The mark of a file.
+        :param what: What was done for it.
+        """
+        self._ask("set", mark, asdict(what))
+
+    def forget(self, mark: str) -> None:
+        """Forget what is remembered under a mark.
+
+        :param mark: The mark of a file.
+        """
+        self._ask("delete", mark)
+
+    def _ask(self, verb: str, *args: Any) -> Any:
+        if self._store is None:
+            return None
+        try:
+            return getattr(self._store, verb)(*args)
+        except Exception as exc:  # noqa: BLE001 - Airflow's own errors differ, and no import is to fail for one
+            log.warning("Airflow's task state store failed, relying on the list of import jobs: %r", exc)
+            return None
+
+
+class Progress:
+    """Is told what a run does, as it does it. This one tells nobody, and is what others derive from."""
+
+    def planned(self, manifest: Manifest) -> None:
+        """Take note that all rows are judged, and nothing was sent.
+
+        :param manifest: What is going to be imported.
+        """
+
+    def uploaded(self, number: int, total: int) -> None:
+        """Take note that a file is uploaded.
+
+        :param number: Its place among the files, from 1.
+        :param total: How many files there are.
+        """
+
+    def found(self, job: ImportJob) -> None:
+        """Take note that a job was started by an earlier try, and is not started again.
+
+        :param job: The import job.
+        """
+
+    def started(self, import_job_id: str, place: str) -> None:
+        """Take note that a job runs.
+
+        :param import_job_id: Its id.
+        :param place: Which part of the source it imports, in words.
+        """
+
+    def ended(self, import_job_id: str, error: WisdomError | None) -> None:
+        """Take note that a job runs no longer.
+
+        :param import_job_id: Its id.
+        :param error: Why it is not COMPLETE; None if it is.
+        """
+
+
+class LogProgress(Progress):
+    """Writes to the log what a run does: what operators and triggers have."""
+
+    def planned(self, manifest: Manifest) -> None:
+        """Log each mistake that is shown, and whether rows are skipped."""
+        for mistake in manifest.mistakes:
+            log.warning("Invalid row of %s: %s", manifest.source, mistake)
+        if not manifest.parts and not manifest.rows_invalid:
+            log.warning("%s has no rows: there is nothing to import", manifest.source)
+
+    def found(self, job: ImportJob) -> None:
+        """Log which job is not started again."""
+        log.info("Import job %s was started by an earlier try", job.import_job_id)
+
+    def started(self, import_job_id: str, place: str) -> None:
+        """Log which job runs."""
+        log.info("Import job %s runs: %s", import_job_id, place)
+
+    def ended(self, import_job_id: str, error: WisdomError | None) -> None:
+        """Log how a job has ended."""
+        log.info("Import job %s runs no longer: %s", import_job_id, error or "COMPLETE")
+
+
+_make_progress: Callable[[], Progress] = LogProgress
+
+
+def task_progress() -> Progress:
+    """Return whom the tasks of this process tell: the log, or who asked for it by :func:`telling`."""
+    return _make_progress()
+
+
+@contextmanager
+def telling(progress: Progress) -> Iterator[None]:
+    """Let the tasks of this process tell somebody else than the log, for a block: for a demo of DAGs.
+
+    :param progress: Who is told.
+    """
+    global _make_progress  # noqa: PLW0603 - of the process: Airflow makes the tasks, and takes no parameters for them
+    before, _make_progress = _make_progress, lambda: progress
+    try:
+        yield
+    finally:
+        _make_progress = before
+
+
+@dataclass(frozen=True)
+class Run:
+    """The circumstances of a run: who does it, until when, what it remembers, and whom it tells.
+
+    :param origin: Who does it.
+    :param deadline: POSIX time at which starting and waiting end.
+    :param memory: What is remembered of earlier tries. Default: nothing.
+    :param progress: Who is told. Default: nobody.
+    :param is_first_try: Whether this counts as the first try. Airflow may run a first try twice. Default: yes.
+    """
+
+    origin: Origin
+    deadline: float
+    memory: Memory = field(default_factory=Memory)
+    progress: Progress = field(default_factory=Progress)
+    is_first_try: bool = True

@@ -1,0 +1,350 @@
+"""How an import job is started exactly once, whatever happens to who starts it.
+
+A job is marked, in its metadata, with where it came from and what it imports. With the same mark in its client token,
+a request that is repeated returns the job of the first one; and a later try finds the job by its mark. A job that
+failed is started again, with the number of the attempt added to both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from airflow_wisdom.cadence import Patience, time_left
+from airflow_wisdom.exceptions import (
+    ClientTokenUsedError,
+    ConflictError,
+    ImportJobTimeoutError,
+    UnknownImportJobStatusError,
+    WisdomError,
+)
+from airflow_wisdom.model.import_job import ImportJob
+from airflow_wisdom.runs.run import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.hooks.calls import Calls
+
+log = logging.getLogger(__name__)
+
+LOOKS_BACK = 3
+SECONDS_BETWEEN_LOOKS_BACK = 5.0
+
+LAST_ATTEMPT = 20
+"""Attempts after which something else than failed or deleted jobs has to be the reason that each token is used."""
+
+Step: TypeAlias = "float | Callable[[WisdomHook], Any]"
+"""What a flow wants next: a pause of so many seconds, or a call of AWS."""
+
+Flow: TypeAlias = "Generator[Step, Any, ImportJob]"
+"""A course of steps that ends with an import job."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What ``StartImportJob`` is asked for one file.
+
+    :param knowledge_base_id: As for :meth:`WisdomHook.start_import_job()
+        <airflow_wisdom.hooks.WisdomHook.start_import_job>`.
+    :param upload_id: As for `start_import_job`.
+    :param mark: What marks the job, see :meth:`Origin.mark() <airflow_wisdom.runs.run.Origin.mark>`.
+    :param attempt: How many jobs of this mark have failed or were deleted.
+    :param client_token: A client token of the user's own. Default: the mark.
+    :param metadata: As for `start_import_job`; without the mark.
+    :param import_job_type: As for `start_import_job`.
+    :param external_source_configuration: As for `start_import_job`.
+    :param import_job_id: Id of the job, where an earlier try started it; such a job is not started.
+    :param may_exist: Whether an earlier try may have started a job with this client token, which no list shows.
+    """
+
+    knowledge_base_id: str
+    upload_id: str
+    mark: str
+    attempt: int = 0
+    client_token: str | None = None
+    metadata: Mapping[str, str] | None = None
+    import_job_type: str = "QUICK_RESPONSES"
+    external_source_configuration: Mapping[str, Any] | None = None
+    import_job_id: str | None = None
+    may_exist: bool = False
+
+    @property
+    def token(self) -> str:
+        """The client token: the same whenever this is asked for again."""
+        token = self.client_token or self.mark
+        return f"{token}-{self.attempt}" if self.attempt else token
+
+    @property
+    def marked(self) -> str:
+        """The value of :data:`~airflow_wisdom.runs.run.MARK` in the job's metadata."""
+        return f"{self.mark}/{self.attempt}"
+
+    def start(self, hook: WisdomHook) -> ImportJob:
+        """Ask AWS; parameters and errors are the hook's.
+
+        :param hook: What AWS is reached with.
+        """
+        return hook.start_import_job(
+            self.knowledge_base_id,
+            self.upload_id,
+            import_job_type=self.import_job_type,
+            client_token=self.token,
+            # Last, so that no metadata of the user's own can take the place of the mark.
+            metadata={**(self.metadata or {}), MARK: self.marked},
+            external_source_configuration=self.external_source_configuration,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the parameters as JSON primitives, as a trigger takes them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What there is of a mark in the list of import jobs.
+
+    :param job: The job to wait for, or that is COMPLETE; None if there is none.
+    :param attempt: Number of the next attempt, should one be needed.
+    :param is_listed: Whether the list showed the attempts before; else they were deleted.
+    """
+
+    job: ImportJob | None = None
+    attempt: int = 0
+    is_listed: bool = True
+
+
+def mark_of(job: ImportJob) -> str:
+    """Return the mark of a job, without the number of its attempt; empty for a job that has none.
+
+    :param job: The import job.
+    """
+    return job.metadata.get(MARK, "").partition("/")[0]
+
+
+def look_back(jobs: Iterable[ImportJob], marks: Collection[str]) -> dict[str, Standing]:
+    """Return what became of earlier attempts.
+
+    :param jobs: The import jobs of the knowledge base; read only as far as needed.
+    :param marks: The marks that are looked for.
+    :returns: For each mark that was found, where it stands.
+    """
+    found: dict[str, Standing] = {}
+    missing = set(marks)
+    for job in jobs:
+        if not missing:
+            break
+        mark, _, attempt = job.metadata.get(MARK, "").partition("/")
+        # Metadata can be written by anybody.
+        if mark in missing and attempt.isdecimal():
+            following = max(found.get(mark, Standing()).attempt, int(attempt) + 1)
+            failed = _has_failed(job)
+            found[mark] = Standing(None if failed else job, following)
+            if not failed:
+                missing.remove(mark)
+    return found
+
+
+def find(hook: WisdomHook, knowledge_base_id: str, mark: str) -> Standing:
+    """Return where one mark stands in the list of a knowledge base's import jobs.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param mark: The mark.
+    """
+    return look_back(hook.list_import_jobs(knowledge_base_id), {mark}).get(mark, Standing())
+
+
+def starting(submission: Submission) -> Flow:
+    """Start a job, or find the one that was started with the same mark, and return it.
+
+    A flow without a network of its own: whoever drives it does what it yields, a pause or a call, and sends the answer
+    or throws the error. The worker drives it with :func:`drive`, the triggerer with :func:`drive_in_loop`.
+
+    :param submission: What is to be started.
+    :raises ClientTokenUsedError: The client token was used for another import.
+    """
+    for _ in range(LAST_ATTEMPT):
+        job = yield from _start(submission)
+        if job is not None:
+            return job
+        # Hardly ever does a first try find its token used: the history is not searched before that happens.
+        standing = yield from _after_used_token(submission)
+        if (found := standing.job) is not None:
+            # Whole, with what a list leaves out.
+            whole: ImportJob = yield lambda hook: hook.get_import_job(found.knowledge_base_id, found.import_job_id)
+            return whole
+        # The list was just seen to show no such attempt: what comes of it is ours. Deleted jobs it does not show.
+        may_exist = submission.may_exist and not standing.is_listed
+        submission = replace(submission, attempt=standing.attempt, may_exist=may_exist)
+    raise _token_used(submission)
+
+
+def _start(submission: Submission) -> Generator[Step, Any, ImportJob | None]:
+    """Start a job; None if the client token turns out to be used for one that is not to be waited for."""
+    try:
+        job: ImportJob = yield submission.start
+    except ConflictError:
+        return None
+    # To a used token AWS may also answer with the job that was started with it. One that was started just now is the
+    # result, however it has ended already.
+    is_ours = job.metadata.get(MARK) == submission.marked
+    return job if is_ours and not (submission.may_exist and _has_failed(job)) else None
+
+
+def _has_failed(job: ImportJob) -> bool:
+    """Return whether a job can no longer succeed; one in an unknown status is for whoever waits for it to judge."""
+    try:
+        return job.has_failed
+    except UnknownImportJobStatusError:
+        return False
+
+
+def _after_used_token(submission: Submission) -> Generator[Step, Any, Standing]:
+    """Find the job that a token was used for, or the number of the next attempt."""
+    for look in range(LOOKS_BACK):
+        if look:
+            # The list may not show yet what was started a moment ago.
+            yield SECONDS_BETWEEN_LOOKS_BACK
+        standing: Standing = yield lambda hook: find(hook, submission.knowledge_base_id, submission.mark)
+        if standing.job or standing.attempt > submission.attempt:
+            return standing
+    if submission.client_token or submission.attempt >= LAST_ATTEMPT:
+        raise _token_used(submission)
+    # Its job was deleted.
+    return Standing(None, submission.attempt + 1, is_listed=False)
+
+
+def _token_used(submission: Submission) -> ClientTokenUsedError:
+    return ClientTokenUsedError(
+        f"The client token of attempt {submission.attempt} was used for an import that is not this task's",
+        where={"knowledge_base_id": submission.knowledge_base_id},
+    )
+
+
+# The two drivers, side by side: in the worker's thread, and in the triggerer's event loop.
+
+
+class Limit:
+    """Until when a flow may go on.
+
+    :param deadline: POSIX time. Default: none.
+    :param is_stopped: Tells whether the task was ended meanwhile. Default: it never is.
+    """
+
+    def __init__(self, deadline: float | None = None, is_stopped: Callable[[], bool] = lambda: False) -> None:
+        self._deadline = deadline
+        self._is_stopped = is_stopped
+
+    def check(self, last: WisdomError | None) -> None:
+        """Raise if nothing more may be started.
+
+        :param last: Why it was not started before.
+        :raises ImportJobTimeoutError: The time is over, or the task was ended.
+        """
+        if self.left() > 0 and not self._is_stopped():
+            return
+        why = "because the task was ended" if self._is_stopped() else "in time"
+        cause = f": {last}" if last else ""
+        raise ImportJobTimeoutError(f"The import job was not started {why}{cause}")
+
+    def left(self) -> float:
+        """Return how many seconds are left."""
+        return time_left(self._deadline, time.time())
+
+
+def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
+    """Drive a flow in this thread and return its result; throttling and the like are waited out.
+
+    :param flow: Such as :func:`starting`.
+    :param hook: What calls go through.
+    :param limit: Until when.
+    :raises WisdomError: What the flow raises.
+    """
+    step: Step | ImportJob = next(flow)
+    patience = _patience()
+    # Whoever has no time left asks once all the same: there may be a job already.
+    has_asked = False
+    while not isinstance(step, ImportJob):
+        if has_asked:
+            limit.check(None)
+        has_asked = True
+        try:
+            answer = _take(step, hook, limit, patience)
+        except WisdomError as exc:
+            step = _advance(flow, error=exc)
+        else:
+            step = _advance(flow, answer)
+    return step
+
+
+def _take(step: Step, hook: WisdomHook, limit: Limit, patience: Patience) -> Any:
+    if isinstance(step, float):
+        time.sleep(min(step, limit.left()))
+        return None
+    while True:
+        try:
+            return step(hook)
+        except WisdomError as exc:
+            last, pause = exc, patience.endure(exc)
+        time.sleep(min(pause, limit.left()))
+        limit.check(last)
+
+
+async def drive_in_loop(flow: Flow, calls: Calls, limit: Limit) -> ImportJob:
+    """Drive a flow in the running event loop, without blocking it, and return its result.
+
+    :param flow: As for :func:`drive`.
+    :param calls: What calls go through.
+    :param limit: As for :func:`drive`.
+    :raises WisdomError: As for :func:`drive`.
+    """
+    step: Step | ImportJob = next(flow)
+    patience = _patience()
+    while not isinstance(step, ImportJob):
+        try:
+            answer = await take_in_loop(step, calls, limit, patience)
+        except WisdomError as exc:
+            step = _advance(flow, error=exc)
+        else:
+            step = _advance(flow, answer)
+    return step
+
+
+async def take_in_loop(step: Step, calls: Calls, limit: Limit, patience: Patience | None = None) -> Any:
+    """Do one step of a flow in the running event loop.
+
+    :param step: A pause, or a call of AWS.
+    :param calls: As for :func:`drive_in_loop`.
+    :param limit: As for :func:`drive_in_loop`.
+    :param patience: What waits out throttling and the like. Default: a new one.
+    :raises WisdomError: What the call raises.
+    """
+    if isinstance(step, float):
+        await asyncio.sleep(min(step, limit.left()))
+        return None
+    patience, last = patience or _patience(), None
+    while True:
+        limit.check(last)
+        try:
+            return await calls.ask(step)
+        except WisdomError as exc:
+            last, pause = exc, patience.endure(exc)
+        await asyncio.sleep(min(pause, limit.left()))
+
+
+def _patience() -> Patience:
+    return Patience(log.warning, "Still trying to start an import job")
+
+
+def _advance(flow: Flow, answer: Any = None, *, error: WisdomError | None = None) -> Step | ImportJob:
+    """Return the next step of a flow, or the job that it has ended with."""
+    try:
+        return flow.throw(error) if error else flow.send(answer)
+    except StopIteration as end:
+        job: ImportJob = end.value
+        return job

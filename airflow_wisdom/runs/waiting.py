@@ -1,0 +1,232 @@
+"""Several import jobs at once: each started when there is room for it, all of them waited for together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom.cadence import Cadence
+from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, WisdomError
+from airflow_wisdom.hooks.calls import Calls
+from airflow_wisdom.model.import_job import JobEnd
+from airflow_wisdom.runs.run import FILE, MARK, Progress
+from airflow_wisdom.runs.starting import Limit, drive_in_loop, look_back, starting, take_in_loop
+from airflow_wisdom.watcher import ImportJobWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.hooks.connection import Connects
+    from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.starting import Submission
+
+log = logging.getLogger(__name__)
+
+REREAD_PATIENCE = 300.0
+"""Seconds for which a complete job is asked for again while AWS does not answer."""
+
+
+@dataclass
+class UnderWay:
+    """Which jobs of an import run right now, for whoever has to end it.
+
+    :param marks: The marks of all files.
+    :param running: Ids of the import jobs that are known to be running.
+    :param ended: Ids of the import jobs that are known to have ended, well or not.
+    :param stopped: Whether no further job is to be started.
+    """
+
+    marks: frozenset[str]
+    running: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    stopped: bool = False
+
+    @classmethod
+    def of(cls, submissions: Iterable[Submission]) -> UnderWay:
+        """Return the state of an import that has not begun.
+
+        :param submissions: What is to be started.
+        """
+        return cls(frozenset(submission.mark for submission in submissions))
+
+    def __str__(self) -> str:
+        """Say what was done, what was not, and how to go on."""
+        running = f": {', '.join(sorted(self.running))}" if self.running else ""
+        waiting = len(self.marks) - len(self.running) - len(self.ended)
+        return (
+            f"Of {len(self.marks)} import jobs {len(self.ended)} have ended, {len(self.running)} go on{running}, and "
+            f"{waiting} were not started. Another try of the task finds those that were, and starts the others"
+        )
+
+
+def delete_running(hook: WisdomHook, knowledge_base_id: str, under_way: UnderWay) -> None:
+    """Delete the import jobs that run, as far as AWS lets us; for a task that a user ends.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param under_way: Says which jobs run. The list of jobs is asked as well: one may have been started in this very
+        moment, or by another triggerer.
+    """
+    running = set(under_way.running)
+    try:
+        listed = look_back(hook.list_import_jobs(knowledge_base_id), under_way.marks)
+    except WisdomError as exc:
+        log.warning("Import jobs that are not known to run cannot be looked for: %s", exc)
+    else:
+        jobs = [standing.job for standing in listed.values() if standing.job]
+        running |= {job.import_job_id for job in jobs if not job.is_complete()}
+    for import_job_id in sorted(running):
+        hook.try_to_delete_import_job(knowledge_base_id, import_job_id)
+
+
+class ImportJobs:
+    """Starts import jobs, in order and only so many at a time, and waits until all of them have ended.
+
+    One that fails does not hold up the others. What is repeated, as by another triggerer after a restart, is started
+    once all the same: see :mod:`airflow_wisdom.runs.starting`.
+
+    :param connection: The AWS connection, whose calls and watcher are used.
+    :param submissions: What to start; those with an `import_job_id` run already, and are only waited for.
+    :param max_active: How many of the jobs run at the same time, at most.
+    :param deadline: POSIX time at which starting and waiting end. Default: none.
+    :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age.
+    :param progress: Who is told. Default: nobody.
+    :param on_start: Called with a submission and the id of its job, as soon as it is known. Default: nothing is called.
+    """
+
+    def __init__(
+        self,
+        connection: Connects,
+        submissions: Sequence[Submission],
+        *,
+        max_active: int,
+        deadline: float | None = None,
+        poll_interval: float | None = None,
+        progress: Progress | None = None,
+        on_start: Callable[[Submission, str], None] = lambda _submission, _import_job_id: None,
+    ) -> None:
+        self.under_way = UnderWay.of(submissions)
+        self._connection = connection
+        self._submissions = submissions
+        self._max_active = max_active
+        self._deadline = deadline
+        self._poll_interval = poll_interval
+        self._progress = progress or Progress()
+        self._on_start = on_start
+        self._limit = Limit(deadline, lambda: self.under_way.stopped)
+
+    async def run(self, *, started_before: bool = False) -> list[JobEnd]:
+        """Start and wait, and return how each job ended, in the order of the submissions.
+
+        :param started_before: Whether this may have begun before, long enough ago for AWS to have forgotten the client
+            tokens: then the list of jobs is looked at first. Default: no.
+        """
+        # Each of an event loop's own.
+        self._room = asyncio.Semaphore(self._max_active)
+        # One after the other, so that they start in order, and AWS is asked once at a time while it throttles.
+        self._turn = asyncio.Lock()
+        with Calls.of(self._connection).kept() as calls:
+            submissions = await self._adopt(calls) if started_before else self._submissions
+            # What runs already takes its room first.
+            order = sorted(range(len(submissions)), key=lambda number: submissions[number].import_job_id is None)
+            ends = await asyncio.gather(*(self._one(calls, submissions[number]) for number in order))
+        return [end for _, end in sorted(zip(order, ends, strict=True), key=lambda pair: pair[0])]
+
+    async def _one(self, calls: Calls, submission: Submission) -> JobEnd:
+        async with self._room:
+            import_job_id = submission.import_job_id
+            try:
+                import_job_id = import_job_id or await self._start(calls, submission)
+            except WisdomError as exc:
+                return JobEnd(submission.knowledge_base_id, None, error=exc)
+            self.under_way.running.add(import_job_id)
+            self._progress.started(import_job_id, (submission.metadata or {}).get(FILE, ""))
+            self._on_start(submission, import_job_id)
+            return await self._wait(submission, import_job_id)
+
+    async def _start(self, calls: Calls, submission: Submission) -> str:
+        where = {"knowledge_base_id": submission.knowledge_base_id}
+        async with self._turn:
+            try:
+                return (await drive_in_loop(starting(submission), calls, self._limit)).import_job_id
+            except ImportJobTimeoutError as exc:
+                raise ImportJobTimeoutError(exc.message, where=where) from exc
+            except WisdomError:
+                raise
+            except Exception as exc:
+                log.exception("An import job could not be started")
+                raise WisdomError(f"The import job could not be started: {exc!r}", where=where) from exc
+
+    async def _wait(self, submission: Submission, import_job_id: str) -> JobEnd:
+        outcome = await ImportJobWatcher.wait_for(
+            self._connection,
+            submission.knowledge_base_id,
+            import_job_id,
+            deadline=self._deadline,
+            cadence=Cadence.of(self._poll_interval),
+        )
+        if not isinstance(outcome.error, ImportJobTimeoutError):
+            self.under_way.running.discard(import_job_id)
+            self.under_way.ended.add(import_job_id)
+            self._progress.ended(import_job_id, outcome.error)
+        return JobEnd.of(submission.knowledge_base_id, import_job_id, outcome.job, outcome.error)
+
+    async def _adopt(self, calls: Calls) -> list[Submission]:
+        """Give the submissions the jobs that were started for them, as far as the list shows any."""
+        open_ones = {each.marked for each in self._submissions if each.import_job_id is None}
+        if not open_ones:
+            return list(self._submissions)
+        knowledge_base_id = self._submissions[0].knowledge_base_id
+
+        def started(hook: WisdomHook) -> dict[str, str]:
+            jobs = hook.list_import_jobs(knowledge_base_id)
+            return {marked: job.import_job_id for job in jobs if (marked := job.metadata.get(MARK)) in open_ones}
+
+        try:
+            found: Mapping[str, str] = await take_in_loop(started, calls, self._limit)
+        except WisdomError as exc:
+            log.warning("Import jobs that run already cannot be looked for: %s", exc)
+            return list(self._submissions)
+        return [replace(each, import_job_id=each.import_job_id or found.get(each.marked)) for each in self._submissions]
+
+
+def ends_of(event: Mapping[str, Any]) -> list[JobEnd]:
+    """Return how the jobs ended that a trigger tells of.
+
+    :param event: Payload of the event of one of :mod:`airflow_wisdom.triggers`.
+    """
+    return [JobEnd.from_dict(job) for job in event["jobs"]]
+
+
+def raise_for(ends: Iterable[JobEnd]) -> None:
+    """Raise what ended a wait, exactly as it would have been raised without deferral, if it did not end well.
+
+    :param ends: How the jobs ended.
+    :raises WisdomError: The error of the first that is not COMPLETE.
+    """
+    for end in ends:
+        if end.error:
+            raise end.error
+
+
+def reread(hook: WisdomHook, knowledge_base_id: str, import_job_id: str) -> ImportJob:
+    """Return an import job that is known to be COMPLETE, read whole; throttling and the like are waited out.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
+    :raises EndpointError: AWS did not answer for five minutes.
+    """
+    deadline = time.time() + REREAD_PATIENCE
+    try:
+        return hook.wait_for_import_job(knowledge_base_id, import_job_id, deadline=deadline)
+    except ImportJobTimeoutError as exc:
+        # It is not the job that is late: no sensor must skip it.
+        raise EndpointError(
+            "The import job is COMPLETE, but AWS did not answer when it was read again",
+            where={"knowledge_base_id": knowledge_base_id, "import_job_id": import_job_id},
+        ) from exc

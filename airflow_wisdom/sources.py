@@ -1,0 +1,156 @@
+"""Where rows come from: a file by path or URI, rows that a task was given, the result of a query."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain, takewhile
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_wisdom.exceptions import SourceError, SourceFormatError
+from airflow_wisdom.rows.reading import read, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from airflow_wisdom.rows.reading import Format, Table
+    from airflow_wisdom.storage import Storage
+
+
+class Source(Protocol):
+    """Rows that can be opened, and what they are called in messages and in the metadata of jobs."""
+
+    @property
+    def name(self) -> str:
+        """What the source is called: nothing in it is a secret."""
+        ...
+
+    def open(self) -> AbstractContextManager[Table]:
+        """Open the source and return its rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file, by path or URI.
+
+    :param name: Path or URI.
+    :param storage: What reads it.
+    :param format: ``csv`` or ``json_lines``. Default: what the name says, and else the first bytes.
+    """
+
+    name: str
+    storage: Storage
+    format: Format | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[Table]:
+        """Open the file and return its rows."""
+        with self.storage.open(self.name) as file:
+            yield read(file, format=self.format, name=self.name)
+
+
+@dataclass(frozen=True)
+class RowsSource:
+    """Rows that a task was given.
+
+    :param rows: Mappings of column to value.
+    :param name: What they are called.
+    """
+
+    rows: Iterable[Mapping[str, Any]]
+    name: str = "the rows given"
+
+    @contextmanager
+    def open(self) -> Iterator[Table]:
+        """Return the rows."""
+        yield read_rows(self.rows)
+
+
+@dataclass(frozen=True)
+class SqlSource:
+    """The result of a query, fetched in batches.
+
+    :param sql: The query.
+    :param conn_id: Airflow connection of the database.
+    :param parameters: Parameters of the query, as the database's driver takes them. Default: none.
+    :param fetch_size: Rows of a batch. Default 1,000.
+    :param hook_params: Extra parameters for the database's hook. Default: none.
+    """
+
+    sql: str
+    conn_id: str
+    parameters: Mapping[str, Any] | Sequence[Any] | None = None
+    fetch_size: int = 1_000
+    hook_params: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the query is called: it may hold what is not everybody's, so it is its connection."""
+        return f"the query on {self.conn_id}"
+
+    @contextmanager
+    def open(self) -> Iterator[Table]:
+        """Run the query and return its rows.
+
+        :raises ValueError: The connection does not point to a database, or the query has no result.
+        :raises SourceFormatError: Two columns have the same name.
+        """
+        with closing(self._connect()) as connection, closing(_cursor(connection)) as cursor:
+            cursor.execute(self.sql, *([self.parameters] if self.parameters else []))
+            # A cursor of the server's knows its columns only now.
+            first = cursor.fetchmany(self.fetch_size)
+            if cursor.description is None:
+                raise ValueError("The query has no result: it must be one that selects rows")
+            columns = _distinct(tuple(str(column[0]) for column in cursor.description))
+            # What stands for "no more" differs from driver to driver, but it is empty.
+            batches = takewhile(bool, chain([first], iter(lambda: cursor.fetchmany(self.fetch_size), None)))
+            rows = (_mapping(columns, row) for batch in batches for row in batch)
+            yield replace(read_rows(rows), columns=columns)
+
+    def _connect(self) -> Any:
+        from airflow.providers.common.compat.sdk import BaseHook
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+        hook = BaseHook.get_connection(self.conn_id).get_hook(hook_params=self.hook_params or {})
+        if not isinstance(hook, DbApiHook):
+            raise ValueError(f"Airflow connection {self.conn_id!r} does not point to a database")  # noqa: TRY004 - a parameter
+        return hook.get_conn()
+
+
+def source_of(given: Any, storage: Storage, format: Format | None = None) -> FileSource | RowsSource:  # noqa: A002 - the word that users know
+    """Return the source that a user has named.
+
+    :param given: Path, URI, or rows.
+    :param storage: What reads files.
+    :param format: As for :class:`FileSource`.
+    :raises SourceError: It is none of these.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        return FileSource(os.fspath(given), storage, format)
+    if isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
+        return RowsSource(given)
+    kind = type(given).__name__
+    raise SourceError(f"The source must be a path, a URI or a list of rows, not {kind}: {given!r:.40}")
+
+
+def _cursor(connection: Any) -> Any:
+    """Return a cursor that does not fetch everything at once, where it takes more than `fetchmany` to have one."""
+    if type(connection).__module__.startswith("psycopg"):
+        return connection.cursor(name="airflow_wisdom")
+    return connection.cursor()
+
+
+def _mapping(columns: tuple[str, ...], row: Any) -> Mapping[str, Any]:
+    """Return a row by columns; a connection may be set up so that it is that already."""
+    return row if hasattr(row, "keys") and hasattr(row, "items") else dict(zip(columns, row, strict=True))
+
+
+def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise SourceFormatError(f"The query has two columns of one name: {', '.join(twice)}; rename one (AS)")
+    return columns

@@ -1,0 +1,224 @@
+"""The triggers that a deferred task leaves behind while import jobs run: siblings over one base."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
+
+from airflow_wisdom.model.import_job import JobEnd
+from airflow_wisdom.triggers.base import JobsTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+
+    from airflow_wisdom.runs.waiting import ImportJobs
+    from airflow_wisdom.watcher import Outcome
+
+TOKENS_ARE_FRESH = 300.0
+"""Seconds for which AWS is trusted to remember a client token. For how long it really does is not documented."""
+
+
+class WisdomJobsCompleteTrigger(JobsTrigger):
+    """Fires one event once every one of some import jobs has ended, or the deadline has passed.
+
+    All triggers of one AWS connection share one watcher, so that thousands cost a triggerer little more than one.
+
+    The event's payload is a dict of JSON primitives: ``status`` is ``success`` if every job is COMPLETE and else
+    ``error``, ``message`` says it in words, and ``jobs`` is a list with, for each job, ``knowledgeBaseId``,
+    ``importJobId``, the last seen ``status`` with ``createdTime`` and ``lastModifiedTime``, and ``error``: None, or
+    what :func:`~airflow_wisdom.exceptions.from_dict` makes the exception from. It never holds a presigned URL.
+
+    :param import_job_ids: Ids of the import jobs.
+
+    The rest: as for :class:`~airflow_wisdom.triggers.base.JobsTrigger`.
+    """
+
+    def __init__(self, *, import_job_ids: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.import_job_ids = list(import_job_ids)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield the event."""
+        if not self.import_job_ids:
+            raise ValueError("There is no import job to wait for: import_job_ids is empty")
+        if len(self.import_job_ids) == 1:
+            # As nearly every trigger does: thousands of them are spared a task each.
+            outcomes = [await _wait(self, self.import_job_ids[0])]
+        else:
+            outcomes = await asyncio.gather(*(_wait(self, import_job_id) for import_job_id in self.import_job_ids))
+        ends = [
+            JobEnd.of(self.knowledge_base_id, import_job_id, outcome.job, outcome.error)
+            for import_job_id, outcome in zip(self.import_job_ids, outcomes, strict=True)
+        ]
+        yield _event(ends)
+
+    def where_it_stands(self) -> str:
+        """Say which jobs go on."""
+        return f"The import jobs that it waited for go on: {', '.join(self.import_job_ids)}"
+
+    def delete_jobs(self) -> None:
+        """Delete the jobs, as far as AWS lets us."""
+        _delete(self, self.import_job_ids)
+
+
+class WisdomJobSensorTrigger(JobsTrigger):
+    """The trigger of a sensor that begins in the triggerer, without a worker, and may end there too.
+
+    Airflow renders what is a template field of the sensor and, under the same name, a parameter of the trigger.
+
+    :param import_job_id: Id of the import job.
+    :param include_urls: As for :class:`~airflow_wisdom.sensors.WisdomImportJobSensor`.
+    :param end_from_trigger: Whether a complete job ends the task here: its metadata goes to XCom from the triggerer.
+        Anything but a complete job is left to a worker, which knows how to fail or skip.
+
+    The rest: as for :class:`~airflow_wisdom.triggers.base.JobsTrigger`.
+    """
+
+    def __init__(
+        self, *, import_job_id: str, include_urls: bool = False, end_from_trigger: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.import_job_id = import_job_id
+        self.include_urls = include_urls
+        self.end_from_trigger = end_from_trigger
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield the event, or what ends the task."""
+        outcome = await _wait(self, self.import_job_id, whole=self.end_from_trigger)
+        if self.end_from_trigger and outcome.job and not outcome.error:
+            from asgiref.sync import sync_to_async
+
+            metadata = outcome.job.to_dict(include_urls=self.include_urls)
+            await sync_to_async(self._push, thread_sensitive=False)(metadata)
+            yield TaskSuccessEvent()
+        else:
+            yield _event([JobEnd.of(self.knowledge_base_id, self.import_job_id, outcome.job, outcome.error)])
+
+    def where_it_stands(self) -> str:
+        """Say which job goes on."""
+        return f"The import jobs that it waited for go on: {self.import_job_id}"
+
+    def delete_jobs(self) -> None:
+        """Delete the job, as far as AWS lets us."""
+        _delete(self, [self.import_job_id])
+
+    def _push(self, metadata: dict[str, Any]) -> None:
+        """Push to XCom as a worker does; the event's own `xcoms` would arrive encoded twice (seen on Airflow 3.3)."""
+        from airflow.sdk.execution_time.xcom import XCom
+
+        ti: Any = self.task_instance
+        XCom.set(
+            key="return_value",
+            value=metadata,
+            dag_id=ti.dag_id,
+            task_id=ti.task_id,
+            run_id=ti.run_id,
+            map_index=ti.map_index,
+        )
+
+
+class WisdomRunImportTrigger(JobsTrigger):
+    """Starts the import jobs of several files, only so many at a time, and fires one event once all have ended.
+
+    A job is started once, also where a triggerer is restarted and begins this again: see
+    :mod:`airflow_wisdom.runs.starting`. In the event, a job that was never started has no ``importJobId``.
+
+    :param submissions: What to start, each :meth:`Submission.to_dict()
+        <airflow_wisdom.runs.starting.Submission.to_dict>`.
+    :param max_active_jobs: How many of the jobs run at the same time, at most.
+    :param manifest: What the task has to know again when it comes back, :meth:`Manifest.to_dict()
+        <airflow_wisdom.runs.manifest.Manifest.to_dict>`; it is ``manifest`` of the event. What a deferral keeps for
+        the task by itself is lost in ``dag.test()`` (seen on Airflow 3.0 to 3.3).
+    :param submitted_at: POSIX time at which `submissions` were made. A trigger that begins much later has most likely
+        begun before.
+
+    The rest: as for :class:`~airflow_wisdom.triggers.base.JobsTrigger`.
+    """
+
+    def __init__(
+        self,
+        *,
+        submissions: list[dict[str, Any]],
+        max_active_jobs: int,
+        manifest: dict[str, Any],
+        submitted_at: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.submissions = submissions
+        self.max_active_jobs = max_active_jobs
+        self.manifest = manifest
+        self.submitted_at = submitted_at
+        self._jobs: ImportJobs | None = None
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Start and wait, and yield the event."""
+        self._jobs = self._import_jobs()
+        started_before = time.time() - self.submitted_at > TOKENS_ARE_FRESH
+        yield _event(await self._jobs.run(started_before=started_before), manifest=self.manifest)
+
+    async def on_kill(self) -> None:
+        """Start no further job, and delete those that run, if that was asked for, or else say which they are."""
+        if self._jobs:
+            self._jobs.under_way.stopped = True
+        await super().on_kill()
+
+    def where_it_stands(self) -> str:
+        """Say which jobs go on."""
+        return str(self._jobs.under_way if self._jobs else "This triggerer had not begun with it")
+
+    def delete_jobs(self) -> None:
+        """Delete the jobs that run, as far as AWS lets us."""
+        from airflow_wisdom.runs.waiting import delete_running
+
+        jobs = self._jobs or self._import_jobs()
+        delete_running(self.connection().make_hook(), self.knowledge_base_id, jobs.under_way)
+
+    def _import_jobs(self) -> ImportJobs:
+        from airflow_wisdom.runs.run import task_progress
+        from airflow_wisdom.runs.starting import Submission
+        from airflow_wisdom.runs.waiting import ImportJobs
+
+        return ImportJobs(
+            self.connection(),
+            [Submission(**submission) for submission in self.submissions],
+            max_active=self.max_active_jobs,
+            deadline=self.ends_at(),
+            poll_interval=self.poll_interval,
+            progress=task_progress(),
+        )
+
+
+def _wait(trigger: JobsTrigger, import_job_id: str, *, whole: bool = False) -> Coroutine[Any, Any, Outcome]:
+    from airflow_wisdom.cadence import Cadence
+    from airflow_wisdom.watcher import ImportJobWatcher
+
+    return ImportJobWatcher.wait_for(
+        trigger.connection(),
+        trigger.knowledge_base_id,
+        import_job_id,
+        deadline=trigger.ends_at(),
+        cadence=Cadence.of(trigger.poll_interval),
+        whole=whole,
+    )
+
+
+def _delete(trigger: JobsTrigger, import_job_ids: Sequence[str]) -> None:
+    hook = trigger.connection().make_hook()
+    for import_job_id in import_job_ids:
+        hook.try_to_delete_import_job(trigger.knowledge_base_id, import_job_id)
+
+
+def _event(ends: Sequence[JobEnd], **further: Any) -> TriggerEvent:
+    errors = [str(end.error) for end in ends if end.error]
+    return TriggerEvent(
+        {
+            "status": "error" if errors else "success",
+            "message": "; ".join(errors) or f"Complete: {', '.join(str(end.import_job_id) for end in ends)}",
+            "jobs": [end.to_dict() for end in ends],
+            **further,
+        }
+    )

@@ -1,0 +1,48 @@
+"""What templates, XComs and users make of numbers and durations: read in one way everywhere. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+ONE_DAY = 24 * 60 * 60.0
+"""Seconds for which is waited where nobody says for how long."""
+
+_DIGITS = 19
+"""Digits of a number that is not looked at further: Python refuses to read texts of thousands."""
+
+
+def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """Return a whole number that may have come as text or as a float out of a template.
+
+    :param name: Name of the parameter, for the error.
+    :param value: The number, such as ``3``, ``"3"`` or ``3.0``.
+    :param least: The smallest that is allowed.
+    :param most: The largest that is allowed. Default: any.
+    :raises ValueError: It is not a whole number, or not within these limits.
+    """
+    text = str(value).strip()
+    whole = text.removesuffix(".0")
+    number = int(whole) if whole.isdecimal() and len(whole) < _DIGITS and not isinstance(value, bool) else None
+    if number is None or number < least or (most is not None and number > most):
+        allowed = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number {allowed}, not {value!r:.100}")
+    return number
+
+
+def seconds(duration: timedelta | float) -> float:
+    """Return a duration in seconds.
+
+    :param duration: Seconds, or a timedelta.
+    """
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
+def check_interval(poll_interval: float | None) -> None:
+    """Refuse an interval that makes no sense before anything is done.
+
+    :param poll_interval: Seconds between two looks; None for intervals that grow.
+    :raises ValueError: It is not more than zero.
+    """
+    if poll_interval is not None and not poll_interval > 0:
+        raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
