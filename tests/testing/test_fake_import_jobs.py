@@ -154,7 +154,7 @@ def test_a_whole_file(client, kb):
     assert status(client, kb, job) == "COMPLETE"
     (found,) = client.search_quick_responses(knowledgeBaseId=kb, searchExpression={})["results"]
     assert (found["name"], found["description"], found["shortcutKey"]) == ("hi", "greets", "h")
-    assert found["contents"] == {"markdown": {"content": "*Hello*\nthere"}}
+    assert found["contents"] == {"markdown": {"content": "*Hello*\nthere"}, "plainText": {"content": "Hello\nthere"}}
     assert (found["channels"], found["language"], found["isActive"]) == (["Chat"], "en_US", True)
     assert found["groupingConfiguration"] == {"criteria": "RoutingProfileArn", "values": ["Basic", "Other"]}
 
@@ -174,8 +174,8 @@ def test_100_rows_with_a_byte_order_mark(client, kb):
     [
         (csv_of(*map(row, range(101))), "101 quick responses, 100 are allowed"),
         (csv_of(), "no quick responses"),
-        (b"", "no CSV"),
-        (b'Name,Content\n"hi,Hello\n', "no CSV"),
+        (b"", "not a CSV"),
+        (b'Name,Content\n"hi,Hello\n', "not a CSV"),
         ("Name,Content\nhi,Grüße\n".encode("latin-1"), "UTF-8"),
         (b"Title,Content\na,b\n", "Unknown columns: Title"),
         (b"Name <*Required field>,Content\na,b\n", "Unknown columns: Name <"),
@@ -293,5 +293,5 @@ def test_reused_client_token(fake, client, kb):
     fake.reused_client_token("first")
     assert start(client, kb, clientToken="t") == first
     assert start(client, kb, clientToken="u") != first
-    with pytest.raises(ValueError, match="none of conflict, first"):
+    with pytest.raises(ValueError, match="must be one of conflict, first"):
         fake.reused_client_token("second")
