@@ -30,7 +30,14 @@ Code = Annotated[
     str,
     Rule("printable ASCII that is not empty", lambda value: bool(value) and value.isascii() and value.isprintable()),
 ]
-_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "None"}
+_NAMES = {
+    Any: "anything",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    type(None): "None",
+}
 
 
 def check(function: Callable[..., Any], arguments: dict[str, Any]) -> None:

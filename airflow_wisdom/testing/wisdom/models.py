@@ -13,6 +13,7 @@ from moto.core.exceptions import ServiceException
 
 from .arguments import Word, check
 from .contents import Contents
+from .exceptions import RawError
 from .import_jobs import ImportJobs
 from .resources import Params
 
@@ -57,7 +58,7 @@ def _steer(account_id: Word, region: Word, switch: str, arguments: dict[str, Any
         raise ValueError(f"no such region: {region}") from None
     try:
         return backend.control(switch, arguments)
-    except ServiceException as error:
+    except (RawError, ServiceException) as error:
         raise ValueError(error.message) from None
 
 

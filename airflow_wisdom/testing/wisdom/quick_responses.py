@@ -15,9 +15,10 @@ from .markdown import plain_text
 from .model import operation_model
 from .pace import Change
 from .pages import page
+from .parsing import read
 from .resources import Changing, KnowledgeBase, Params, Resource, changed, removed_member
 from .search import search
-from .validation import first_violation, first_wrong_type
+from .validation import first_violation
 
 CHANNELS = ("Chat", "Email")
 ENDS = {"CREATE": "CREATED", "UPDATE": "CREATED", "DELETE": "DELETED"}
@@ -49,7 +50,7 @@ class QuickResponse(Changing):
 
     def to_dict(self) -> Params:
         return {
-            **self.params,
+            **{name: value for name, value in self.params.items() if name != "content"},
             **self.kb.ids,
             "quickResponseArn": self.arn,
             "quickResponseId": self.id,
@@ -212,8 +213,9 @@ class QuickResponses(Instances):
         unknown = set(changes) - set(operation.input_shape.members)
         if unknown:
             raise ValueError(f"no such member: {', '.join(sorted(unknown))}")
-        params = {"knowledgeBaseId": knowledge_base_id, "quickResponseId": quick_response_id, **changes}
-        broken = first_wrong_type(operation.input_shape, params) or first_violation(operation, params)
+        which = {"knowledgeBaseId": knowledge_base_id, "quickResponseId": quick_response_id}
+        params = read(operation.input_shape, {**changes, **which})
+        broken = first_violation(operation, params)
         if broken:
             raise ValueError(" must ".join(broken))
         self._update(found, params, self._person(), at_once=True)

@@ -12,16 +12,6 @@ from botocore.model import OperationModel, Shape
 
 from .exceptions import RawError
 
-TYPES = {
-    "structure": dict,
-    "map": dict,
-    "list": list,
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "long": int,
-}
-
 
 def validate_input(operation: OperationModel, params: dict[str, Any], code: str = "ValidationException") -> None:
     """Raise AWS's error for the first member of `params` that breaks a rule of the input shape."""
@@ -33,31 +23,6 @@ def validate_input(operation: OperationModel, params: dict[str, Any], code: str 
             f"1 validation error detected: Value at '{path}' failed to satisfy constraint: Member must {rule}",
             400,
         )
-
-
-def first_wrong_type(shape: Shape, value: Any) -> tuple[str, str] | None:
-    """The path of the first member that is not of its declared type, and what it must be; None if all is well."""
-    return next(_wrong_types(shape, value, ""), None)
-
-
-def _wrong_types(shape: Any, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    kind = shape.type_name
-    if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        yield path or "the body", f"be of type {kind}"
-        return
-    for name, member, inner in _inner(shape, value):
-        yield from _wrong_types(member, inner, f"{path}.{name}" if path else name)
-
-
-def _inner(shape: Any, value: Any) -> Iterator[tuple[str, Shape, Any]]:
-    """What a value consists of: a name, the declared shape and the value of each part."""
-    if shape.type_name == "structure":
-        # A null stands for an absent member.
-        yield from ((name, one, value[name]) for name, one in shape.members.items() if value.get(name) is not None)
-    elif shape.type_name == "map":
-        yield from ((key, shape.value, item) for key, item in value.items())
-    elif shape.type_name == "list":
-        yield from ((f"{index}.member", shape.member, item) for index, item in enumerate(value, 1))
 
 
 def first_violation(operation: OperationModel, params: dict[str, Any]) -> tuple[str, str] | None:
