@@ -156,6 +156,19 @@ def test_members_of_another_type(fake, kb, body):
     assert code(answer) == (400, "SerializationException")
 
 
+def test_true_is_no_number(fake, kb):
+    """Though Python has it for 1."""
+    body = b'{"contentType": "text/csv", "presignedUrlTimeToLive": true}'
+    assert code(sent(fake, "POST", f"/knowledgeBases/{kb}/upload", body)) == (400, "SerializationException")
+
+
+def test_the_body_does_not_overrule_the_path(fake, kb):
+    """A member of the path that stands in the body is nobody's."""
+    body = json.dumps({"knowledgeBaseId": NO_ID, "name": "n", "content": {"content": "c"}}).encode()
+    answer = sent(fake, "POST", f"/knowledgeBases/{kb}/quickResponses", body)
+    assert answer.json()["quickResponse"]["knowledgeBaseId"] == kb
+
+
 def test_a_null_is_an_absent_member(fake, kb):
     """So a required one is missing, which is against a rule."""
     answer = sent(fake, "POST", f"/knowledgeBases/{kb}/quickResponses", b'{"name": null, "content": {"content": "c"}}')

@@ -288,8 +288,12 @@ def test_the_quota_is_a_thousand(fake, client, kb):
 # Times, persons, tags, contents
 
 
-def test_each_write_has_a_time_of_its_own(client, kb):
-    """However fast writes follow; a new item was not modified yet."""
+def test_each_write_has_a_time_of_its_own(client, kb, monkeypatch):
+    """However fast writes follow, a millisecond at least; a new item was not modified yet."""
+    from moto.wisdom.resources import now
+
+    moment = now()
+    monkeypatch.setattr("airflow_wisdom.testing.wisdom.resources.now", lambda: moment)
     made = create(client, kb)
     assert made["lastModifiedTime"] == made["createdTime"]
     times = [made["lastModifiedTime"]]
@@ -306,12 +310,23 @@ def test_who_changed_it_last(fake, client, kb):
     made = create(client, kb)
     start(client, kb, csv_of(("imported", "c", "")))
     assert {one["lastModifiedBy"] for one in fake.quick_responses(kb)} == {caller}
+    searched = client.search_quick_responses(knowledgeBaseId=kb, searchExpression={})["results"]
+    assert {one["lastModifiedBy"] for one in searched} == {caller}
     fake.edit_by_hand(kb, made["quickResponseId"], content={"content": "by hand"}, isActive=True)
     found = get(client, made)
     assert (found["contents"]["plainText"]["content"], found["isActive"]) == ("by hand", True)
     assert "/agent/" in found["lastModifiedBy"]
     assert found["lastModifiedTime"] > made["lastModifiedTime"]
     assert "UpdateQuickResponse" not in fake.calls()
+
+
+def test_a_hand_changes_at_once(fake, client, kb):
+    """However long changes take, and though the next of them is to fail."""
+    made = create(client, kb)
+    fake.quick_response_changes(after_calls=9)
+    fake.fail_quick_responses("update")
+    fake.edit_by_hand(kb, made["quickResponseId"], name="m")
+    assert listed(client, kb) == {"m": "CREATED"}
 
 
 def test_a_hand_is_bound_to_the_rules_too(fake, client, kb):

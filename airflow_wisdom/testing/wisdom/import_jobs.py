@@ -166,10 +166,9 @@ class ImportJobs(QuickResponses):
             if broken:
                 return imports.explain(*broken, self.switches.columns)
             self._name_routing_profiles(job.kb, params)
-            made = self._add_quick_response(job.kb, params)
+            self._add_quick_response(job.kb, params, job.caller)
         except ServiceException as error:
             return error.message
-        made.modified_by = job.caller
         return None
 
     def _name_routing_profiles(self, kb: KnowledgeBase, params: Params) -> None:

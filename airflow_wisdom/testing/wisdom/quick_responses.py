@@ -34,12 +34,12 @@ class QuickResponse(Changing):
 
     kind = "quick-response"
 
-    def __init__(self, backend: "QuickResponses", kb: KnowledgeBase, params: Params) -> None:
+    def __init__(self, backend: "QuickResponses", kb: KnowledgeBase, params: Params, by: str) -> None:
         super().__init__(backend, {"contentType": imports.PLAIN, "isActive": False, **params}, kb.id)
         self.kb = kb
         self.status = "CREATE_IN_PROGRESS"
         self.coming: Params | None = None
-        self.modified_by = backend.caller
+        self.modified_by = by
         self.first_answer: Params = {}
 
     def takes(self, member: str, value: Any) -> bool:
@@ -77,7 +77,7 @@ class QuickResponses(Instances):
 
         def make() -> QuickResponse:
             self._check_profile_arns(kb, params)
-            return self._add_quick_response(kb, params)
+            return self._add_quick_response(kb, params, self.caller)
 
         made = self._once("CreateQuickResponse", kb.id, params, make)
         if made.id in kb.quick_responses:
@@ -90,13 +90,13 @@ class QuickResponses(Instances):
             return self._once("CreateQuickResponse", kb.id, params, make).to_dict()
         return made.first_answer
 
-    def _add_quick_response(self, kb: KnowledgeBase, params: Params) -> QuickResponse:
+    def _add_quick_response(self, kb: KnowledgeBase, params: Params, by: str) -> QuickResponse:
         there = [one for one in kb.quick_responses.values() if one.status not in NOT_THERE]
         self._check_quota("quick_responses", len(there))
         _check_channels(params)
         self._check_tags(params)
         _check_unique(kb, params)
-        made = QuickResponse(self, kb, params)
+        made = QuickResponse(self, kb, params, by)
         kb.quick_responses[made.id] = made
         # One that is there at once was not modified since.
         is_slow = self.switches.response_pace is not None
@@ -224,9 +224,8 @@ class QuickResponses(Instances):
         """Make the two inactive sample responses that the admin site begins with (their text is made up)."""
         kb = self.get_knowledge_base(knowledge_base_id, "QUICK_RESPONSES")
         for sample in SAMPLES:
-            made = self._add_quick_response(kb, {"name": sample["name"], "content": {"content": sample["text"]}})
-            made.modified_by = self._person()
-            self._note(made)
+            params = {"name": sample["name"], "content": {"content": sample["text"]}}
+            self._add_quick_response(kb, params, self._person())
 
     def _person(self) -> str:
         """The ARN of a user of the admin site."""

@@ -28,7 +28,7 @@ class Index:
         """What can be found, oldest first, without so many of the newest."""
         self._catch_up(*lag)
         found = list(self._known.values())
-        return found[: len(found) - misses] if misses else found
+        return found[:-misses] if misses else found
 
     def _catch_up(self, writes: int, seconds: float) -> None:
         while len(self._late) > writes and seconds_since(self._late[0][0]) >= seconds:

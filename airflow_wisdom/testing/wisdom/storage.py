@@ -42,7 +42,7 @@ def _put(backend: WisdomBackend, key: str, request: Any, url: str) -> TYPE_RESPO
     verify("PUT", url, request.headers)
     if key not in backend.upload_keys:  # signed before a reset
         raise RawError("NoSuchBucket", "The specified bucket does not exist", 404)
-    stored = StoredObject(request.data, request.headers["Content-Type"])
+    stored = StoredObject(request.data, request.headers.get("Content-Type", ""))
     backend.objects[key] = stored
     return 200, {"ETag": stored.etag}, ""
 

@@ -70,6 +70,8 @@ def _bounds(shape: Shape, size: int, path: str, what: str) -> Iterator[tuple[str
 
 
 def _string(shape: Any, value: str, path: str) -> Iterator[tuple[str, str]]:
+    # Matched from the beginning alone, and none of the model's can match a part of a text in two ways: the work grows
+    # with the text, not with its square.
     pattern = shape.metadata.get("pattern")
     if shape.enum and value not in shape.enum:
         yield path, f"satisfy enum value set: {list(shape.enum)}"
