@@ -5,6 +5,8 @@ import itertools
 import pytest
 from wisdom_calls import NO_ID, client_of, csv_of, names, refused, report, start
 
+from airflow_wisdom.testing import FakeWisdom
+
 PROFILES = ["Basic Routing Profile", "Billing", "Sales"]
 NOT_FOUND = ("ResourceNotFoundException", 404)
 INVALID = ("InvalidRequestException", 400)
@@ -131,6 +133,15 @@ def test_routing_profiles_of_an_import_file(client, connect, kb, instance):
     arns = profiles(connect, instance)
     first, _ = client.search_quick_responses(knowledgeBaseId=kb, searchExpression={})["results"]
     assert first["groupingConfiguration"] == group(arns["Billing"], arns["Sales"])
+
+
+def test_a_region_without_amazon_connect(fake):
+    """It says so, to the test and to the client."""
+    elsewhere = FakeWisdom(fake.endpoint_url, region_name="us-east-2")
+    with pytest.raises(ValueError, match="Amazon Connect is not in us-east-2"):
+        elsewhere.create_instance()
+    list_some = client_of(elsewhere, "connect").list_routing_profiles
+    assert refused(list_some, InstanceId=NO_ID) == ("UnknownRegionException", 400)
 
 
 def test_an_instance_needs_a_knowledge_base_that_exists(fake):

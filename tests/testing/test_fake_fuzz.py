@@ -156,6 +156,14 @@ def test_members_of_another_type(fake, kb, body):
     assert code(answer) == (400, "SerializationException")
 
 
+@pytest.mark.parametrize("body", [*NO_JSON, *(json.dumps(body).encode() for body in WRONG)], ids=lambda body: body[:60])
+def test_the_same_in_process(fake_wisdom, body):
+    """There an error of the fake would come up in the client's own code."""
+    kb = fake_wisdom.create_knowledge_base()
+    url = f"https://wisdom.us-east-1.amazonaws.com/knowledgeBases/{kb}/quickResponses"
+    assert code(requests.post(url, data=body, timeout=5)) == (400, "SerializationException")
+
+
 def test_true_is_no_number(fake, kb):
     """Though Python has it for 1."""
     body = b'{"contentType": "text/csv", "presignedUrlTimeToLive": true}'

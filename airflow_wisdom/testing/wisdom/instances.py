@@ -10,7 +10,7 @@ from moto.connect.models import connect_backends
 from moto.moto_api._internal import mock_random
 
 from .core import Core, Page
-from .exceptions import ResourceNotFoundException, ValidationException
+from .exceptions import RawError, ResourceNotFoundException, ValidationException
 from .pages import page
 from .resources import KnowledgeBase, Params, now
 
@@ -103,7 +103,7 @@ class Instances(Core):
         try:
             return connect_backends[self.account_id][self.region_name]
         except KeyError:
-            raise ValueError(f"Amazon Connect is not in the region {self.region_name}") from None
+            raise RawError("UnknownRegionException", f"Amazon Connect is not in {self.region_name}.", 400) from None
 
     def _profile(self, instance: Instance, name: str) -> Params:
         profile_id = str(mock_random.uuid4())
