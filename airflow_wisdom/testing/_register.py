@@ -1,9 +1,10 @@
 """Make moto aware of the backend in `airflow_wisdom.testing.wisdom`.
 
-moto has no plugin mechanism. Two tables are extended, and no function is replaced:
+moto has no plugin mechanism. Tables are extended, and no function is replaced:
 
 * `sys.modules["moto.wisdom"]`: where `moto.backends.get_backend` imports a service from
 * `moto.backend_index.backend_url_patterns`: URL -> service, read on every request
+* the `url_paths` of moto's own control API, for the switches, and of its Amazon Connect, for two operations
 """
 
 from __future__ import annotations
@@ -49,12 +50,16 @@ def _alias() -> None:
 
 def _add_urls() -> None:
     from moto import backend_index
+    from moto.connect import urls as connect_urls
+    from moto.moto_api._internal import urls as moto_api_urls
 
     urls = importlib.import_module(f"{PACKAGE}.urls")
     patterns = [("wisdom", re.compile(base)) for base in urls.url_bases]
-    # In place, because moto's server holds on to the list itself.
-    # In front, because the host of the uploads looks like S3's.
-    backend_index.backend_url_patterns[:0] = patterns
+    # In place, because moto's server holds on to the list itself. At the end, where moto would have them:
+    # a bucket called "wisdom" stays S3's.
+    backend_index.backend_url_patterns.extend(patterns)
+    connect_urls.url_paths.update(urls.connect_paths)
+    moto_api_urls.url_paths.update(urls.moto_api_paths)
     _add_to_running_mock([pattern for _, pattern in patterns])
 
 

@@ -65,9 +65,9 @@ def test_input_that_breaks_a_rule_of_the_model(client, operation, kwargs):
         ("start_content_upload", {"contentType": "text/csv"}),
         ("start_import_job", {"uploadId": "u", **JOB}),
         ("get_import_job", {"importJobId": NO_ID}),
-        ("list_import_jobs", {}),
         ("delete_import_job", {"importJobId": NO_ID}),
         ("create_quick_response", {"name": "n", **TEXT}),
+        ("list_quick_responses", {}),
         ("update_quick_response", {"quickResponseId": NO_ID}),
         ("search_quick_responses", {"searchExpression": {}}),
         ("create_content", {"name": "n", "uploadId": "u"}),
@@ -75,8 +75,24 @@ def test_input_that_breaks_a_rule_of_the_model(client, operation, kwargs):
     ],
 )
 def test_an_unknown_knowledge_base(client, operation, kwargs):
-    """It is not found, whatever was asked of it."""
+    """It is not found, whatever was asked of it; but for ListImportJobs, of which below."""
     assert refused(getattr(client, operation), knowledgeBaseId=NO_ID, **kwargs) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (None, INVALID),
+        ("ValidationException", INVALID),
+        ("AccessDeniedException", ("AccessDeniedException", 403)),
+        ("ResourceNotFoundException", NOT_FOUND),
+    ],
+)
+def test_import_jobs_of_an_unknown_knowledge_base(fake, client, code, answer):
+    """The model declares that ListImportJobs may refuse it in two ways; which of them is a switch."""
+    if code:
+        fake.list_of_unknown_knowledge_base(code)
+    assert refused(client.list_import_jobs, knowledgeBaseId=NO_ID) == answer
 
 
 @pytest.mark.parametrize(

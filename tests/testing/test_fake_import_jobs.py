@@ -2,7 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
-from wisdom_calls import NO_ID, client_of, csv_of, get, names, refused, report, start, status
+from wisdom_calls import NO_ID, client_of, csv_of, get, names, refused, report, start, status, upload
 
 SHOWN = "START_IN_PROGRESS"
 
@@ -74,6 +74,80 @@ def test_a_job_that_ends_in_a_chosen_status(fake, unchecked, end):
     job = start(unchecked, kb)
     assert statuses(unchecked, kb, job, 2) == [SHOWN, end]
     assert names(unchecked, kb) == []
+
+
+@pytest.mark.parametrize(
+    ("answered", "created"), [("FAILED", []), ("DELETED", []), ("DELETE_FAILED", []), ("COMPLETE", ["hi"])]
+)
+def test_a_job_that_has_ended_in_the_very_answer(fake, client, kb, answered, created):
+    """StartImportJob may answer any status; the job stays as it was answered."""
+    fake.import_jobs(answered=answered)
+    up = upload(client, kb, csv_of(("hi", "Hello", "h")))
+    made = client.start_import_job(knowledgeBaseId=kb, importJobType="QUICK_RESPONSES", uploadId=up)["importJob"]
+    assert made["status"] == answered
+    assert statuses(client, kb, made["importJobId"], 2) == [answered] * 2
+    assert names(client, kb) == created
+    fake.import_jobs()
+    assert status(client, kb, start(client, kb, csv_of(row(1)))) == "COMPLETE"
+
+
+def test_an_answer_excludes_a_pace(fake):
+    """A job that has ended has no other end to come."""
+    for other in ({"after_calls": 1}, {"after_seconds": 1}, {"status": "FAILED"}):
+        with pytest.raises(ValueError, match="no pace and no other end"):
+            fake.import_jobs(answered="FAILED", **other)
+
+
+@pytest.mark.parametrize("switch", ["import_jobs", "deletions", "partly_failed"])
+def test_no_status_is_empty(fake, switch):
+    """The model would not have it."""
+    with pytest.raises(ValueError, match="status must be text that is not empty"):
+        getattr(fake, switch)(status="")
+
+
+def test_a_list_that_lags_by_lists(fake, client, kb):
+    """A job is missing from so many of them, and is found by its id all the while."""
+    fake.lagging_list(calls=2)
+    job = start(client, kb)
+    listed = [client.list_import_jobs(knowledgeBaseId=kb)["importJobSummaries"] for _ in range(4)]
+    assert [len(jobs) for jobs in listed] == [0, 0, 1, 1]
+    assert status(client, kb, job) == "COMPLETE"
+
+
+def test_a_list_that_lags_by_seconds(fake, clock, client, kb):
+    """However often it is asked for."""
+    fake.lagging_list(seconds=10)
+    start(client, kb)
+    clock.advance(9)
+    assert [client.list_import_jobs(knowledgeBaseId=kb)["importJobSummaries"] for _ in range(3)] == [[]] * 3
+    clock.advance(1)
+    assert len(client.list_import_jobs(knowledgeBaseId=kb)["importJobSummaries"]) == 1
+    with pytest.raises(ValueError, match="not both"):
+        fake.lagging_list(calls=1, seconds=1)
+
+
+def test_an_old_job(fake, client, kb):
+    """A test need not wait for hours."""
+    job = start(client, kb)
+    before = get(client, kb, job)
+    fake.age_import_job(job, 36_000)
+    after = get(client, kb, job)
+    for name in ("createdTime", "lastModifiedTime"):
+        assert (before[name] - after[name]).total_seconds() == 36_000
+    for mistake in ((NO_ID, 1), (job, -1), (job, 1e15)):
+        with pytest.raises(ValueError, match=r"no such import job|seconds"):
+            fake.age_import_job(*mistake)
+
+
+def test_the_most_jobs_at_once(fake, client, kb):
+    """Those that have ended do not count."""
+    assert fake.most_running() == 0
+    fake.import_jobs(after_calls=1)
+    jobs = [start(client, kb, csv_of(row(number))) for number in range(3)]
+    for job in jobs:
+        statuses(client, kb, job, 2)
+    start(client, kb, csv_of(row(9)))
+    assert fake.most_running() == 3
 
 
 @pytest.mark.parametrize(("end", "created"), [("COMPLETE", ["hi"]), ("FAILED", []), ("NEW", [])])
@@ -154,7 +228,7 @@ def test_a_whole_file(client, kb):
     assert status(client, kb, job) == "COMPLETE"
     (found,) = client.search_quick_responses(knowledgeBaseId=kb, searchExpression={})["results"]
     assert (found["name"], found["description"], found["shortcutKey"]) == ("hi", "greets", "h")
-    assert found["contents"] == {"markdown": {"content": "*Hello*\nthere"}}
+    assert found["contents"] == {"markdown": {"content": "*Hello*\nthere"}, "plainText": {"content": "Hello\nthere"}}
     assert (found["channels"], found["language"], found["isActive"]) == (["Chat"], "en_US", True)
     assert found["groupingConfiguration"] == {"criteria": "RoutingProfileArn", "values": ["Basic", "Other"]}
 
@@ -174,8 +248,8 @@ def test_100_rows_with_a_byte_order_mark(client, kb):
     [
         (csv_of(*map(row, range(101))), "101 quick responses, 100 are allowed"),
         (csv_of(), "no quick responses"),
-        (b"", "no CSV"),
-        (b'Name,Content\n"hi,Hello\n', "no CSV"),
+        (b"", "not a CSV"),
+        (b'Name,Content\n"hi,Hello\n', "not a CSV"),
         ("Name,Content\nhi,Grüße\n".encode("latin-1"), "UTF-8"),
         (b"Title,Content\na,b\n", "Unknown columns: Title"),
         (b"Name <*Required field>,Content\na,b\n", "Unknown columns: Name <"),
@@ -293,5 +367,5 @@ def test_reused_client_token(fake, client, kb):
     fake.reused_client_token("first")
     assert start(client, kb, clientToken="t") == first
     assert start(client, kb, clientToken="u") != first
-    with pytest.raises(ValueError, match="none of conflict, first"):
+    with pytest.raises(ValueError, match="must be one of conflict, first"):
         fake.reused_client_token("second")

@@ -137,7 +137,7 @@ def test_quick_responses(client, kb):
         **which,
     )["quickResponse"]
     assert (changed["name"], changed["isActive"]) == ("ho", False)
-    assert changed["contents"] == {"markdown": {"content": "*ho*"}}
+    assert changed["contents"] == {"markdown": {"content": "*ho*"}, "plainText": {"content": "ho"}}
     assert not {"description", "shortcutKey", "groupingConfiguration"} & set(changed)
     assert changed["lastModifiedTime"] >= changed["createdTime"] == made["createdTime"]
     client.delete_quick_response(**which)

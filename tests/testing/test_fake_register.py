@@ -60,6 +60,33 @@ print(json.dumps([before, is_registered(), len(patterns), moto.wisdom.models is 
     assert run_python(code) == [False, True, 2, True]
 
 
+def test_registering_changes_nothing_of_motos():
+    """Its own services keep their places, and none of its URLs leads to this one."""
+    code = """
+import json
+from moto import backend_index
+from airflow_wisdom.testing import register
+
+before = list(backend_index.backend_url_patterns)
+register()
+ours = ["https://wisdom.us-east-1.amazonaws.com/x", "https://wisdom-content.us-east-1.amazonaws.com/x"]
+taken = [[service for service, pattern in before if pattern.match(url)] for url in ours]
+print(json.dumps([backend_index.backend_url_patterns[: len(before)] == before, taken]))
+"""
+    assert run_python(code) == [True, [[], []]]
+
+
+def test_the_product_is_not_imported():
+    """The fake could be given to moto as it is: of the package it imports its own room only."""
+    code = """
+import json, sys
+import airflow_wisdom.testing.server, airflow_wisdom.testing.fixtures
+airflow_wisdom.testing.register()
+print(json.dumps(sorted(name for name in sys.modules if name.startswith("airflow_wisdom."))))
+"""
+    assert {name.split(".")[1] for name in run_python(code)} == {"testing"}
+
+
 def test_registering_inside_of_the_mock():
     """The service works at once, its presigned URLs included."""
     code = """

@@ -101,6 +101,18 @@ def test_uploads_that_come_too_late(fake, up):
     assert put(up["url"]) == 200
 
 
+def test_uploads_that_lead_elsewhere(fake, client, kb):
+    """To a closed port, or to a server of the test's own, which may want more headers."""
+    fake.upload_target("http://127.0.0.1:1/key?X-Amz-Signature=abc", {"x-amz-server-side-encryption": "aws:kms"})
+    up = client.start_content_upload(knowledgeBaseId=kb, contentType="text/csv")
+    assert up["url"] == "http://127.0.0.1:1/key?X-Amz-Signature=abc"
+    assert up["headersToInclude"] == {**CSV, "x-amz-server-side-encryption": "aws:kms"}
+    fake.upload_target(None)
+    up = client.start_content_upload(knowledgeBaseId=kb, contentType="text/csv")
+    assert up["headersToInclude"] == CSV
+    assert put(up["url"]) == 200
+
+
 def test_a_url_expires(fake_wisdom):
     """By the clock as well."""
     from moto.wisdom.exceptions import RawError

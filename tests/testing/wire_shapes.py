@@ -8,7 +8,7 @@ import botocore.session
 
 SERVICES = ("wisdom", "qconnect")
 _session = botocore.session.get_session()
-_models = {service: _session.get_service_model(service) for service in SERVICES}
+_models = {service: _session.get_service_model(service) for service in (*SERVICES, "connect")}
 
 
 def problems(service, operation, body):
@@ -20,11 +20,13 @@ def problems(service, operation, body):
 
 
 def check(client):
-    """Let every 2xx answer to this client be checked against the models of both clients."""
+    """Let every 2xx answer to this client be checked against the models of both clients, or of its own service."""
+    name = client.meta.service_model.service_name
+    services = SERVICES if name in SERVICES else (name,)
 
     def before_parse(operation_model, response_dict, **_):
         if response_dict["status_code"] < 300:
-            for service in SERVICES:
+            for service in services:
                 found = problems(service, operation_model.name, response_dict["body"])
                 assert not found, (service, found)
 

@@ -6,6 +6,10 @@ The HTTP status of a `ServiceException` comes from botocore's model.
 from moto.core.exceptions import ServiceException
 
 
+class AccessDeniedException(ServiceException):
+    code = "AccessDeniedException"
+
+
 class ValidationException(ServiceException):
     code = "ValidationException"
 
@@ -39,3 +43,10 @@ class RawError(Exception):
         self.message = message
         self.http_status = http_status
         self.details = details
+
+
+class SerializationError(RawError):
+    """What AWS answers before it looks at a rule: the request is not of the types that the model declares."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("SerializationException", message, 400)

@@ -12,11 +12,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_wisdom.rows.template import LABELS
-
 from .exceptions import ValidationException
 
-HEADER = dict(LABELS)
+HEADER = {
+    "Name": "name",
+    "Description": "description",
+    "Content": "content",
+    "Content type": "contentType",
+    "Shortcut key": "shortcutKey",
+    "Channels": "channels",
+    "Language": "language",
+    "Is active": "isActive",
+    "Routing Profile": "routingProfiles",
+}
 REQUIRED = ("name", "content")
 SEPARATOR = re.compile(r"[;,|]")
 TRUE = ("true", "yes", "y", "1")
@@ -45,7 +53,7 @@ def read(body: bytes, columns: Mapping[str, str], most_rows: int) -> ImportFile:
     except UnicodeDecodeError:
         raise BadFileError("The file is not encoded in UTF-8.") from None
     except (csv.Error, ValueError) as error:
-        raise BadFileError(f"The file is no CSV with a header row: {error}") from None
+        raise BadFileError(f"The file is not a CSV with a header row: {error}") from None
     file = ImportFile(header, [row for row in rows if row])
     _check_header(header, columns)
     if not file.rows:
@@ -59,10 +67,11 @@ def _check_header(header: list[str], columns: Mapping[str, str]) -> None:
     unknown = [label for label in header if label not in columns]
     if unknown:
         raise BadFileError(f"Unknown columns: {', '.join(unknown)}.")
-    missing = [label for label, field in columns.items() if field in REQUIRED and label not in header]
+    present = set(header)
+    missing = [label for label, field in columns.items() if field in REQUIRED and label not in present]
     if missing:
         raise BadFileError(f"Missing columns: {', '.join(missing)}.")
-    if len(set(header)) < len(header):
+    if len(present) < len(header):
         raise BadFileError("A column occurs twice.")
 
 
@@ -87,13 +96,13 @@ def _list(cell: str) -> list[str]:
 
 def _bool(cell: str) -> bool:
     if cell.lower() not in TRUE + FALSE:
-        raise ValidationException(f"{cell!r} says neither yes nor no.")
+        raise ValidationException(f"{cell!r} must be yes or no.")
     return cell.lower() in TRUE
 
 
 def _content_type(cell: str) -> str:
     if cell.lower() not in CONTENT_TYPES:
-        raise ValidationException(f"{cell!r} is no content type of a quick response.")
+        raise ValidationException(f"{cell!r} is not a content type of a quick response.")
     return CONTENT_TYPES[cell.lower()]
 
 

@@ -1,4 +1,4 @@
-"""How fast things go: when a status changes, how many calls a second are served."""
+"""How fast things go: when a status changes, how many calls a second are served, by how much a view lags."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,3 +44,13 @@ class Allowance:
             return False
         self.tokens -= 1
         return True
+
+
+def seconds_since(moment: float) -> float:
+    """Count from a `moment()`."""
+    return monotonic() - moment
+
+
+def moment() -> float:
+    """Now, by the clock of this module."""
+    return monotonic()

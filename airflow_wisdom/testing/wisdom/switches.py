@@ -4,11 +4,11 @@ A behaviour that AWS does not document is a switch here, with the likelier answe
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from typing import Literal
 
-from .exceptions import RawError
+from .arguments import Code, Count, Seconds, Times, Word
 from .imports import HEADER
-from .pace import Allowance, Pace
+from .pace import Pace
 
 # Service quotas of Amazon Connect, and the one of the Wisdom admin guide (rows of an import file).
 QUOTAS = {
@@ -17,61 +17,97 @@ QUOTAS = {
     "contents": 5000,
     "document_bytes": 5 * 1024 * 1024,
     "import_rows": 100,
+    "routing_profiles": 40,
     "tags": 50,
 }
-# All other operations of an account and region share one allowance; these two have their own, twice as large.
-OWN_ALLOWANCE = {"DeleteQuickResponse": 2.0, "SearchQuickResponses": 2.0}
-# Requests to presigned URLs reach S3, not the service.
-STORAGE_OPERATIONS = ("PutObject", "GetObject")
-
-
-@dataclass
-class Fault:
-    operation: str
-    code: str
-    http_status: int
-    times: int
-    message: str
+Verb = Literal["create", "update", "delete"]
+UnknownKnowledgeBase = Literal["ValidationException", "AccessDeniedException", "ResourceNotFoundException"]
 
 
 class Switches:
     """Most public methods are one switch each, which `WisdomBackend.control` turns by name."""
 
+    verbs = (
+        "check_routing_profiles",
+        "deletions",
+        "expire_uploads",
+        "fail_quick_responses",
+        "header",
+        "import_jobs",
+        "lagging_list",
+        "list_of_unknown_knowledge_base",
+        "list_order",
+        "mark_signatures",
+        "partly_failed",
+        "quick_response_changes",
+        "quotas",
+        "reused_client_token",
+        "reused_create_token",
+        "routing_profiles",
+        "search_hides_inactive",
+        "stale_search",
+        "upload_target",
+    )
+
     def __init__(self) -> None:
         self.import_pace = Pace()
+        self.answered: str | None = None
         self.delete_pace = Pace()
         self.partial_status = "COMPLETE"
         self.reused_token = "conflict"
+        self.reused_create = "first"
         self.newest_first = False
+        self.list_lag = Pace()
+        self.unknown_in_list: str = "ValidationException"
         self.columns = dict(HEADER)
         self.known_routing_profiles: frozenset[str] | None = None
+        self.checks_routing_profiles = True
         self.limits = dict(QUOTAS)
         self.expired_uploads = 0
+        self.upload_url: str | None = None
+        self.upload_headers: dict[str, str] = {}
         self.signature_mark: str | None = None
-        self._calls: Counter[str] = Counter()
-        self._faults: list[Fault] = []
-        self._tps: float | None = None
-        self._throttle_status = 429
-        self._allowances: dict[str, Allowance] = {}
+        self.response_pace: Pace | None = None
+        self.failures: Counter[str] = Counter()
+        self.search_lag: tuple[int, float] = (0, 0.0)
+        self.search_misses = 0
+        self.hides_inactive = False
+
+    # Import jobs
 
     def import_jobs(
-        self, after_calls: int | None = None, after_seconds: float | None = None, status: str | None = None
+        self,
+        after_calls: Count | None = None,
+        after_seconds: Seconds | None = None,
+        status: Word | None = None,
+        answered: Word | None = None,
     ) -> None:
-        if after_calls is not None and after_seconds is not None:
-            raise ValueError("an import job ends after calls or after seconds, not both")
+        _one_measure("an import job ends", after_calls, after_seconds)
+        if answered is not None and (after_calls, after_seconds, status) != (None, None, None):
+            raise ValueError("a job that StartImportJob answers as ended has no pace and no other end")
         self.import_pace = Pace(after_calls or 0, after_seconds or 0.0, status)
+        self.answered = answered
 
-    def deletions(self, after_calls: int = 0, status: str | None = None) -> None:
+    def deletions(self, after_calls: Count = 0, status: Word | None = None) -> None:
         self.delete_pace = Pace(after_calls, status=status)
 
-    def partly_failed(self, status: str) -> None:
+    def partly_failed(self, status: Word) -> None:
         self.partial_status = status
 
-    def reused_client_token(self, answer: str) -> None:
-        self.reused_token = _one_of(answer, "conflict", "first")
+    def reused_client_token(self, answer: Literal["conflict", "first"]) -> None:
+        self.reused_token = answer
 
-    def list_order(self, order: str) -> None:
-        self.newest_first = _one_of(order, "oldest_first", "newest_first") == "newest_first"
+    def list_order(self, order: Literal["oldest_first", "newest_first"]) -> None:
+        self.newest_first = order == "newest_first"
+
+    def lagging_list(self, calls: Count | None = None, seconds: Seconds | None = None) -> None:
+        _one_measure("a job is missing from lists", calls, seconds)
+        self.list_lag = Pace(calls or 0, seconds or 0.0)
+
+    def list_of_unknown_knowledge_base(self, code: UnknownKnowledgeBase) -> None:
+        self.unknown_in_list = code
+
+    # Import files
 
     def header(self, columns: dict[str, str]) -> None:
         unknown = set(columns.values()) - set(HEADER.values())
@@ -82,42 +118,51 @@ class Switches:
     def routing_profiles(self, names: list[str] | None) -> None:
         self.known_routing_profiles = None if names is None else frozenset(names)
 
-    def quotas(self, **limits: int) -> None:
+    # Uploads
+
+    def expire_uploads(self, times: Count = 1) -> None:
+        self.expired_uploads = times
+
+    def upload_target(self, url: Word | None, headers: dict[str, str] | None = None) -> None:
+        self.upload_url = url
+        self.upload_headers = dict(headers or {})
+
+    def mark_signatures(self, mark: Code | None) -> None:
+        if mark is not None and not mark.isalnum():
+            raise ValueError(f"a mark must be letters and digits only, which no encoding changes, not {mark!r}")
+        self.signature_mark = mark
+
+    # Quick responses
+
+    def quick_response_changes(self, after_calls: Count | None = None, after_seconds: Seconds | None = None) -> None:
+        _one_measure("a change ends", after_calls, after_seconds)
+        slow = (after_calls, after_seconds) != (None, None)
+        self.response_pace = Pace(after_calls or 0, after_seconds or 0.0) if slow else None
+
+    def fail_quick_responses(self, change: Verb, times: Times = 1) -> None:
+        self.failures[change.upper()] = times
+
+    def reused_create_token(self, answer: Literal["first", "conflict", "new"]) -> None:
+        self.reused_create = answer
+
+    def check_routing_profiles(self, enabled: bool) -> None:
+        self.checks_routing_profiles = enabled
+
+    def stale_search(self, seconds: Seconds | None = None, writes: Count | None = None, missing: Count = 0) -> None:
+        _one_measure("search lags", writes, seconds)
+        self.search_lag = (writes or 0, seconds or 0.0)
+        self.search_misses = missing
+
+    def search_hides_inactive(self, enabled: bool) -> None:
+        self.hides_inactive = enabled
+
+    def quotas(self, **limits: Count) -> None:
         unknown = set(limits) - set(QUOTAS)
         if unknown:
             raise ValueError(f"no such quota: {', '.join(sorted(unknown))}")
         self.limits.update(limits)
 
-    def throttle(self, tps: float | None = 10.0, http_status: int = 429) -> None:
-        self._tps = tps
-        self._throttle_status = http_status
-        self._allowances.clear()
-
-    def fault(
-        self, operation: str, code: str, http_status: int = 400, times: int = 1, message: str = "Scripted."
-    ) -> None:
-        self._faults.append(Fault(operation, code, http_status, times, message))
-
-    def expire_uploads(self, times: int = 1) -> None:
-        self.expired_uploads = times
-
-    def mark_signatures(self, mark: str | None) -> None:
-        if mark is not None and not (mark.isascii() and mark.isalnum()):
-            raise ValueError(f"a mark that no encoding changes has letters and digits only, unlike {mark!r}")
-        self.signature_mark = mark
-
-    def calls(self) -> dict[str, int]:
-        return dict(self._calls)
-
-    def before(self, operation: str) -> None:
-        """Count the call, then refuse it if a fault or the throttle says so."""
-        self._calls[operation] += 1
-        for fault in self._faults:
-            if fault.operation == operation:
-                self._use_up(fault)
-                raise RawError(fault.code, fault.message, fault.http_status)
-        if self._tps is not None and operation not in STORAGE_OPERATIONS:
-            self._take(operation, self._tps)
+    # What the service asks
 
     def take_expiry(self) -> bool:
         """Whether this upload is one of those that come too late."""
@@ -126,19 +171,14 @@ class Switches:
         self.expired_uploads -= 1
         return True
 
-    def _use_up(self, fault: Fault) -> None:
-        fault.times -= 1
-        if fault.times < 1:
-            self._faults.remove(fault)
-
-    def _take(self, operation: str, tps: float) -> None:
-        name = operation if operation in OWN_ALLOWANCE else "shared"
-        allowance = self._allowances.setdefault(name, Allowance(tps * OWN_ALLOWANCE.get(operation, 1.0)))
-        if not allowance.take():
-            raise RawError("ThrottlingException", "Rate exceeded", self._throttle_status)
+    def take_failure(self, verb: str) -> bool:
+        """Whether this change of a quick response is one of those that fail."""
+        if self.failures[verb] < 1:
+            return False
+        self.failures[verb] -= 1
+        return True
 
 
-def _one_of(value: str, *allowed: str) -> str:
-    if value not in allowed:
-        raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
-    return value
+def _one_measure(what: str, calls: int | None, seconds: float | None) -> None:
+    if calls is not None and seconds is not None:
+        raise ValueError(f"{what} by a number or by seconds, not both")

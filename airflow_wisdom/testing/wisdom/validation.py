@@ -1,6 +1,7 @@
 """Input validation by botocore's model.
 
-A client itself checks types, required members and minimum lengths, but no maximum, pattern or enum.
+A client itself checks types, required members and minimum lengths, but no maximum, pattern or enum; and not
+everybody who asks is a client.
 """
 
 import re
@@ -9,16 +10,18 @@ from typing import Any
 
 from botocore.model import OperationModel, Shape
 
-from .exceptions import ValidationException
+from .exceptions import RawError
 
 
-def validate_input(operation: OperationModel, params: dict[str, Any]) -> None:
+def validate_input(operation: OperationModel, params: dict[str, Any], code: str = "ValidationException") -> None:
     """Raise AWS's error for the first member of `params` that breaks a rule of the input shape."""
     broken = first_violation(operation, params)
     if broken:
         path, rule = broken
-        raise ValidationException(
-            f"1 validation error detected: Value at '{path}' failed to satisfy constraint: Member must {rule}"
+        raise RawError(
+            code,
+            f"1 validation error detected: Value at '{path}' failed to satisfy constraint: Member must {rule}",
+            400,
         )
 
 
@@ -67,6 +70,8 @@ def _bounds(shape: Shape, size: int, path: str, what: str) -> Iterator[tuple[str
 
 
 def _string(shape: Any, value: str, path: str) -> Iterator[tuple[str, str]]:
+    # Matched from the beginning alone, and none of the model's can match a part of a text in two ways: the work grows
+    # with the text, not with its square.
     pattern = shape.metadata.get("pattern")
     if shape.enum and value not in shape.enum:
         yield path, f"satisfy enum value set: {list(shape.enum)}"
