@@ -86,9 +86,25 @@ def record_import(
     :param records: Numbers of records, by what became of them, as far as they are known. Default: none are.
     """
     arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
-    if arn is None:
-        return
-    base, extra = KnowledgeBase.from_arn(arn), summary(jobs, records)
+    if arn is not None:
+        _record(context, outlets, arn, summary(jobs, records))
+
+
+def record_sync(context: Context, outlets: Iterable[Any], arn: str | None, records: Mapping[str, int]) -> None:
+    """Say in the asset events of a task what it synced; outlets as for :func:`record_import`.
+
+    :param context: The task's context.
+    :param outlets: The task's outlets.
+    :param arn: ARN of the knowledge base; None where it is not known, and then nothing is said.
+    :param records: Numbers of rows and quick responses, by what became of them.
+    """
+    if arn is not None:
+        name = KnowledgeBase.from_arn(arn).knowledge_base_id
+        _record(context, outlets, arn, {"knowledgeBaseId": name, "records": dict(records)})
+
+
+def _record(context: Context, outlets: Iterable[Any], arn: str, extra: dict[str, Any]) -> None:
+    base = KnowledgeBase.from_arn(arn)
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
             context["outlet_events"][outlet].add(create_asset(knowledge_base_id=arn), extra=extra)

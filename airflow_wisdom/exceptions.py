@@ -28,6 +28,11 @@
     ├── StorageError                      a file could not be written where the user asked
     ├── ImportIncompleteError             not every file of an import became a COMPLETE job
     ├── FailedRecordsError                AWS refused more records than are tolerated
+    ├── PlanError                         a sync was not done as planned
+    │   ├── UnsafePlanError               the plan removes too much; nothing was written
+    │   ├── PlanChangedError              the plan is no longer the one that was approved; nothing was written
+    │   └── SyncIncompleteError           not every quick response is as the table says
+    ├── RunTimeoutError                   the time of a task was over before it was done
     └── ImportJobError
         ├── ImportJobFailedError          the job ended, or is about to end, without being COMPLETE
         ├── ImportJobTimeoutError         the deadline passed first
@@ -69,15 +74,20 @@ __all__ = [
     "InvalidCredentialsError",
     "InvalidRowsError",
     "OptionError",
+    "PlanChangedError",
+    "PlanError",
     "ResourceNotFoundError",
+    "RunTimeoutError",
     "ServiceQuotaExceededError",
     "ServiceUnavailableError",
     "SourceError",
     "SourceFormatError",
     "StorageError",
+    "SyncIncompleteError",
     "TemplateMismatchError",
     "ThrottlingError",
     "UnknownImportJobStatusError",
+    "UnsafePlanError",
     "UploadError",
     "UploadTooLargeError",
     "UploadUrlExpiredError",
@@ -464,6 +474,53 @@ class FailedRecordsError(WisdomError):
         self.records_refused = records_refused
         self.failed_records = redacted(failed_records)
         self.failed_records_path = redacted(failed_records_path)
+
+
+class RunTimeoutError(WisdomError):
+    """The time of a task was over, or it was ended, before this was done."""
+
+
+class PlanError(WisdomError):
+    """A sync was not done as planned."""
+
+
+class UnsafePlanError(PlanError):
+    """The plan removes more than is allowed, or from an empty source; nothing was written.
+
+    :param removals: Quick responses that would be removed or deactivated.
+    :param in_scope: Quick responses that bear the owner's tag.
+    """
+
+    def __init__(self, message: str, *, removals: int, in_scope: int, where: Where = None) -> None:
+        super().__init__(message, where=where)
+        self.removals = removals
+        self.in_scope = in_scope
+
+
+class PlanChangedError(PlanError):
+    """The plan is no longer the one that was approved; nothing was written.
+
+    :param fingerprint: Fingerprint of the plan as it is now.
+    :param expected: Fingerprint of the plan that was approved.
+    """
+
+    def __init__(self, message: str, *, fingerprint: str, expected: str, where: Where = None) -> None:
+        super().__init__(message, where=where)
+        self.fingerprint = fingerprint
+        self.expected = expected
+
+
+class SyncIncompleteError(PlanError):
+    """Not every quick response is as the table says; the message says which are not, and why.
+
+    :param failed: How many are not.
+    :param failures: The first of them, each a dict with ``key``, ``kind`` and ``error``.
+    """
+
+    def __init__(self, message: str, *, failed: int, failures: list[dict[str, Any]], where: Where = None) -> None:
+        super().__init__(message, where=where)
+        self.failed = failed
+        self.failures = redacted(failures)
 
 
 def from_dict(fields: dict[str, Any]) -> WisdomError:

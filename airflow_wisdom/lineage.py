@@ -13,6 +13,7 @@ from openlineage.client.facet_v2 import RunFacet, output_statistics_output_datas
 
 from airflow_wisdom.assets import summary
 from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase
+from airflow_wisdom.sources import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,4 +81,18 @@ def _output(base: KnowledgeBase, records: Mapping[str, int]) -> OutputDataset:
         namespace=f"{SCHEME}://{base.owner}/{base.region_name}",
         name=base.knowledge_base_id,
         outputFacets={"outputStatistics": statistics} if "imported" in records else {},
+    )
+
+
+def sync_lineage(sources: Iterable[Any], arn: str | None, records: Mapping[str, int]) -> OperatorLineage[Any, Any]:
+    """Return what OpenLineage's Airflow provider asks an operator that syncs for.
+
+    :param sources: Where the rows come from, as :mod:`~airflow_wisdom.sources` has them.
+    :param arn: ARN of the knowledge base, which is the output; None where it is not known.
+    :param records: Numbers of rows and quick responses, by what became of them.
+    """
+    inputs = [dataset_of(source.name) for source in sources if isinstance(source, FileSource)]
+    written = {"imported": records["created"] + records["updated"]} if records else {}
+    return OperatorLineage(
+        inputs=inputs, outputs=[_output(KnowledgeBase.from_arn(arn), written)] if arn else [], run_facets={}
     )

@@ -93,7 +93,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
             from airflow_wisdom.model.import_job import timed_out
 
             waited = time.time() - began
-            error = timed_out(self.knowledge_base_id, self.import_job_id, self._seen, waited=waited)
+            error = timed_out(self.find_knowledge_base(), self.import_job_id, self._seen, waited=waited)
             # Airflow's own says nothing that this one does not.
             raise AirflowSensorTimeout(str(error)) from error
 
@@ -104,7 +104,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once at the job."""
         try:
-            self._seen = job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
+            self._seen = job = self.hook.get_import_job(self.find_knowledge_base(), self.import_job_id)
         except WisdomError as exc:
             # The pause is Airflow's: that between two looks.
             self._patience.endure(exc)
@@ -141,8 +141,9 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
 
         from airflow_wisdom.triggers import WisdomJobSensorTrigger
 
-        if not hasattr(BaseTrigger, "render_template_fields"):
-            # Airflow 3.0 would start the trigger, but hand it the bare text of the templates.
+        if not hasattr(BaseTrigger, "render_template_fields") or not self.knowledge_base_id:
+            # Airflow 3.0 would start the trigger, but hand it the bare text of the templates; and only a worker finds
+            # the knowledge base of an instance.
             return None
         # The deadline is not known when the DAG is parsed: the trigger takes it from the deferral's time-out.
         return StartTriggerArgs(
@@ -177,7 +178,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
                 raise_for(ends_of(event))
             except ImportJobTimeoutError as exc:
                 raise AirflowSensorTimeout(str(exc)) from exc
-        job = reread(self.hook, self.knowledge_base_id, self.import_job_id)
+        job = reread(self.hook, self.find_knowledge_base(), self.import_job_id)
         self.link_to_instance(self.hook, job)
         return job.to_dict(include_urls=self.include_urls)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
 from airflow_wisdom.rows.reading import read, read_rows
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.rows.reading import Format, Table
     from airflow_wisdom.storage import Storage
+
+
+__all__ = ["SqlSource"]
 
 
 class Source(Protocol):
@@ -70,11 +73,13 @@ class RowsSource:
         yield read_rows(self.rows)
 
 
-@dataclass(frozen=True)
+@dataclass
 class SqlSource:
-    """The result of a query, fetched in batches.
+    """The result of a query, fetched in batches, for the `source` of any operator that takes rows.
 
-    :param sql: The query.
+    Sort the rows (``ORDER BY``), so that another try of the task finds the same ones.
+
+    :param sql: The query, a template.
     :param conn_id: Airflow connection of the database.
     :param parameters: Parameters of the query, as the database's driver takes them. Default: none.
     :param fetch_size: Rows of a batch. Default 1,000.
@@ -86,6 +91,9 @@ class SqlSource:
     parameters: Mapping[str, Any] | Sequence[Any] | None = None
     fetch_size: int = 1_000
     hook_params: dict[str, Any] | None = None
+
+    template_fields: ClassVar[Sequence[str]] = ("sql", "conn_id", "parameters")
+    """What Airflow renders in it, as in a task."""
 
     @property
     def name(self) -> str:
@@ -121,20 +129,22 @@ class SqlSource:
         return hook.get_conn()
 
 
-def source_of(given: Any, storage: Storage, format: Format | None = None) -> FileSource | RowsSource:  # noqa: A002 - the word that users know
+def source_of(given: Any, storage: Storage, format: Format | None = None) -> FileSource | RowsSource | SqlSource:  # noqa: A002 - the word that users know
     """Return the source that a user has named.
 
-    :param given: Path, URI, or rows.
+    :param given: Path, URI, rows, or a :class:`SqlSource`.
     :param storage: What reads files.
     :param format: As for :class:`FileSource`.
     :raises SourceError: It is none of these.
     """
-    if isinstance(given, (str, os.PathLike)):
+    if isinstance(given, SqlSource):
+        return given
+    if isinstance(given, (str, os.PathLike)) and os.fspath(given):
         return FileSource(os.fspath(given), storage, format)
     if isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
         return RowsSource(given)
     kind = type(given).__name__
-    raise SourceError(f"The source must be a path, a URI or a list of rows, not {kind}: {given!r:.40}")
+    raise SourceError(f"The source must be a path, a URI, a list of rows or an SqlSource, not {kind}: {given!r:.40}")
 
 
 def _cursor(connection: Any) -> Any:

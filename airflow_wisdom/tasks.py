@@ -91,18 +91,47 @@ class WisdomTask(LinksToConsole, BaseOperator):
             record_import(context, self.outlets, jobs, records)
 
 
-class WisdomExistingJobTask(WisdomTask):
-    """Base of the tasks that are about one import job that is already there.
+class WisdomKnowledgeBaseTask(WisdomTask):
+    """Base of the tasks that are about a knowledge base: which one it is.
 
-    :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param import_job_id: Id of the import job.
+    :param knowledge_base_id: Id or ARN of the knowledge base. Default: that of `instance_id`.
+    :param instance_id: Id or ARN of the Amazon Connect instance that the knowledge base serves, by which the knowledge
+        base and routing profiles are found; AWS operations ``ListIntegrationAssociations`` and ``ListRoutingProfiles``.
+        Default: not known, and then `knowledge_base_id` is needed.
 
     How AWS is reached: as for :class:`WisdomTask`.
     """
 
-    template_fields: Sequence[str] = ("knowledge_base_id", "import_job_id", *WisdomTask.template_fields)
+    template_fields: Sequence[str] = ("knowledge_base_id", "instance_id", *WisdomTask.template_fields)
 
-    def __init__(self, *, knowledge_base_id: str, import_job_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, knowledge_base_id: str | None = None, instance_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.knowledge_base_id = knowledge_base_id
+        self.instance_id = instance_id
+
+    def find_knowledge_base(self) -> str:
+        """Return the id or ARN of the knowledge base: as given, or that of the Amazon Connect instance.
+
+        :raises ValueError: Neither `knowledge_base_id` nor `instance_id` was given.
+        :raises ResourceNotFoundError: There is no such instance, or it has no knowledge base of quick responses.
+        """
+        if not (self.knowledge_base_id or self.instance_id):
+            raise ValueError("knowledge_base_id or instance_id is needed")
+        if not self.knowledge_base_id:
+            self.knowledge_base_id = self.hook.find_knowledge_base(str(self.instance_id))
+        return self.knowledge_base_id
+
+
+class WisdomExistingJobTask(WisdomKnowledgeBaseTask):
+    """Base of the tasks that are about one import job that is already there.
+
+    :param import_job_id: Id of the import job.
+
+    Which knowledge base: as for :class:`WisdomKnowledgeBaseTask`.
+    """
+
+    template_fields: Sequence[str] = ("import_job_id", *WisdomKnowledgeBaseTask.template_fields)
+
+    def __init__(self, *, import_job_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.import_job_id = import_job_id

@@ -21,15 +21,20 @@ PUBLIC = {
         "InvalidCredentialsError",
         "InvalidRowsError",
         "OptionError",
+        "PlanChangedError",
+        "PlanError",
         "ResourceNotFoundError",
+        "RunTimeoutError",
         "ServiceQuotaExceededError",
         "ServiceUnavailableError",
         "SourceError",
         "SourceFormatError",
         "StorageError",
+        "SyncIncompleteError",
         "TemplateMismatchError",
         "ThrottlingError",
         "UnknownImportJobStatusError",
+        "UnsafePlanError",
         "UploadError",
         "UploadTooLargeError",
         "UploadUrlExpiredError",
@@ -56,11 +61,16 @@ PUBLIC = {
     "model.knowledge_base": [
         "KnowledgeBase",
     ],
+    "model.quick_response": [
+        "QuickResponse",
+        "QuickResponseStatus",
+    ],
     "operators": [
         "WisdomDeleteImportJobOperator",
         "WisdomGetImportJobOperator",
         "WisdomImportQuickResponsesOperator",
         "WisdomStartImportJobOperator",
+        "WisdomSyncQuickResponsesOperator",
     ],
     "rows": [
         "DEFAULT_TEMPLATE",
@@ -74,6 +84,9 @@ PUBLIC = {
     ],
     "sensors": [
         "WisdomImportJobSensor",
+    ],
+    "sources": [
+        "SqlSource",
     ],
     "storage": [
         "Storage",

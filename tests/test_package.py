@@ -34,6 +34,7 @@ TASKS = [
     operators.WisdomGetImportJobOperator,
     operators.WisdomImportQuickResponsesOperator,
     operators.WisdomStartImportJobOperator,
+    operators.WisdomSyncQuickResponsesOperator,
     transfers.SqlToWisdomOperator,
 ]
 REQUIRED = {"knowledge_base_id": "kb", "import_job_id": "job", "source": "path", "sql": "query", "sql_conn_id": "db"}
@@ -179,7 +180,9 @@ def test_parsing_a_dag_loads_next_to_nothing_of_the_package_itself():
         "airflow_wisdom.model.knowledge_base",
         "airflow_wisdom.operators",
         "airflow_wisdom.operators.import_job",
+        "airflow_wisdom.operators.given",
         "airflow_wisdom.operators.quick_responses",
+        "airflow_wisdom.operators.sync",
         "airflow_wisdom.redaction",
         "airflow_wisdom.settings",
         "airflow_wisdom.sensors",
@@ -317,7 +320,9 @@ def test_texts_that_a_dag_author_would_template_are_templates(kind):
         "sql_hook_params",
         "deferrable",
         "delete_jobs_on_kill",
+        "adopt",
         "end_from_trigger",
+        "protection",
         "include_urls",
         "max_bytes",
         "poke_interval",

@@ -6,10 +6,12 @@ from airflow_wisdom.operators.import_job import (
     WisdomStartImportJobOperator,
 )
 from airflow_wisdom.operators.quick_responses import WisdomImportQuickResponsesOperator
+from airflow_wisdom.operators.sync import WisdomSyncQuickResponsesOperator
 
 __all__ = [
     "WisdomDeleteImportJobOperator",
     "WisdomGetImportJobOperator",
     "WisdomImportQuickResponsesOperator",
     "WisdomStartImportJobOperator",
+    "WisdomSyncQuickResponsesOperator",
 ]

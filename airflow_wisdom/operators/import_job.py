@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomTask
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomKnowledgeBaseTask
 from airflow_wisdom.values import ONE_DAY, check_interval, seconds
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Read the job and return its metadata."""
-        job = self.hook.get_import_job(self.knowledge_base_id, self.import_job_id)
+        job = self.hook.get_import_job(self.find_knowledge_base(), self.import_job_id)
         self.link_to_instance(self.hook, job)
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
         if self.require_complete:
@@ -59,7 +59,7 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask):
         return job.to_dict(include_urls=self.include_urls)
 
 
-class WisdomStartImportJobOperator(WisdomTask):
+class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
     """Starts an import job, waits for it if asked, and pushes its metadata to XCom; AWS operation ``StartImportJob``.
 
     A task that is tried again does not import again: it finds the job that it started, by a mark that it left in the
@@ -69,7 +69,6 @@ class WisdomStartImportJobOperator(WisdomTask):
     The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`; the id alone is also
     pushed, under the key ``import_job_id``, as soon as it is known.
 
-    :param knowledge_base_id: Id or ARN of the knowledge base.
     :param upload_id: Id of a finished upload. Either this or `source` is needed.
     :param source: Path of a file to upload first.
     :param content_type: Media type of `source`. Default ``text/csv``, the only one for quick responses.
@@ -92,7 +91,7 @@ class WisdomStartImportJobOperator(WisdomTask):
         What deleting does to a running job is not documented. Default: no, the job goes on and its id is logged.
     :param include_urls: As for :class:`WisdomGetImportJobOperator`.
 
-    How AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomTask`.
+    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`.
 
     :raises ValueError: Neither or both of `upload_id` and `source` were given, or `poll_interval` is not more than
         zero.
@@ -103,7 +102,6 @@ class WisdomStartImportJobOperator(WisdomTask):
     """
 
     template_fields: Sequence[str] = (
-        "knowledge_base_id",
         "upload_id",
         "source",
         "content_type",
@@ -111,13 +109,12 @@ class WisdomStartImportJobOperator(WisdomTask):
         "client_token",
         "metadata",
         "external_source_configuration",
-        *WisdomTask.template_fields,
+        *WisdomKnowledgeBaseTask.template_fields,
     )
 
     def __init__(
         self,
         *,
-        knowledge_base_id: str,
         upload_id: str | None = None,
         source: str | None = None,
         content_type: str = "text/csv",
@@ -135,7 +132,6 @@ class WisdomStartImportJobOperator(WisdomTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.knowledge_base_id = knowledge_base_id
         self.upload_id = upload_id
         self.source = source
         self.content_type = content_type
@@ -176,20 +172,21 @@ class WisdomStartImportJobOperator(WisdomTask):
     def _single(self, context: Context, deadline: float) -> SingleImport:
         from airflow_wisdom.runs.single import SingleImport
 
+        self.find_knowledge_base()
         return SingleImport.of(self, self.hook, context["ti"], deadline)
 
     def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
         if self.deferrable:
             self._defer(job.import_job_id, deadline)
         return self.hook.wait_for_import_job(
-            self.knowledge_base_id, job.import_job_id, deadline=deadline, poll_interval=self.poll_interval
+            self.find_knowledge_base(), job.import_job_id, deadline=deadline, poll_interval=self.poll_interval
         )
 
     def _defer(self, import_job_id: str, deadline: float) -> None:
         from airflow_wisdom.triggers import WisdomJobsCompleteTrigger
 
         trigger = WisdomJobsCompleteTrigger(
-            knowledge_base_id=self.knowledge_base_id,
+            knowledge_base_id=self.find_knowledge_base(),
             import_job_ids=[import_job_id],
             deadline=deadline,
             poll_interval=self.poll_interval,
@@ -218,7 +215,7 @@ class WisdomStartImportJobOperator(WisdomTask):
 
         import_job_id = self._started.import_job_id
         if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
-            self.hook.try_to_delete_import_job(self.knowledge_base_id, import_job_id)
+            self.hook.try_to_delete_import_job(self.find_knowledge_base(), import_job_id)
         else:
             self.log.warning(
                 "The task is ended. Import job %s goes on; another try of the task finds it", import_job_id
@@ -258,11 +255,11 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
         check_interval(self.poll_interval)
         deadline = time.time() + seconds(self.timeout)
         try:
-            self.hook.delete_import_job(self.knowledge_base_id, self.import_job_id)
+            self.hook.delete_import_job(self.find_knowledge_base(), self.import_job_id)
         except ResourceNotFoundError as exc:
             self.log.info("Nothing to delete: %s", exc)
             return
         if self.wait_for_completion:
             self.hook.wait_for_deletion(
-                self.knowledge_base_id, self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
+                self.find_knowledge_base(), self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
             )

@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_wisdom import settings
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS, MAX_REPORT_BYTES
-from airflow_wisdom.tasks import WisdomTask
+from airflow_wisdom.operators.given import given
+from airflow_wisdom.tasks import WisdomKnowledgeBaseTask
 from airflow_wisdom.values import ONE_DAY, seconds
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from airflow_wisdom.runs.imports import Import, ImportOptions
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.starting import Submission
-    from airflow_wisdom.sources import Source
+    from airflow_wisdom.sources import Source, SqlSource
     from airflow_wisdom.storage import Storage
 
 
-class WisdomRowsTask(WisdomTask):
+class WisdomRowsTask(WisdomKnowledgeBaseTask):
     """Base of the tasks that import quick responses: rows in, import jobs out, and an account of each row.
 
     All rows are judged before anything is sent. The valid ones are written to files of at most 100 rows, in order; each
@@ -45,7 +46,6 @@ class WisdomRowsTask(WisdomTask):
     the same for each job, samples ``invalidRows`` and ``failedRecords``, and where all of these were written to. It is
     pushed also when the task then fails.
 
-    :param knowledge_base_id: Id or ARN of the knowledge base.
     :param import_template: The header that AWS expects: path or URI of the template file downloaded from Amazon
         Connect, a list of labels, or a dict of label to the field that it means (None: no known one). Default:
         Airflow's option ``[wisdom] import_template``, by itself an assumption:
@@ -82,7 +82,7 @@ class WisdomRowsTask(WisdomTask):
     :param delete_jobs_on_kill: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`; it is the jobs
         that run.
 
-    How AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomTask`.
+    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`.
 
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
     :raises ImportIncompleteError: A file could not be uploaded, or not every job became COMPLETE in time.
@@ -93,7 +93,6 @@ class WisdomRowsTask(WisdomTask):
     """
 
     template_fields: Sequence[str] = (
-        "knowledge_base_id",
         "import_template",
         "column_mapping",
         "extra_columns",
@@ -108,13 +107,12 @@ class WisdomRowsTask(WisdomTask):
         "max_active_jobs",
         "metadata",
         "external_source_configuration",
-        *WisdomTask.template_fields,
+        *WisdomKnowledgeBaseTask.template_fields,
     )
 
     def __init__(
         self,
         *,
-        knowledge_base_id: str,
         import_template: str | Sequence[str] | Mapping[str, str | None] | None = None,
         column_mapping: Mapping[str, str] | None = None,
         extra_columns: Literal["fail", "ignore"] = "fail",
@@ -139,7 +137,6 @@ class WisdomRowsTask(WisdomTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.knowledge_base_id = knowledge_base_id
         self.import_template = import_template
         self.column_mapping = column_mapping
         self.extra_columns = extra_columns
@@ -214,8 +211,7 @@ class WisdomRowsTask(WisdomTask):
         from airflow_wisdom.runs.imports import Import
 
         self._ti = context["ti"]
-        if not self.knowledge_base_id:
-            raise ValueError("knowledge_base_id is needed")
+        self.find_knowledge_base()
         self._import = Import.of_task(self, context, self._options(), self.storage(), deadline)
         return self._import
 
@@ -240,7 +236,7 @@ class WisdomRowsTask(WisdomTask):
         from airflow_wisdom.triggers import WisdomRunImportTrigger
 
         trigger = WisdomRunImportTrigger(
-            knowledge_base_id=self.knowledge_base_id,
+            knowledge_base_id=self.find_knowledge_base(),
             submissions=[submission.to_dict() for submission in submissions],
             max_active_jobs=self._options().max_active_jobs,
             manifest=manifest.to_dict(),
@@ -280,8 +276,8 @@ class WisdomImportQuickResponsesOperator(WisdomRowsTask):
     """Imports quick responses from a file or from rows, however many; AWS operation ``StartImportJob`` for each file.
 
     :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
-        Airflow's object storage understands, or the rows themselves: a list of dicts, also from XCom. Rows are no
-        templates: what stands in double braces in them is Amazon Connect's.
+        Airflow's object storage understands, a :class:`~airflow_wisdom.sources.SqlSource`, or the rows themselves: a
+        list of dicts, also from XCom. Rows are not templates: what stands in double braces in them is Amazon Connect's.
     :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
         says, and else its first bytes.
 
@@ -293,12 +289,12 @@ class WisdomImportQuickResponsesOperator(WisdomRowsTask):
     def __init__(
         self,
         *,
-        source: str | os.PathLike[str] | Iterable[Mapping[str, Any]],
+        source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
         source_format: Literal["csv", "json_lines"] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = source
+        self.source = given(source)
         self.source_format = source_format
 
     def rows(self) -> Source:
@@ -313,12 +309,3 @@ class WisdomImportQuickResponsesOperator(WisdomRowsTask):
 
         source = self.rows()
         return [source.name] if isinstance(source, FileSource) else []
-
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """Render the templates; rows are none: Amazon Connect's own placeholders have double braces, too."""
-        rows = self.source if isinstance(self.source, (list, tuple)) else None
-        if rows is not None:
-            self.source = ""
-        super().render_template_fields(context, jinja_env)
-        if rows is not None:
-            self.source = rows

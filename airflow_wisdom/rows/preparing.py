@@ -14,7 +14,7 @@ from airflow_wisdom.rows.mistake import Mistake
 from airflow_wisdom.rows.reading import RESERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from typing_extensions import Self
@@ -102,32 +102,72 @@ def prepare(
     """
     if not 1 <= max_rows <= MAX_FILE_ROWS:
         raise ValueError(f"max_rows must be from 1 to {MAX_FILE_ROWS}, not {max_rows}")
+    files = _ImportFiles(folder, validator.template.columns, max_rows, max_bytes)
+    sifted = sift(table, validator, folder, files.add, sample=sample)
+    files.finish()
+    return Prepared(
+        files=tuple(files.files),
+        rows_read=sifted.rows_read,
+        rows_valid=sifted.rows_read - sifted.rows_invalid,
+        rows_invalid=sifted.rows_invalid,
+        mistakes_total=sifted.mistakes_total,
+        mistakes=sifted.mistakes,
+        invalid_path=sifted.invalid_path,
+        trimmed=validator.trimmed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What became of the rows of a source that were judged.
+
+    :param rows_read: Rows of the source.
+    :param rows_invalid: Rows that have mistakes.
+    :param mistakes_total: Mistakes of all rows.
+    :param mistakes: The first of them.
+    :param invalid_path: The file of invalid rows; None if there are none.
+    """
+
+    rows_read: int
+    rows_invalid: int
+    mistakes_total: int
+    mistakes: tuple[Mistake, ...]
+    invalid_path: Path | None
+
+
+def sift(
+    table: Table,
+    validator: Validator,
+    folder: Path,
+    take: Callable[[Row, tuple[str, ...]], list[Mistake]],
+    *,
+    sample: int = SAMPLE_SIZE,
+) -> Sifted:
+    """Judge the rows of a source: hand on what is valid, and write what is not into a file that says why.
+
+    :param table: The source.
+    :param validator: What judges the rows; to be closed by who made it.
+    :param folder: An empty folder for the file, which exists.
+    :param take: Called with each valid row and its cells; returns why it cannot be taken, if so.
+    :param sample: How many mistakes to return. Default 20.
+    :raises TemplateMismatchError: The columns of the source do not fit the template.
+    :raises SourceFormatError: The source cannot be read to its end.
+    """
     validator.check_columns(table.columns)
     count, total = 0, 0
     mistakes: list[Mistake] = []
-    files = _ImportFiles(folder, validator.template.columns, max_rows, max_bytes)
     invalid = _InvalidRows(folder, table.columns)
     with invalid:
         for row in table.rows:
             count += 1
             cells, found = validator.check(row)
             if cells is not None:
-                found = files.add(row, cells)
+                found = take(row, cells)
             if found:
                 invalid.add(row, found)
                 total += len(found)
                 mistakes += found[: max(0, sample - len(mistakes))]
-        files.finish()
-    return Prepared(
-        files=tuple(files.files),
-        rows_read=count,
-        rows_valid=count - invalid.count,
-        rows_invalid=invalid.count,
-        mistakes_total=total,
-        mistakes=tuple(mistakes),
-        invalid_path=invalid.path,
-        trimmed=validator.trimmed,
-    )
+    return Sifted(count, invalid.count, total, tuple(mistakes), invalid.path)
 
 
 class _Lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sqlite3
 from dataclasses import dataclass, field
@@ -113,6 +114,8 @@ class Rules:
     :param allowed: Field -> allowed values, or None for any; takes precedence over
         :data:`ALLOWED`. Of lists, each item is looked up.
     :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
+    :param routing_profiles: Name -> ARN of the routing profiles that there are; other names and ARNs are mistakes.
+        Default: not known, so that any name will do.
     :raises ValueError: `spaces` or `extra_columns` is not one of its words.
     """
 
@@ -121,6 +124,7 @@ class Rules:
     extra_columns: Literal["fail", "ignore"] = "fail"
     allowed: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     separators: str = ";,|"
+    routing_profiles: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         _one_of_these("spaces", self.spaces, ("trim", "invalid"))
@@ -150,7 +154,9 @@ class Validator:
         self.trimmed = 0
         """Cells of rows without mistakes whose spaces were trimmed."""
         self._mapping = {column.strip(): label for column, label in (mapping or {}).items()}
-        self._labels = {fold(label): label for label in template.columns} | {label: label for label in template.columns}
+        # By label, or by the field that it means.
+        self._labels = {fold(name): label for label, name in template.fields.items()}
+        self._labels |= {fold(label): label for label in template.columns} | {name: name for name in template.columns}
         self._cells = [_Cell(label, template, rules) for label in template.columns]
         self._seen = _Seen()
         self._columns: tuple[str, ...] | None = None
@@ -216,6 +222,15 @@ class Validator:
             return None, mistakes
         self.trimmed += trimmed
         return tuple(cells), mistakes
+
+    def fields(self, cells: tuple[str, ...]) -> dict[str, str]:
+        """Return the cells of the row that was judged last by field, as far as the row has a column for it.
+
+        :param cells: What :meth:`check` returned.
+        """
+        pairs = zip(self.template.columns, cells, self._binding.sources, strict=True)
+        meanings = self.template.fields
+        return {meanings[label]: cell for label, cell, column in pairs if column is not None and label in meanings}
 
     def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
         if cell.required and (not value or value.isspace()):
@@ -310,6 +325,8 @@ def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
     checks: list[Check] = [partial(_length, limits)]
     if allowed is not None:
         checks.append(_choice(allowed, any_case=meaning in _ANY_CASE))
+    if meaning == "routingProfiles" and rules.routing_profiles is not None:
+        checks.append(partial(_known, rules.routing_profiles))
     if meaning in LISTS:
         return [partial(_items, checks, limits.most_items, rules.separators)]
     if meaning in _UNIQUE:
@@ -323,6 +340,15 @@ def _choice(allowed: Collection[str], *, any_case: bool) -> Check:
     known = {value.lower() if any_case else value for value in ordered}
     problem = f"must be one of: {listing(ordered, quote='')}"
     return lambda value: None if (value.lower() if any_case else value) in known else problem
+
+
+def _known(profiles: Mapping[str, str], value: str) -> str | None:
+    """Return what is wrong with the name or the ARN of a routing profile."""
+    if value in profiles or value in profiles.values():
+        return None
+    # A long text is like no name, and takes long to compare.
+    near = difflib.get_close_matches(value[:200], profiles, n=3) or sorted(profiles)[:3]
+    return f"is not a routing profile of the instance; the nearest are: {listing(near, quote='')}"
 
 
 def _length(limits: FieldLimits, value: str) -> str | None:
@@ -341,7 +367,7 @@ def _one_line(value: str) -> str | None:
 
 def _items(checks: list[Check], most: int | None, separators: str, value: str) -> str | None:
     """Return the first thing that is wrong with a list."""
-    items = _split(value, separators)
+    items = split_items(value, separators)
     if most is not None and len(items) > most:
         return f"has {len(items):,} items, at most {most:,} are allowed"
     for item in items:
@@ -354,7 +380,12 @@ def _items(checks: list[Check], most: int | None, separators: str, value: str) -
     return None
 
 
-def _split(value: str, separators: str) -> list[str]:
+def split_items(value: str, separators: str = ";,|") -> list[str]:
+    """Return the items of a cell that holds several.
+
+    :param value: The cell.
+    :param separators: As for :class:`Rules`.
+    """
     for separator in separators[1:]:
         value = value.replace(separator, separators[0])
     return [item.strip() for item in (value.split(separators[0]) if separators else [value])]

@@ -67,6 +67,7 @@ class ImportOptions:
     metadata: Mapping[str, str] | None = None
     external_source_configuration: Mapping[str, Any] | None = None
     poll_interval: float | None = None
+    routing_profiles: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, task: Any, **defaults: Any) -> ImportOptions:
@@ -75,7 +76,7 @@ class ImportOptions:
         :param task: The task, or anything else with these attributes.
         :param defaults: What stands in for attributes that are None.
         """
-        given: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(cls)}
+        given: dict[str, Any] = {each.name: getattr(task, each.name, None) for each in fields(cls)}
         given.update({name: value for name, value in defaults.items() if given[name] is None})
         return cls(**given).checked()
 
@@ -85,33 +86,43 @@ class ImportOptions:
         :raises ValueError: An option makes no sense.
         """
         check_interval(self.poll_interval)
-        _must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
+        must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
         if len(self.metadata or {}) > USERS_PAIRS:
             raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
-        tolerated = self.on_failed_records
-        if tolerated not in ("fail", "warn", "ignore"):
-            tolerated = _tolerated(tolerated)
         return replace(
             self,
-            on_failed_records=tolerated,
+            on_failed_records=tolerated("on_failed_records", self.on_failed_records),
             max_rows_per_file=whole_number("max_rows_per_file", self.max_rows_per_file, 1, MAX_FILE_ROWS),
             max_active_jobs=whole_number("max_active_jobs", self.max_active_jobs, 1),
             sample_size=whole_number("sample_size", self.sample_size, 0),
         )
 
 
-def _must_be_one_of(name: str, value: object, words: tuple[str, ...]) -> None:
+def must_be_one_of(name: str, value: object, words: tuple[str, ...]) -> None:
+    """Refuse a word that means nothing.
+
+    :param name: Name of the parameter.
+    :param value: What was given.
+    :param words: What it may be.
+    :raises ValueError: It is not one of them.
+    """
     if value not in words:
         raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r:.100}")
 
 
-def _tolerated(number: Any) -> int:
+def tolerated(name: str, value: Any) -> Any:
+    """Return how many failures are tolerated: a word, or a number.
+
+    :param name: Name of the parameter.
+    :param value: ``fail``, ``warn``, ``ignore``, or a number, also as text.
+    :raises ValueError: It is neither.
+    """
+    if value in ("fail", "warn", "ignore"):
+        return value
     try:
-        return whole_number("on_failed_records", number, 0)
+        return whole_number(name, value, 0)
     except ValueError:
-        raise ValueError(
-            f"on_failed_records must be fail, warn, ignore or a whole number, not {number!r:.100}"
-        ) from None
+        raise ValueError(f"{name} must be fail, warn, ignore or a whole number, not {value!r:.100}") from None
 
 
 class Import:
@@ -155,7 +166,8 @@ class Import:
             task_progress(),
             is_first_try=ti.try_number == 1,
         )
-        return cls(task.hook, task.knowledge_base_id, options, storage, run)
+        profiles = task.hook.routing_profiles(task.instance_id) if task.instance_id else None
+        return cls(task.hook, task.find_knowledge_base(), replace(options, routing_profiles=profiles), storage, run)
 
     def __enter__(self) -> Self:
         self._folder = TemporaryDirectory(prefix="airflow-wisdom-")
@@ -375,6 +387,7 @@ def judge(source: Source, template: ImportTemplate, options: ImportOptions, fold
         spaces=options.spaces,
         extra_columns=options.extra_columns,
         allowed=options.allowed_values or {},
+        routing_profiles=options.routing_profiles,
     )
     with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
         prepared = prepare(

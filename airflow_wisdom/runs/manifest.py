@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
 from airflow_wisdom.rows.mistake import Mistake
@@ -94,23 +94,58 @@ class Manifest:
         if not self.rows_invalid:
             return
         if on_invalid_rows != "skip" or not self.parts:
-            raise self._invalid()
+            refuse_invalid_rows(self, self.source, self.invalid_rows_path, self.not_saved, self.knowledge_base_id)
         if self.not_saved:
             # Nothing was sent yet: what is skipped is not to be lost.
             raise StorageError(self.not_saved)
 
-    def _invalid(self) -> InvalidRowsError:
-        shown = "; ".join(map(str, self.mistakes)) or "their mistakes are not shown"
-        more = self.mistakes_total - len(self.mistakes)
-        rest = f"; and {more:,} more mistakes" if more else ""
-        path = None if self.not_saved else self.invalid_rows_path
-        where = f". {self.not_saved}" if self.not_saved else f". All of them are in {path}" if path else ""
-        return InvalidRowsError(
-            f"{self.rows_invalid:,} of {self.rows_read:,} rows of {self.source} are invalid; nothing was sent: "
-            f"{shown}{rest}{where}",
-            rows_read=self.rows_read,
-            rows_invalid=self.rows_invalid,
-            mistakes=[mistake.to_dict() for mistake in self.mistakes],
-            invalid_rows_path=path,
-            where={"knowledge_base_id": self.knowledge_base_id},
-        )
+
+class Judged(Protocol):
+    """The numbers of rows that were judged."""
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of the source."""
+        ...
+
+    @property
+    def rows_invalid(self) -> int:
+        """Rows that have mistakes."""
+        ...
+
+    @property
+    def mistakes_total(self) -> int:
+        """Mistakes of all rows."""
+        ...
+
+    @property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The first of them."""
+        ...
+
+
+def refuse_invalid_rows(
+    judged: Judged, source: str, path: str | None, not_saved: str | None, knowledge_base_id: str
+) -> NoReturn:
+    """Raise that rows are invalid, with all that is known of them.
+
+    :param judged: The numbers, and the first mistakes.
+    :param source: What the source is called.
+    :param path: Where all invalid rows were written to, if anywhere.
+    :param not_saved: Why they could not be written there, if so.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :raises InvalidRowsError: Always.
+    """
+    shown = "; ".join(map(str, judged.mistakes)) or "their mistakes are not shown"
+    more = judged.mistakes_total - len(judged.mistakes)
+    rest = f"; and {more:,} more mistakes" if more else ""
+    where = f". {not_saved}" if not_saved else f". All of them are in {path}" if path else ""
+    raise InvalidRowsError(
+        f"{judged.rows_invalid:,} of {judged.rows_read:,} rows of {source} are invalid; nothing was sent: "
+        f"{shown}{rest}{where}",
+        rows_read=judged.rows_read,
+        rows_invalid=judged.rows_invalid,
+        mistakes=[mistake.to_dict() for mistake in judged.mistakes],
+        invalid_rows_path=None if not_saved else path,
+        where={"knowledge_base_id": knowledge_base_id},
+    )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_wisdom.cadence import Patience, time_left
+from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
 from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from airflow_wisdom.redaction import cut, redact
@@ -16,9 +21,14 @@ from airflow_wisdom.redaction import cut, redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_wisdom.exceptions import WisdomError
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.hooks.calls import Calls
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.apply import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.plan import SyncPlan
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +43,9 @@ FILE = "airflow-file"
 
 USERS_PAIRS = MAX_METADATA_PAIRS - len((MARK, FILE, *TASK))
 """Pairs of metadata that are left to the user, of those that AWS allows."""
+
+LINES_OF_A_PLAN = 60
+"""Lines of a plan that go to the log."""
 
 COMMAND = "airflow-wisdom"
 """What stands in place of a task where the command line imports."""
@@ -198,6 +211,18 @@ class Progress:
         :param error: Why it is not COMPLETE; None if it is.
         """
 
+    def compared(self, plan: SyncPlan) -> None:
+        """Take note that the rows are compared with what there is, and nothing was written.
+
+        :param plan: What is going to be changed.
+        """
+
+    def applied(self, end: ChangeEnd) -> None:
+        """Take note that a change has ended, well or not.
+
+        :param end: How it ended.
+        """
+
 
 class LogProgress(Progress):
     """Writes to the log what a run does: what operators and triggers have."""
@@ -208,6 +233,19 @@ class LogProgress(Progress):
             log.warning("Invalid row of %s: %s", manifest.source, mistake)
         if not manifest.parts and not manifest.rows_invalid:
             log.warning("%s has no rows: there is nothing to import", manifest.source)
+
+    def compared(self, plan: SyncPlan) -> None:
+        """Log the plan, and the first of its changes."""
+        log.info("Plan for %s: %s; fingerprint %s", plan.source, plan, plan.fingerprint)
+        for line in islice((line for change in plan.changes for line in change.lines()), LINES_OF_A_PLAN):
+            log.info("%s", line)
+        for warning in plan.warnings[:LINES_OF_A_PLAN]:
+            log.warning("%s", warning)
+
+    def applied(self, end: ChangeEnd) -> None:
+        """Log a change that failed."""
+        if end.error:
+            log.warning('"%s" was not changed: %s', end.change.name, end.error)
 
     def found(self, job: ImportJob) -> None:
         """Log which job is not started again."""
@@ -242,6 +280,64 @@ def telling(progress: Progress) -> Iterator[None]:
         yield
     finally:
         _make_progress = before
+
+
+class Limit:
+    """Until when something may go on.
+
+    :param deadline: POSIX time. Default: none.
+    :param is_stopped: Returns whether the task was ended meanwhile. Default: it never is.
+    :param what: What does not happen any more after that, in words.
+    :param error: Makes the error that is raised then, from a message.
+    """
+
+    def __init__(
+        self,
+        deadline: float | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+        *,
+        what: str = "The import job was not started",
+        error: Callable[[str], WisdomError] = ImportJobTimeoutError,
+    ) -> None:
+        self._deadline = deadline
+        self._is_stopped = is_stopped
+        self._what = what
+        self._error = error
+
+    def check(self, last: WisdomError | None) -> None:
+        """Raise if nothing more may be done.
+
+        :param last: Why it was not done before.
+        :raises WisdomError: The time is over, or the task was ended.
+        """
+        if self.left() > 0 and not self._is_stopped():
+            return
+        why = "because the task was ended" if self._is_stopped() else "in time"
+        cause = f": {last}" if last else ""
+        raise self._error(f"{self._what} {why}{cause}")
+
+    def left(self) -> float:
+        """Return how many seconds are left."""
+        return time_left(self._deadline, time.time())
+
+
+async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, doing: str = "Asking AWS again") -> T:
+    """Make one call in the running event loop; throttling and the like are waited out.
+
+    :param calls: What makes the call.
+    :param function: Called with the hook, in a worker thread.
+    :param limit: Until when.
+    :param doing: What goes on in spite of errors, for the log.
+    :raises WisdomError: What the call raises, or that its time is over.
+    """
+    patience, last = Patience(log.warning, doing), None
+    while True:
+        limit.check(last)
+        try:
+            return await calls.ask(function)
+        except WisdomError as exc:
+            last, pause = exc, patience.endure(exc)
+        await asyncio.sleep(min(pause, limit.left()))
 
 
 @dataclass(frozen=True)

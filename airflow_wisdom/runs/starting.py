@@ -13,16 +13,15 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_wisdom.cadence import Patience, time_left
+from airflow_wisdom.cadence import Patience
 from airflow_wisdom.exceptions import (
     ClientTokenUsedError,
     ConflictError,
-    ImportJobTimeoutError,
     UnknownImportJobStatusError,
     WisdomError,
 )
 from airflow_wisdom.model.import_job import ImportJob
-from airflow_wisdom.runs.run import MARK
+from airflow_wisdom.runs.run import MARK, Limit, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping
@@ -37,6 +36,8 @@ SECONDS_BETWEEN_LOOKS_BACK = 5.0
 
 LAST_ATTEMPT = 20
 """Attempts after which something else than failed or deleted jobs has to be the reason that each token is used."""
+
+_DOING = "Still trying to start an import job"
 
 Step: TypeAlias = "float | Callable[[WisdomHook], Any]"
 """What a flow wants next: a pause of so many seconds, or a call of AWS."""
@@ -229,34 +230,6 @@ def _token_used(submission: Submission) -> ClientTokenUsedError:
 # The two drivers, side by side: in the worker's thread, and in the triggerer's event loop.
 
 
-class Limit:
-    """Until when a flow may go on.
-
-    :param deadline: POSIX time. Default: none.
-    :param is_stopped: Tells whether the task was ended meanwhile. Default: it never is.
-    """
-
-    def __init__(self, deadline: float | None = None, is_stopped: Callable[[], bool] = lambda: False) -> None:
-        self._deadline = deadline
-        self._is_stopped = is_stopped
-
-    def check(self, last: WisdomError | None) -> None:
-        """Raise if nothing more may be started.
-
-        :param last: Why it was not started before.
-        :raises ImportJobTimeoutError: The time is over, or the task was ended.
-        """
-        if self.left() > 0 and not self._is_stopped():
-            return
-        why = "because the task was ended" if self._is_stopped() else "in time"
-        cause = f": {last}" if last else ""
-        raise ImportJobTimeoutError(f"The import job was not started {why}{cause}")
-
-    def left(self) -> float:
-        """Return how many seconds are left."""
-        return time_left(self._deadline, time.time())
-
-
 def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
     """Drive a flow in this thread and return its result; throttling and the like are waited out.
 
@@ -266,13 +239,8 @@ def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
     :raises WisdomError: What the flow raises.
     """
     step: Step | ImportJob = next(flow)
-    patience = _patience()
-    # Whoever has no time left asks once all the same: there may be a job already.
-    has_asked = False
+    patience = Patience(log.warning, _DOING)
     while not isinstance(step, ImportJob):
-        if has_asked:
-            limit.check(None)
-        has_asked = True
         try:
             answer = _take(step, hook, limit, patience)
         except WisdomError as exc:
@@ -284,6 +252,8 @@ def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
 
 def _take(step: Step, hook: WisdomHook, limit: Limit, patience: Patience) -> Any:
     if isinstance(step, float):
+        # Whoever has no time left asks once all the same, for there may be a job already; but does not pause.
+        limit.check(None)
         time.sleep(min(step, limit.left()))
         return None
     while True:
@@ -304,10 +274,9 @@ async def drive_in_loop(flow: Flow, calls: Calls, limit: Limit) -> ImportJob:
     :raises WisdomError: As for :func:`drive`.
     """
     step: Step | ImportJob = next(flow)
-    patience = _patience()
     while not isinstance(step, ImportJob):
         try:
-            answer = await take_in_loop(step, calls, limit, patience)
+            answer = await take_in_loop(step, calls, limit)
         except WisdomError as exc:
             step = _advance(flow, error=exc)
         else:
@@ -315,30 +284,18 @@ async def drive_in_loop(flow: Flow, calls: Calls, limit: Limit) -> ImportJob:
     return step
 
 
-async def take_in_loop(step: Step, calls: Calls, limit: Limit, patience: Patience | None = None) -> Any:
+async def take_in_loop(step: Step, calls: Calls, limit: Limit) -> Any:
     """Do one step of a flow in the running event loop.
 
     :param step: A pause, or a call of AWS.
     :param calls: As for :func:`drive_in_loop`.
     :param limit: As for :func:`drive_in_loop`.
-    :param patience: What waits out throttling and the like. Default: a new one.
     :raises WisdomError: What the call raises.
     """
     if isinstance(step, float):
         await asyncio.sleep(min(step, limit.left()))
         return None
-    patience, last = patience or _patience(), None
-    while True:
-        limit.check(last)
-        try:
-            return await calls.ask(step)
-        except WisdomError as exc:
-            last, pause = exc, patience.endure(exc)
-        await asyncio.sleep(min(pause, limit.left()))
-
-
-def _patience() -> Patience:
-    return Patience(log.warning, "Still trying to start an import job")
+    return await ask(calls, step, limit, _DOING)
 
 
 def _advance(flow: Flow, answer: Any = None, *, error: WisdomError | None = None) -> Step | ImportJob:

@@ -1,0 +1,231 @@
+"""The operator that keeps a knowledge base's quick responses in line with a table: a form that fills in a sync."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_wisdom import settings
+from airflow_wisdom.operators.given import given
+from airflow_wisdom.tasks import WisdomKnowledgeBaseTask
+from airflow_wisdom.values import ONE_DAY, seconds
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import timedelta
+
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import Context
+
+    from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
+    from airflow_wisdom.sources import Source, SqlSource
+    from airflow_wisdom.storage import Storage
+
+
+class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
+    """Keeps a knowledge base's quick responses in line with a table; ``Create``, ``Update``, ``DeleteQuickResponse``.
+
+    All rows are judged, and compared with what Amazon Connect has. Rows without a quick response are created; quick
+    responses that differ are updated, whoever made them; those with this table's `owner_tag` that no row names stay, or
+    are deactivated or deleted, as `on_missing` says. What was changed is read again, and compared once more: green
+    means that Amazon Connect says what the table says. A task that is tried again compares again, and does the rest.
+
+    A field that the table has no column for is left as it is. An empty cell means none: description, shortcut key and
+    routing profiles are taken away; channels and language, which AWS cannot take away, are counted, see
+    `on_unremovable`. While a row is invalid, nothing is removed: the row may be the one that is missing.
+
+    The XCom is one summary: ``status``, numbers of rows by what became of them, and the plan in short with its
+    ``fingerprint``. It is pushed also when the task then fails.
+
+    :param source: As for :class:`~airflow_wisdom.operators.WisdomImportQuickResponsesOperator`; also a
+        :class:`~airflow_wisdom.sources.SqlSource`.
+    :param source_format: As for :class:`~airflow_wisdom.operators.WisdomImportQuickResponsesOperator`.
+    :param key: What rows and quick responses are matched by: ``name`` (default), or ``shortcut_key``, so that a new
+        name is an update. A row without it is invalid.
+    :param owner_tag: Name of this table, the value of a tag that its quick responses bear; needed where something may
+        be removed. Two tables in one knowledge base have two. Default: none, and nothing is tagged. It is not Airflow's
+        `owner` of the task, which ``default_args`` may give to many tables at once.
+    :param adopt: Whether quick responses that rows name and that bear no owner's tag get this one. Default: no.
+    :param on_missing: What happens to quick responses of the owner that no row names: ``keep`` (default),
+        ``deactivate`` or ``delete``.
+    :param max_removal_share: Removals and deactivations that are allowed, as a share of the owner's. Default 0.3.
+    :param min_removals: Removals and deactivations that are allowed whatever their share. Default 10.
+    :param protection: Whether a plan that removes more, or all because the source is empty, is refused. Default: yes.
+    :param mode: ``apply`` (default), or ``plan`` to stop before anything is written.
+    :param expected_plan: Fingerprint of the plan that was approved: if the plan is another by now, nothing is written
+        and the task fails. Default: none was needed.
+    :param plan_path: Path or URI that the whole plan is written to: JSON Lines if it ends in ``.jsonl``, else CSV.
+        Default: it is not written.
+    :param content_format: Format of what is created where the table has no column for it: ``markdown`` (default) or
+        ``plain``. Whether plain ones show where agents write e-mails is unverified.
+    :param on_unremovable: What to do if a cell is empty whose field AWS cannot empty: ``warn`` (default) or ``fail``.
+    :param on_failed_items: What to do if changes fail: ``fail`` (default), ``warn``, ``ignore``, or the number that is
+        tolerated.
+    :param import_template: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param column_mapping: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param extra_columns: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param spaces: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param allowed_values: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param on_invalid_rows: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param invalid_rows_path: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param storage_conn_id: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    :param sample_size: How many invalid rows, changes and failures go to log, XCom and exceptions; 0 for none. Default:
+        Airflow's option ``[wisdom] sample_size``, by itself 20.
+    :param timeout: Seconds, or a timedelta, after which nothing more is written and the task fails. Default: one day.
+
+    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`. Routing profiles are named by
+    their ARNs, or, with `instance_id`, by their names.
+
+    :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
+    :raises PlanError: The plan is unsafe, is not the one that was approved, or could not be done.
+    :raises StorageError: A file cannot be written to where it should be.
+    :raises ValueError: A parameter makes no sense.
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "source_format",
+        "key",
+        "owner_tag",
+        "on_missing",
+        "max_removal_share",
+        "min_removals",
+        "mode",
+        "expected_plan",
+        "plan_path",
+        "content_format",
+        "on_unremovable",
+        "on_failed_items",
+        "import_template",
+        "column_mapping",
+        "extra_columns",
+        "spaces",
+        "allowed_values",
+        "on_invalid_rows",
+        "invalid_rows_path",
+        "storage_conn_id",
+        *WisdomKnowledgeBaseTask.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
+        source_format: Literal["csv", "json_lines"] | None = None,
+        key: Literal["name", "shortcut_key"] = "name",
+        owner_tag: str | None = None,
+        adopt: bool = False,
+        on_missing: Literal["keep", "deactivate", "delete"] = "keep",
+        max_removal_share: float = 0.3,
+        min_removals: int = 10,
+        protection: bool = True,
+        mode: Literal["apply", "plan"] = "apply",
+        expected_plan: str | None = None,
+        plan_path: str | None = None,
+        content_format: Literal["markdown", "plain"] = "markdown",
+        on_unremovable: Literal["warn", "fail"] = "warn",
+        on_failed_items: Literal["fail", "warn", "ignore"] | int = "fail",
+        import_template: str | Sequence[str] | Mapping[str, str | None] | None = None,
+        column_mapping: Mapping[str, str] | None = None,
+        extra_columns: Literal["fail", "ignore"] = "fail",
+        spaces: Literal["trim", "invalid"] = "trim",
+        allowed_values: Mapping[str, Collection[str] | None] | None = None,
+        on_invalid_rows: Literal["fail", "skip"] = "fail",
+        invalid_rows_path: str | None = None,
+        storage_conn_id: str | None = None,
+        sample_size: int | None = None,
+        timeout: timedelta | float = ONE_DAY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = given(source)
+        self.source_format = source_format
+        self.key = key
+        self.owner_tag = owner_tag
+        self.adopt = adopt
+        self.on_missing = on_missing
+        self.max_removal_share = max_removal_share
+        self.min_removals = min_removals
+        self.protection = protection
+        self.mode = mode
+        self.expected_plan = expected_plan
+        self.plan_path = plan_path
+        self.content_format = content_format
+        self.on_unremovable = on_unremovable
+        self.on_failed_items = on_failed_items
+        self.import_template = import_template
+        self.column_mapping = column_mapping
+        self.extra_columns = extra_columns
+        self.spaces = spaces
+        self.allowed_values = allowed_values
+        self.on_invalid_rows = on_invalid_rows
+        self.invalid_rows_path = invalid_rows_path
+        self.storage_conn_id = storage_conn_id
+        self.sample_size = sample_size
+        self.timeout = timeout
+        self._sync: Sync | None = None
+        self._account: SyncAccount | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Judge and compare the rows, make the changes, and return the summary."""
+        deadline = time.time() + seconds(self.timeout)
+        with self._new_sync(context, deadline) as sync:
+            planned = sync.plan(self.rows())
+            sync.check(planned)
+            ends = None if self.mode == "plan" else sync.apply(planned)
+            return self._conclude(context, sync.account(planned, ends))
+
+    def rows(self) -> Source:
+        """Return where the rows are."""
+        from airflow_wisdom.sources import source_of
+
+        return source_of(self.source, self.storage(), self.source_format)
+
+    def storage(self) -> Storage:
+        """Return what reads sources and templates, and writes reports."""
+        from airflow_wisdom.storage import Storage
+
+        return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
+
+    def on_kill(self) -> None:
+        """Write nothing more; another try compares again, and does the rest."""
+        if self._sync:
+            self._sync.stop()
+            self.log.warning(
+                "The task is ended: nothing more is written. Another try compares again, and does the rest"
+            )
+
+    def _new_sync(self, context: Context, deadline: float) -> Sync:
+        from airflow_wisdom.runs.sync import Sync
+
+        self._sync = Sync.of_task(self, context, self._options(), self.storage(), deadline)
+        return self._sync
+
+    def _options(self) -> SyncOptions:
+        from airflow_wisdom.runs.sync import SyncOptions
+
+        return SyncOptions.of(self, import_template=settings.import_template(), sample_size=settings.sample_size())
+
+    def _conclude(self, context: Context, account: SyncAccount) -> dict[str, Any]:
+        """Push the summary, and raise what went wrong, or return the summary."""
+        self._account, summary = account, account.summary()
+        if self.do_xcom_push:
+            # Also for a task that fails next: who is alarmed wants to know.
+            context["ti"].xcom_push(key="return_value", value=summary)
+        account.judge(self._options().on_failed_items)
+        if self.outlets:
+            self._record(context, account)
+        return summary
+
+    def _record(self, context: Context, account: SyncAccount) -> None:
+        from airflow_wisdom.assets import record_sync
+
+        record_sync(context, self.outlets, account.arn, account.numbers())
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as it asks
+        """Return where the rows came from and went to, for OpenLineage's Airflow provider, which alone asks."""
+        from airflow_wisdom.lineage import sync_lineage
+
+        source, account = self.rows(), self._account
+        return sync_lineage([source], account.arn if account else None, account.numbers() if account else {})

@@ -1,0 +1,56 @@
+"""Judged rows as quick responses: what each row wants AWS to have. Pure: no Airflow, no boto3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.model.quick_response import CONTENT_TYPES, LISTS
+from airflow_wisdom.rows.validation import split_items
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_wisdom.model.quick_response import Value, Values
+
+TRUE = frozenset({"true", "yes", "y", "1"})
+"""Words for an active quick response, in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one row wants.
+
+    :param line: Where the row begins in its source, from 1.
+    :param values: Field -> value, of the fields that the row has a column for; routing profiles are ARNs.
+    """
+
+    line: int
+    values: Values
+
+
+def wanted(line: int, cells: Mapping[str, str], routing_profiles: Mapping[str, str]) -> Wanted:
+    """Return what a row wants.
+
+    :param line: Where the row begins in its source.
+    :param cells: Field -> cell of a row that is valid.
+    :param routing_profiles: Name -> ARN of the routing profiles that there are; an ARN stands for itself.
+    """
+    values = {name: _value(name, cell, routing_profiles) for name, cell in cells.items()}
+    # There is no quick response without a content type, or that is neither active nor inactive: nothing is asked for.
+    return Wanted(line, {name: value for name, value in values.items() if value is not None or name not in _ALWAYS})
+
+
+_ALWAYS = frozenset({"contentType", "isActive"})
+
+
+def _value(name: str, cell: str, routing_profiles: Mapping[str, str]) -> Value:
+    if not cell:
+        return () if name in LISTS else None
+    if name == "isActive":
+        return cell.lower() in TRUE
+    if name == "contentType":
+        return CONTENT_TYPES[cell.lower()]
+    if name == "routingProfiles":
+        return tuple(sorted({routing_profiles.get(item, item) for item in split_items(cell)}))
+    return tuple(sorted(set(split_items(cell)))) if name in LISTS else cell

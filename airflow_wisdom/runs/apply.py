@@ -1,0 +1,219 @@
+"""Makes the changes of a plan: several calls at once, each after those that it depends on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.exceptions import (
+    AccessDeniedError,
+    ConflictError,
+    ResourceNotFoundError,
+    ServiceQuotaExceededError,
+    WisdomError,
+)
+from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.runs.inventory import AT_ONCE, Inventory
+from airflow_wisdom.runs.run import ask
+from airflow_wisdom.runs.steps import steps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.hooks.calls import Calls
+    from airflow_wisdom.model.quick_response import QuickResponse
+    from airflow_wisdom.runs.plan import Change
+    from airflow_wisdom.runs.run import Limit, Progress
+    from airflow_wisdom.runs.steps import Step
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ChangeEnd:
+    """How a change ended.
+
+    :param change: The change.
+    :param quick_response_id: Id of the quick response; None where it could not be created.
+    :param error: Why it is not as wanted; None if it is.
+    :param was_tried: Whether anything was sent for it.
+    """
+
+    change: Change
+    quick_response_id: str | None = None
+    error: WisdomError | None = None
+    was_tried: bool = False
+
+
+class Applier:
+    """Makes the changes of a plan.
+
+    :param calls: What makes the calls.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param limit: Until when.
+    :param progress: Who is told.
+    """
+
+    def __init__(self, calls: Calls, knowledge_base_id: str, limit: Limit, progress: Progress) -> None:
+        self._calls = calls
+        self._id = knowledge_base_id
+        self._limit = limit
+        self._progress = progress
+        self._inventory = Inventory(calls, knowledge_base_id, limit)
+        self._stopped_by: WisdomError | None = None
+        self._failed: set[Step] = set()
+        self._created = 0
+
+    async def apply(self, changes: Sequence[Change], there: Iterable[QuickResponse]) -> list[ChangeEnd]:
+        """Make the changes, and return how each ended, in order.
+
+        :param changes: The changes.
+        :param there: Every quick response of the knowledge base.
+        """
+        ends = {id(change): ChangeEnd(change, change.quick_response_id, _blocked(change)) for change in changes}
+        possible = [change for change in changes if change.held_by is None]
+        steps = steps_of(possible, there)
+        # Each of an event loop's own.
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        left = Counter(id(step.change) for step in steps)
+        for step in steps:
+            self._tasks[id(step)] = asyncio.create_task(self._told(step, ends[id(step.change)], left))
+        await asyncio.gather(*self._tasks.values())
+        return list(ends.values())
+
+    async def _told(self, step: Step, end: ChangeEnd, left: Counter[int]) -> None:
+        await self._one(step, end)
+        left[id(step.change)] -= 1
+        if not left[id(step.change)]:
+            self._progress.applied(end)
+
+    async def _one(self, step: Step, end: ChangeEnd) -> None:
+        for need in step.needs:
+            await self._tasks[id(need)]
+        async with self._room:
+            try:
+                self._check(step, end)
+                end.was_tried = True
+                await self._do(step, end)
+                if step.is_needed and step.quick_response_id:
+                    # A name may still be taken while a change of it is in progress.
+                    await self._inventory.some([step.quick_response_id])
+            except WisdomError as exc:
+                self._failed.add(step)
+                end.error = end.error or exc
+                if isinstance(exc, AccessDeniedError):
+                    # No other call would fare better.
+                    self._stopped_by = exc
+
+    def _check(self, step: Step, end: ChangeEnd) -> None:
+        if end.error is not None:
+            raise end.error
+        if self._stopped_by is not None:
+            raise WisdomError(f"Not tried, because of an error before: {self._stopped_by}")
+        failed = next((need for need in step.needs if need in self._failed), None)
+        if failed is not None:
+            raise WisdomError(f'Not tried, because "{failed.change.name}" could not be changed before')
+
+    async def _do(self, step: Step, end: ChangeEnd) -> None:
+        if step.verb == "create":
+            await self._create(step, end)
+        elif step.verb == "update":
+            await self._update(step)
+        elif step.verb == "delete":
+            await self._delete(step)
+        else:
+            await self._tag(step)
+
+    async def _create(self, step: Step, end: ChangeEnd) -> None:
+        # The same for each time that this is sent, another for each plan: what was deleted is created again.
+        token = str(uuid.uuid4())
+
+        def create(hook: WisdomHook) -> QuickResponse:
+            return hook.create_quick_response(self._id, step.values, tags=step.change.tags, client_token=token)
+
+        try:
+            made = await ask(self._calls, create, self._limit, "Creating a quick response again")
+        except ConflictError as exc:
+            holder = await self._holder_as_wanted(step, exc)
+            if holder is None:
+                raise
+            end.quick_response_id = holder
+            return
+        except ServiceQuotaExceededError as exc:
+            raise ServiceQuotaExceededError(
+                f"The knowledge base is full: {self._created:,} of the new quick responses fitted. {exc.message}",
+                code=exc.code,
+                operation=exc.operation,
+                request_id=exc.request_id,
+                http_status=exc.http_status,
+                where=exc.where,
+            ) from exc
+        self._created += 1
+        end.quick_response_id = made.quick_response_id
+
+    async def _update(self, step: Step) -> None:
+        def update(hook: WisdomHook) -> QuickResponse:
+            return hook.update_quick_response(self._id, str(step.quick_response_id), step.values)
+
+        try:
+            await ask(self._calls, update, self._limit, "Updating a quick response again")
+        except ConflictError as exc:
+            if await self._holder_as_wanted(step, exc) is None:
+                # Somebody else was changing it, and no longer is.
+                await ask(self._calls, update, self._limit)
+
+    async def _delete(self, step: Step) -> None:
+        def delete(hook: WisdomHook) -> None:
+            hook.delete_quick_response(self._id, str(step.quick_response_id))
+
+        try:
+            await ask(self._calls, delete, self._limit, "Deleting a quick response again")
+        except ResourceNotFoundError:
+            log.info("Quick response %s is gone already", step.quick_response_id)
+
+    async def _tag(self, step: Step) -> None:
+        arn = str(step.change.arn)
+
+        def tag(hook: WisdomHook) -> None:
+            if step.verb == "tag":
+                hook.tag_resource(arn, step.change.tags)
+            else:
+                hook.untag_resource(arn, step.change.untag)
+
+        await ask(self._calls, tag, self._limit, "Tagging a quick response again")
+
+    async def _holder_as_wanted(self, step: Step, error: ConflictError) -> str | None:
+        """Return the id of who has the name or shortcut key and is as wanted already; None if nobody has them.
+
+        :raises ConflictError: It is not as wanted: this says who it is.
+        """
+        wanted = step.values
+        for item in await self._inventory.everything():
+            taken = [name for name in ("name", "shortcutKey") if wanted.get(name) and item.values[name] == wanted[name]]
+            if not taken or item.is_gone:
+                continue
+            if not differences(item.values, {**step.change.new, **wanted}):
+                log.info('"%s" is as wanted already: somebody else has made it so', item.name)
+                return item.quick_response_id
+            if item.quick_response_id != step.quick_response_id:
+                raise ConflictError(
+                    f'{" and ".join(taken)} of "{step.change.name}" belong to "{item.name}": {error.message}',
+                    code=error.code,
+                    operation=error.operation,
+                    where={"knowledge_base_id": self._id, "quick_response_id": item.quick_response_id},
+                ) from error
+        return None
+
+
+def _blocked(change: Change) -> WisdomError | None:
+    if change.held_by is None:
+        return None
+    return WisdomError(
+        f'Its name or shortcut key belongs to "{change.held_by}", which the table does not change; rename one of them'
+    )

@@ -1,0 +1,428 @@
+"""The plan of a sync: which quick responses are created, updated and removed, and why. Pure: no Airflow, no boto3."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_wisdom.exceptions import PlanChangedError, UnsafePlanError
+from airflow_wisdom.model.import_job import iso
+from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN, UNIQUE, UNREMOVABLE, differences
+from airflow_wisdom.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from airflow_wisdom.model.quick_response import QuickResponse, Value, Values
+    from airflow_wisdom.rows.quick_responses import Wanted
+
+Kind = Literal["create", "update", "deactivate", "remove"]
+
+OWNER = "airflow-wisdom-owner"
+"""Key of the tag that says which table a quick response belongs to."""
+
+DEACTIVATED = "airflow-wisdom-deactivated"
+"""Key of the tag of a quick response that was deactivated because it was missing from its table."""
+
+KEYS = {"name": "name", "shortcut_key": "shortcutKey"}
+"""What rows and quick responses are matched by, as users say it -> the field."""
+
+CONTENT_FORMATS = {"markdown": MARKDOWN, "plain": PLAIN}
+
+SIGNS = {"create": "+", "update": "~", "deactivate": "-", "remove": "-"}
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a line of a diff shows."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One quick response that is not as the table wants it.
+
+    :param kind: What is to be done.
+    :param key: The value that row and quick response are matched by.
+    :param why: Why, in words.
+    :param line: Where the row stands in its source; None where there is no row.
+    :param quick_response_id: Id of the quick response; None where it is created.
+    :param arn: Its ARN; None where it is created.
+    :param old: Field -> value as AWS has it, of the fields that change.
+    :param new: Field -> value as it is to be, of the fields that change.
+    :param tags: Tags that are set: at creation, or by a call of their own.
+    :param untag: Keys of tags that are taken away.
+    :param replaces: Id of a quick response whose creation failed, which is deleted first.
+    :param last_modified_by: ARN of who changed the quick response last.
+    :param last_modified_time: When, as ISO 8601.
+    :param by_hand: Whether that was a person in Amazon Connect.
+    :param held_by: Name of a quick response that has the wanted name or shortcut key, and keeps it.
+    """
+
+    kind: Kind
+    key: str
+    why: str
+    line: int | None = None
+    quick_response_id: str | None = None
+    arn: str | None = None
+    old: Values = field(default_factory=dict)
+    new: Values = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    untag: tuple[str, ...] = ()
+    replaces: str | None = None
+    last_modified_by: str | None = None
+    last_modified_time: str | None = None
+    by_hand: bool = False
+    held_by: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that a person knows it by."""
+        return str(self.new.get("name") or self.old.get("name") or self.key)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as JSON primitives."""
+        members = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: _plain(value) for name, value in members.items()}
+
+    def lines(self) -> Iterator[str]:
+        """Yield what changes, for people: a line with sign and name, then one for each field."""
+        place = f" (line {self.line})" if self.line else ""
+        edited = f"; edited by hand: {self.last_modified_by}, {self.last_modified_time}" if self.by_hand else ""
+        held = f"; the name or shortcut key is taken by {_shown(self.held_by)}" if self.held_by else ""
+        yield f"{SIGNS[self.kind]} {self.kind} {_shown(self.name)}{place}: {self.why}{edited}{held}"
+        if self.kind == "update":
+            for name, value in self.new.items():
+                yield f"    {name}: {_shown(self.old.get(name))} -> {_shown(value)}"
+
+
+@dataclass(frozen=True)
+class Protection:
+    """Which plans are refused: as in octoDNS, a share of removals *and* a least number of them.
+
+    :param enabled: Whether anything is refused. Default: yes.
+    :param max_removal_share: Removals that are allowed, as a share of the quick responses in scope. Default 0.3.
+    :param min_removals: Removals that are allowed whatever their share. Default 10.
+    """
+
+    enabled: bool = True
+    max_removal_share: float = 0.3
+    min_removals: int = 10
+
+
+@dataclass(frozen=True)
+class SyncPlan:
+    """What a sync is going to do; nothing was written yet.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param source: What the source is called in messages.
+    :param changes: What is to be done.
+    :param unchanged: Rows whose quick response is as they want it.
+    :param rows_read: Rows of the source.
+    :param rows_invalid: Rows that have mistakes, and decide about nothing.
+    :param in_scope: Quick responses that bear the tag of this table's owner.
+    :param kept: Quick responses in scope that no row names, and that stay.
+    :param unremovable: Lines of rows that want a field empty that AWS cannot empty -> these fields.
+    :param warnings: What is worth knowing besides.
+    """
+
+    knowledge_base_id: str
+    source: str
+    changes: tuple[Change, ...] = ()
+    unchanged: int = 0
+    rows_read: int = 0
+    rows_invalid: int = 0
+    in_scope: int = 0
+    kept: int = 0
+    unremovable: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many changes there are of each kind."""
+        return Counter(change.kind for change in self.changes)
+
+    @property
+    def removals(self) -> int:
+        """How many quick responses are removed or deactivated."""
+        return self.counts["remove"] + self.counts["deactivate"]
+
+    @property
+    def fingerprint(self) -> str:
+        """What is the same for two plans that do the same, and for no others: 32 hexadecimal digits."""
+        what = [
+            [change.kind, change.quick_response_id, *map(_plain, (change.old, change.new, change.tags, change.untag))]
+            for change in sorted(self.changes, key=lambda change: (change.kind, change.key))
+        ]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+    def check(self, protection: Protection, *, on_unremovable: str = "warn", expected: str | None = None) -> None:
+        """Refuse what is unsafe, or was not approved.
+
+        :param protection: Which plans are refused.
+        :param on_unremovable: ``warn`` (default), or ``fail`` where a field cannot be emptied.
+        :param expected: Fingerprint of the plan that was approved. Default: none was needed.
+        :raises PlanChangedError: The plan is another than the one that was approved.
+        :raises UnsafePlanError: It removes too much, or from an empty source, or cannot empty a field.
+        """
+        if expected and expected != self.fingerprint:
+            raise PlanChangedError(
+                f"The plan is no longer the one that was approved; nothing was written. It is now: {self}",
+                fingerprint=self.fingerprint,
+                expected=expected,
+                where=self._where(),
+            )
+        if on_unremovable == "fail" and self.unremovable:
+            raise self._unsafe(f"{len(self.unremovable):,} rows want a field empty that AWS cannot empty")
+        if not protection.enabled or not self.removals:
+            return
+        if self.rows_read == 0:
+            raise self._unsafe(f"{self.source} has no rows, so that all {self.removals:,} would be removed")
+        allowed = max(float(protection.min_removals), protection.max_removal_share * self.in_scope)
+        if self.removals > allowed:
+            raise self._unsafe(
+                f"{self.removals:,} of {self.in_scope:,} quick responses of this owner would be removed: "
+                f"more than {protection.max_removal_share:.0%} and more than {protection.min_removals:,}"
+            )
+
+    def _unsafe(self, what: str) -> UnsafePlanError:
+        return UnsafePlanError(
+            f"{what}; nothing was written. If that is meant, pass protection=False for one run",
+            removals=self.removals,
+            in_scope=self.in_scope,
+            where=self._where(),
+        )
+
+    def _where(self) -> dict[str, str | None]:
+        return {"knowledge_base_id": self.knowledge_base_id}
+
+    def __str__(self) -> str:
+        counts = self.counts
+        parts = [f"{counts[kind]:,} to {kind}" for kind in ("create", "update", "deactivate", "remove")]
+        return f"{', '.join(parts)}, {self.unchanged:,} unchanged"
+
+    def summary(self, sample: int) -> dict[str, Any]:
+        """Return the plan in short, as JSON primitives for XCom.
+
+        :param sample: How many changes to show.
+        """
+        counts = self.counts
+        return {
+            "fingerprint": self.fingerprint,
+            "create": counts["create"],
+            "update": counts["update"],
+            "deactivate": counts["deactivate"],
+            "remove": counts["remove"],
+            "unchanged": self.unchanged,
+            "kept": self.kept,
+            "inScope": self.in_scope,
+            "unremovable": len(self.unremovable),
+            "changes": ["\n".join(change.lines()) for change in self.changes[:sample]],
+        }
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What the table decides, and about what.
+
+    :param key: What rows and quick responses are matched by: ``name`` or ``shortcut_key``.
+    :param content_format: Format of what is created without a content type: ``markdown`` or ``plain``.
+    :param owner: Whose quick responses these are: the value of a tag. Default: nobody's, so that none is removed.
+    :param adopt: Whether quick responses that are matched and bear no owner get this one.
+    :param on_missing: What happens to quick responses of the owner that no row names: ``keep``, ``deactivate`` or
+        ``delete``.
+    """
+
+    key: str = "name"
+    content_format: str = "markdown"
+    owner: str | None = None
+    adopt: bool = False
+    on_missing: str = "keep"
+
+
+class Comparison:
+    """Compares the rows of a table with the quick responses that there are.
+
+    :param there: Every quick response of the knowledge base, whole.
+    :param intent: What the table decides.
+    """
+
+    def __init__(self, there: Sequence[QuickResponse], intent: Intent) -> None:
+        self._intent = intent
+        self._field = KEYS[intent.key]
+        self._there = {item.quick_response_id: item for item in there}
+        self._by_key: dict[Value, QuickResponse] = {}
+        # One whose creation failed gives way to one that is there.
+        for item in sorted(there, key=lambda item: not item.is_gone):
+            if item.values.get(self._field):
+                self._by_key[item.values[self._field]] = item
+
+    def plan(
+        self, rows: Iterable[Wanted], *, knowledge_base_id: str, source: str, rows_read: int, rows_invalid: int
+    ) -> SyncPlan:
+        """Return what has to be done.
+
+        :param rows: What the valid rows want.
+        :param knowledge_base_id: Id or ARN of the knowledge base.
+        :param source: What the source is called in messages.
+        :param rows_read: Rows of the source.
+        :param rows_invalid: Rows that have mistakes.
+        """
+        changes: list[Change] = []
+        named: set[str] = set()
+        unremovable: dict[int, tuple[str, ...]] = {}
+        warnings: list[str] = []
+        unchanged = 0
+        for row in rows:
+            item = self._by_key.get(row.values.get(self._field))
+            if item is not None:
+                named.add(item.quick_response_id)
+                unremovable.update(_unremovable(row, item))
+            change = self._create(row, item) if item is None or item.is_gone else self._update(row, item)
+            if change is None:
+                unchanged += 1
+            else:
+                changes.append(change)
+            warnings += _warnings(row, change)
+        mine = [item for item in self._there.values() if self._is_mine(item) and not item.is_gone]
+        missing = [item for item in mine if item.quick_response_id not in named]
+        # An invalid row decides about nothing, and so it names nothing that could be missing.
+        removed = [] if rows_invalid else [change for item in missing if (change := self._remove(item))]
+        plan = SyncPlan(
+            knowledge_base_id,
+            source,
+            (*changes, *removed),
+            unchanged,
+            rows_read,
+            rows_invalid,
+            len(mine),
+            len(missing) - len(removed),
+            unremovable,
+            tuple(warnings),
+        )
+        return replace(plan, changes=tuple(self._with_holders(plan.changes)))
+
+    def _is_mine(self, item: QuickResponse) -> bool:
+        return self._intent.owner is not None and item.tags.get(OWNER) == self._intent.owner
+
+    def _create(self, row: Wanted, failed: QuickResponse | None) -> Change:
+        usual: dict[str, Value] = {"contentType": CONTENT_FORMATS[self._intent.content_format], "isActive": True}
+        values = {name: value for name, value in {**usual, **row.values}.items() if value not in (None, ())}
+        return Change(
+            "create",
+            str(row.values[self._field]),
+            "its creation had failed" if failed else "there is none",
+            row.line,
+            new=values,
+            tags={OWNER: self._intent.owner} if self._intent.owner else {},
+            replaces=failed.quick_response_id if failed else None,
+        )
+
+    def _update(self, row: Wanted, item: QuickResponse) -> Change | None:
+        wanted = dict(row.values)
+        for name in UNREMOVABLE:
+            if name in wanted and not wanted[name]:
+                del wanted[name]
+        deactivated = self._is_mine(item) and DEACTIVATED in item.tags
+        if deactivated and "isActive" not in wanted:
+            wanted["isActive"] = True
+        new = differences(item.values, wanted)
+        adopts = bool(self._intent.adopt and self._intent.owner and OWNER not in item.tags)
+        why = ["it differs"] if new else []
+        if not item.is_settled:
+            # Said again in full, so that it ends as the table says.
+            new, why = {**wanted, **new}, [*why, f"its status is {item.status}"]
+        why += ["it gets this owner"] * adopts + ["it is back in the table"] * deactivated
+        if not why:
+            return None
+        return self._of(
+            item,
+            "update",
+            "; ".join(why),
+            line=row.line,
+            new=new,
+            tags={OWNER: str(self._intent.owner)} if adopts else {},
+            untag=(DEACTIVATED,) if deactivated else (),
+        )
+
+    def _remove(self, item: QuickResponse) -> Change | None:
+        if self._intent.on_missing == "delete":
+            return self._of(item, "remove", "the table no longer has it")
+        is_off = not item.values["isActive"] and item.is_settled
+        if self._intent.on_missing == "keep" or is_off:
+            return None
+        return self._of(
+            item, "deactivate", "the table no longer has it", new={"isActive": False}, tags={DEACTIVATED: "true"}
+        )
+
+    def _of(self, item: QuickResponse, kind: Kind, why: str, **more: Any) -> Change:
+        new = more.get("new", {})
+        return Change(
+            kind,
+            str(item.values.get(self._field) or item.name),
+            why,
+            quick_response_id=item.quick_response_id,
+            arn=item.arn,
+            old={"name": item.name} | {name: item.values.get(name) for name in new},
+            last_modified_by=item.last_modified_by,
+            last_modified_time=iso(item.last_modified_time),
+            by_hand=item.was_edited_by_hand,
+            **more,
+        )
+
+    def _with_holders(self, changes: Sequence[Change]) -> Iterator[Change]:
+        """Name who has a wanted name or shortcut key and keeps it: such a change cannot succeed."""
+        leaving = {
+            (change.quick_response_id, name)
+            for change in changes
+            for name in (UNIQUE if change.kind == "remove" else change.new)
+        }
+        holders = {
+            (name, item.values[name]): item
+            for item in self._there.values()
+            for name in UNIQUE
+            if item.values.get(name) and not item.is_gone and (item.quick_response_id, name) not in leaving
+        }
+        for change in changes:
+            found = [holders[name, change.new[name]] for name in UNIQUE if (name, change.new.get(name)) in holders]
+            others = [item for item in found if item.quick_response_id != change.quick_response_id]
+            yield replace(change, held_by=others[0].name) if others else change
+
+
+def _unremovable(row: Wanted, item: QuickResponse) -> dict[int, tuple[str, ...]]:
+    names = tuple(sorted(name for name in UNREMOVABLE if name in row.values and not row.values[name]))
+    stuck = tuple(name for name in names if item.values.get(name))
+    return {row.line: stuck} if stuck else {}
+
+
+def _warnings(row: Wanted, change: Change | None) -> list[str]:
+    if change is None or change.kind != "create":
+        return []
+    channels = change.new.get("channels") or ()
+    is_plain = change.new.get("contentType") == PLAIN
+    if not (is_plain and isinstance(channels, tuple) and "Email" in channels):
+        return []
+    return [f"Line {row.line}: a plain quick response may not show where agents write e-mails; use markdown"]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON primitives."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if hasattr(value, "items") else value
+
+
+def _shown(value: Value) -> str:
+    """Return a value fit for one line of a diff."""
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join(value) if isinstance(value, tuple) else value
+    # Texts are shown as they are, but for what would break the line.
+    shown = "".join(map(_visible, redact(text[: 10 * LONGEST_SHOWN])[:LONGEST_SHOWN]))
+    return f'"{shown}..."' if len(text) > LONGEST_SHOWN else f'"{shown}"'
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -1,0 +1,478 @@
+"""A sync of quick responses: a table is compared with what Amazon Connect has, changed, read again, accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import logging
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
+from airflow_wisdom.hooks.calls import Calls
+from airflow_wisdom.hooks.connection import ReadyConnection
+from airflow_wisdom.model.knowledge_base import Arn, is_arn
+from airflow_wisdom.model.limits import SAMPLE_SIZE
+from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.rows import Rules, Validator, field_limits
+from airflow_wisdom.rows.preparing import sift
+from airflow_wisdom.rows.quick_responses import wanted
+from airflow_wisdom.runs.apply import Applier, ChangeEnd
+from airflow_wisdom.runs.imports import must_be_one_of, template_of, tolerated
+from airflow_wisdom.runs.inventory import Inventory
+from airflow_wisdom.runs.manifest import refuse_invalid_rows
+from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection
+from airflow_wisdom.runs.run import Limit, Origin, Run, task_progress
+from airflow_wisdom.values import whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.model.quick_response import QuickResponse
+    from airflow_wisdom.rows import ImportTemplate
+    from airflow_wisdom.rows.preparing import Sifted
+    from airflow_wisdom.rows.quick_responses import Wanted
+    from airflow_wisdom.rows.reading import Row
+    from airflow_wisdom.runs.plan import Change, SyncPlan
+    from airflow_wisdom.sources import Source
+    from airflow_wisdom.storage import Storage
+
+log = logging.getLogger(__name__)
+
+PAGE = 100
+"""Quick responses that a list or a search shows with one call."""
+
+PLAN_COLUMNS = ("kind", "key", "line", "field", "old", "new", "why", "lastModifiedBy", "lastModifiedTime")
+"""Columns of a plan that is written as CSV: a row for each field that changes."""
+
+
+@dataclass(frozen=True)
+class SyncOptions:
+    """How a sync is done; what each option means says
+    :class:`~airflow_wisdom.operators.WisdomSyncQuickResponsesOperator`, whose parameters they are.
+    """  # noqa: D205 - one sentence
+
+    import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
+    column_mapping: Mapping[str, str] | None = None
+    extra_columns: Literal["fail", "ignore"] = "fail"
+    spaces: Literal["trim", "invalid"] = "trim"
+    allowed_values: Mapping[str, Collection[str] | None] | None = None
+    on_invalid_rows: Literal["fail", "skip"] = "fail"
+    invalid_rows_path: str | None = None
+    key: Literal["name", "shortcut_key"] = "name"
+    content_format: Literal["markdown", "plain"] = "markdown"
+    owner_tag: str | None = None
+    adopt: bool = False
+    on_missing: Literal["keep", "deactivate", "delete"] = "keep"
+    protection: bool = True
+    max_removal_share: float = 0.3
+    min_removals: int = 10
+    on_unremovable: Literal["warn", "fail"] = "warn"
+    on_failed_items: Literal["fail", "warn", "ignore"] | int = "fail"
+    mode: Literal["apply", "plan"] = "apply"
+    expected_plan: str | None = None
+    plan_path: str | None = None
+    sample_size: int = SAMPLE_SIZE
+
+    @classmethod
+    def of(cls, task: Any, **defaults: Any) -> SyncOptions:
+        """Return the options of a task, which has them as attributes of the same names.
+
+        :param task: The task, or anything else with these attributes.
+        :param defaults: What stands in for attributes that are None.
+        """
+        given: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(cls)}
+        given.update({name: value for name, value in defaults.items() if given[name] is None})
+        return cls(**given).checked()
+
+    def checked(self) -> SyncOptions:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        must_be_one_of("key", self.key, tuple(KEYS))
+        must_be_one_of("content_format", self.content_format, tuple(CONTENT_FORMATS))
+        must_be_one_of("on_missing", self.on_missing, ("keep", "deactivate", "delete"))
+        must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
+        must_be_one_of("on_unremovable", self.on_unremovable, ("warn", "fail"))
+        must_be_one_of("mode", self.mode, ("apply", "plan"))
+        if not self.owner_tag and (self.on_missing != "keep" or self.adopt):
+            raise ValueError("owner_tag is needed where on_missing is not keep, or adopt is set: it says what is yours")
+        share = float(self.max_removal_share)
+        if not 0 <= share <= 1:
+            raise ValueError(f"max_removal_share must be from 0 to 1, not {self.max_removal_share!r}")
+        return replace(
+            self,
+            max_removal_share=share,
+            min_removals=whole_number("min_removals", self.min_removals, 0),
+            on_failed_items=tolerated("on_failed_items", self.on_failed_items),
+            sample_size=whole_number("sample_size", self.sample_size, 0),
+        )
+
+    @property
+    def intent(self) -> Intent:
+        """What the table decides, and about what."""
+        return Intent(self.key, self.content_format, self.owner_tag, self.adopt, self.on_missing)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, with what it was made from.
+
+    :param plan: The plan.
+    :param there: Every quick response of the knowledge base as it was.
+    :param sifted: What became of the rows that were judged.
+    :param unit: What places in the source are counted in.
+    :param invalid_rows_path: Where the invalid rows were written to, if anywhere.
+    """
+
+    plan: SyncPlan
+    there: Sequence[QuickResponse]
+    sifted: Sifted
+    unit: Literal["line", "row"] = "line"
+    invalid_rows_path: str | None = None
+
+
+@dataclass
+class SyncAccount:
+    """What became of every row and every quick response.
+
+    :param planned: The plan, with what it was made from.
+    :param ends: How each change ended; None where nothing was to be applied.
+    :param sample: How many changes and failures are shown.
+    :param plan_path: Where the whole plan was written to, if anywhere.
+    """
+
+    planned: Planned
+    ends: list[ChangeEnd] | None
+    sample: int
+    plan_path: str | None = None
+
+    @property
+    def arn(self) -> str | None:
+        """ARN of the knowledge base, as far as it is known: a quick response's ARN holds all of it."""
+        given = self.planned.plan.knowledge_base_id
+        if is_arn(given):
+            return given
+        arns = (Arn.parse(item.arn) for item in self.planned.there)
+        return next((str(arn._replace(resource=f"knowledge-base/{given}")) for arn in arns), None)
+
+    @property
+    def failed(self) -> list[ChangeEnd]:
+        """The changes that are not as wanted."""
+        return [end for end in self.ends or () if end.error is not None]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the sync did, as JSON primitives for XCom.
+
+        ``rowsRead`` is ``rowsInvalid`` + ``rowsUnchanged`` + ``rowsCreated`` + ``rowsUpdated`` + ``rowsFailed`` +
+        ``rowsPlanned``; the last are those of a plan that was not applied.
+        """
+        plan, sifted = self.planned.plan, self.planned.sifted
+        done = [end.change.kind for end in self.ends or () if end.error is None]
+        of_rows = [end for end in self.failed if end.change.line is not None]
+        planned = 0 if self.ends is not None else sum(change.line is not None for change in plan.changes)
+        return {
+            "knowledgeBaseId": plan.knowledge_base_id,
+            "status": "PLANNED" if self.ends is None else "FAILED" if self.failed else "COMPLETE",
+            "rowsRead": plan.rows_read,
+            "rowsInvalid": plan.rows_invalid,
+            "rowsUnchanged": plan.unchanged,
+            "rowsCreated": done.count("create"),
+            "rowsUpdated": done.count("update"),
+            "rowsFailed": len(of_rows),
+            "rowsPlanned": planned,
+            "itemsDeactivated": done.count("deactivate"),
+            "itemsRemoved": done.count("remove"),
+            "itemsFailed": len(self.failed) - len(of_rows),
+            "plan": plan.summary(self.sample),
+            "planPath": self.plan_path,
+            "failures": [_failure(end) for end in self.failed[: self.sample]],
+            "invalidRows": [mistake.to_dict() for mistake in sifted.mistakes],
+            "invalidRowsPath": self.planned.invalid_rows_path,
+        }
+
+    def numbers(self) -> dict[str, int]:
+        """Return the numbers of rows and quick responses, for asset events and lineage."""
+        summary = self.summary()
+        names = ("Created", "Updated", "Unchanged", "Invalid", "Failed")
+        rows = {name.lower(): summary[f"rows{name}"] for name in names}
+        return {**rows, "deactivated": summary["itemsDeactivated"], "removed": summary["itemsRemoved"]}
+
+    def judge(self, tolerated_failures: str | int) -> None:
+        """Accept the sync, or raise why it is not acceptable.
+
+        :param tolerated_failures: ``fail``, ``warn``, ``ignore``, or a number of changes that may have failed.
+        :raises SyncIncompleteError: More changes failed than are tolerated.
+        """
+        failed, most = (
+            self.failed,
+            {"warn": None, "ignore": None, "fail": 0}.get(str(tolerated_failures), tolerated_failures),
+        )
+        if not failed:
+            return
+        shown = "; ".join(f'"{end.change.name}": {end.error}' for end in failed[: self.sample])
+        message = (
+            f"{len(failed):,} of {len(self.planned.plan.changes):,} changes failed, so that not all quick responses "
+            f"are as {self.planned.plan.source} says: {shown}. Another try compares again, and does the rest"
+        )
+        if most is not None and len(failed) > int(most):
+            raise SyncIncompleteError(
+                message,
+                failed=len(failed),
+                failures=[_failure(end) for end in failed[: self.sample]],
+                where={"knowledge_base_id": self.planned.plan.knowledge_base_id},
+            )
+        if tolerated_failures != "ignore":
+            log.warning("%s", message)
+
+
+def _failure(end: ChangeEnd) -> dict[str, Any]:
+    change = end.change
+    return {"kind": change.kind, "key": change.key, "line": change.line, "error": str(end.error)}
+
+
+class Sync:
+    """A sync of quick responses, from rows to an account of each of them; use it as a context manager.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param options: How the sync is done.
+    :param storage: What reads templates and writes reports.
+    :param run: Who does it, until when, and who is told.
+    :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that rows must
+        name them by ARN.
+    """
+
+    def __init__(
+        self,
+        hook: WisdomHook,
+        knowledge_base_id: str,
+        options: SyncOptions,
+        storage: Storage,
+        run: Run,
+        *,
+        routing_profiles: Mapping[str, str] | None = None,
+    ) -> None:
+        self.options = options
+        self._connection = ReadyConnection(hook)
+        self._knowledge_base_id = knowledge_base_id
+        self._storage = storage
+        self._run = run
+        self._routing_profiles = routing_profiles
+        self._is_stopped = False
+
+    def __enter__(self) -> Self:
+        self._folder = TemporaryDirectory(prefix="airflow-wisdom-")
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._folder.cleanup()
+
+    def stop(self) -> None:
+        """End it from another thread or a signal handler: nothing more is written."""
+        self._is_stopped = True
+
+    def plan(self, source: Source) -> Planned:
+        """Judge every row, and compare the valid ones with what there is; nothing is written.
+
+        :param source: Where the rows are.
+        :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
+        """
+        rows, sifted, unit = self._judge(source)
+        path, not_saved = self._save(sifted.invalid_path, self.options.invalid_rows_path)
+        if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not rows):
+            refuse_invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
+        if not_saved:
+            raise StorageError(not_saved)
+        there = self._read()
+        plan = Comparison(there, self.options.intent).plan(
+            rows,
+            knowledge_base_id=self._knowledge_base_id,
+            source=source.name,
+            rows_read=sifted.rows_read,
+            rows_invalid=sifted.rows_invalid,
+        )
+        self._run.progress.compared(plan)
+        return Planned(plan, there, sifted, unit, path)
+
+    @classmethod
+    def of_task(
+        cls, task: Any, context: Mapping[str, Any], options: SyncOptions, storage: Storage, deadline: float
+    ) -> Sync:
+        """Return the sync of a task.
+
+        :param task: The task, which has a hook, a knowledge base and perhaps an instance.
+        :param context: The context in which it runs.
+        :param options: How the sync is done.
+        :param storage: What reads templates and writes reports.
+        :param deadline: POSIX time at which it ends.
+        """
+        run = Run(Origin.of_task(context["ti"]), deadline, progress=task_progress())
+        profiles = task.hook.routing_profiles(task.instance_id) if task.instance_id else None
+        return cls(task.hook, task.find_knowledge_base(), options, storage, run, routing_profiles=profiles)
+
+    def check(self, planned: Planned) -> None:
+        """Write the plan where the user wants it, and refuse it if it is unsafe, or not what was approved.
+
+        :param planned: What :meth:`plan` returned.
+        :raises PlanError: It is.
+        :raises StorageError: The plan cannot be written to where it should be.
+        """
+        options = self.options
+        if options.plan_path:
+            self._storage.save(write_plan(planned.plan, Path(self._folder.name), options.plan_path), options.plan_path)
+        protection = Protection(options.protection, options.max_removal_share, options.min_removals)
+        planned.plan.check(protection, on_unremovable=options.on_unremovable, expected=options.expected_plan)
+
+    def apply(self, planned: Planned) -> list[ChangeEnd]:
+        """Make the changes, wait until they have settled, and compare once more; return how each ended.
+
+        :param planned: What :meth:`plan` returned.
+        """
+        return asyncio.run(self._apply(planned)) if planned.plan.changes else []
+
+    def account(self, planned: Planned, ends: list[ChangeEnd] | None) -> SyncAccount:
+        """Account for every row and every quick response.
+
+        :param planned: What :meth:`plan` returned.
+        :param ends: How each change ended; None if the plan was not applied.
+        """
+        return SyncAccount(planned, ends, self.options.sample_size, self.options.plan_path)
+
+    def _judge(self, source: Source) -> tuple[list[Wanted], Sifted, Literal["line", "row"]]:
+        # Imported here because botocore's models take a while to load.
+        from airflow_wisdom.hooks.models import quick_response_lengths
+
+        options, rows = self.options, []
+        rules = Rules(
+            limits=field_limits(quick_response_lengths()),
+            spaces=options.spaces,
+            extra_columns=options.extra_columns,
+            allowed=options.allowed_values or {},
+            routing_profiles=self._routing_profiles,
+        )
+        template = _with_key(template_of(options.import_template, self._storage), KEYS[options.key])
+        with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
+
+            def take(row: Row, cells: tuple[str, ...]) -> list[Any]:
+                rows.append(wanted(row.line, validator.fields(cells), self._routing_profiles or {}))
+                return []
+
+            sifted = sift(table, validator, Path(self._folder.name), take, sample=options.sample_size)
+            return rows, sifted, table.unit
+
+    def _save(self, path: Path | None, uri: str | None) -> tuple[str | None, str | None]:
+        """Write the invalid rows where the user asked for them; return where, and what went wrong."""
+        if path is None or not uri:
+            return None, None
+        try:
+            self._storage.save(path, uri)
+        except StorageError as exc:
+            return uri, exc.message
+        return uri, None
+
+    def _read(self) -> list[QuickResponse]:
+        async def read() -> list[QuickResponse]:
+            with Calls.of(self._connection).kept() as calls:
+                return await Inventory(
+                    calls, self._knowledge_base_id, self._limit("The knowledge base was not read")
+                ).everything()
+
+        return asyncio.run(read())
+
+    def _limit(self, what: str) -> Limit:
+        return Limit(self._run.deadline, lambda: self._is_stopped, what=what, error=RunTimeoutError)
+
+    async def _apply(self, planned: Planned) -> list[ChangeEnd]:
+        with Calls.of(self._connection).kept() as calls:
+            limit = self._limit("The quick response was not changed")
+            applier = Applier(calls, self._knowledge_base_id, limit, self._run.progress)
+            ends = await applier.apply(planned.plan.changes, planned.there)
+            try:
+                await self._verify(ends, len(planned.there), Inventory(calls, self._knowledge_base_id, limit))
+            except WisdomError as exc:
+                # What was written is written: what became of it is not known.
+                for end in ends:
+                    end.error = end.error or WisdomError(f"It was changed, but could not be read again: {exc}")
+            return ends
+
+    async def _verify(self, ends: Sequence[ChangeEnd], there: int, inventory: Inventory) -> None:
+        """Read again what was touched, once it has settled, and note what still differs."""
+        touched = {end.quick_response_id: end for end in ends if end.quick_response_id and end.error is None}
+        # As many calls as a list and a search of everything would take: then those show more.
+        if len(touched) <= 2 * (1 + there // PAGE):
+            found = await inventory.some(touched)
+        else:
+            found = {item.quick_response_id: item for item in await inventory.everything()}
+        for quick_response_id, end in touched.items():
+            end.error = _still_wrong(end.change, found.get(quick_response_id))
+
+
+def _with_key(template: ImportTemplate, key: str) -> ImportTemplate:
+    """Return the template with the key required: a row without it can be matched with nothing."""
+    label = next((label for label, name in template.fields.items() if name == key), None)
+    if label is None:
+        raise ValueError(f"The template has no column for {key}, by which rows are to be matched")
+    return replace(template, required=template.required | {label})
+
+
+def _still_wrong(change: Change, item: QuickResponse | None) -> WisdomError | None:
+    """Return how a quick response differs from what was wanted, after all."""
+    if change.kind == "remove":
+        return None if item is None or item.is_gone else WisdomError(f"It is still there, in status {item.status}")
+    if item is None:
+        return WisdomError("It is gone: somebody else deleted it")
+    if not item.is_settled:
+        return WisdomError(f"Its status is {item.status}")
+    still = differences(item.values, change.new)
+    return WisdomError(f"It still differs in {', '.join(still)}: somebody else changed it") if still else None
+
+
+def write_plan(plan: SyncPlan, folder: Path, name: str) -> Path:
+    """Write a whole plan to a file, and return its path.
+
+    :param plan: The plan.
+    :param folder: Where the file is made.
+    :param name: Path or URI that it is meant for: JSON Lines if it ends like that, else CSV.
+    """
+    path = folder / "plan"
+    if name.endswith((".jsonl", ".ndjson", ".json")):
+        lines = (json.dumps(change.to_dict()) + "\n" for change in plan.changes)
+        path.write_text("".join(lines), encoding="utf-8")
+        return path
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(PLAN_COLUMNS)
+        writer.writerows(row for change in plan.changes for row in _plan_rows(change))
+    return path
+
+
+def _plan_rows(change: Change) -> Iterator[list[Any]]:
+    for name in change.new or {"": None}:
+        old, new = (_cell(values.get(name)) for values in (change.old, change.new))
+        yield [
+            change.kind,
+            change.key,
+            change.line or "",
+            name,
+            old,
+            new,
+            change.why,
+            change.last_modified_by or "",
+            change.last_modified_time or "",
+        ]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ";".join(value) if isinstance(value, tuple) else str(value)
