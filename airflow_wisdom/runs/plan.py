@@ -14,7 +14,7 @@ from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN, UNIQUE, UNREMOV
 from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from airflow_wisdom.model.quick_response import QuickResponse, Value, Values
     from airflow_wisdom.rows.quick_responses import Wanted
@@ -273,7 +273,9 @@ class Comparison:
         unremovable: dict[int, tuple[str, ...]] = {}
         warnings: list[str] = []
         unchanged = 0
+        wanted_keys: set[Value] = set()
         for row in rows:
+            wanted_keys.add(row.values.get("shortcutKey"))
             item = self._by_key.get(row.values.get(self._field))
             if item is not None:
                 named.add(item.quick_response_id)
@@ -287,7 +289,7 @@ class Comparison:
         mine = [item for item in self._there.values() if self._is_mine(item) and not item.is_gone]
         missing = [item for item in mine if item.quick_response_id not in named]
         # An invalid row decides about nothing, and so it names nothing that could be missing.
-        removed = [] if rows_invalid else [change for item in missing if (change := self._remove(item))]
+        removed = [] if rows_invalid else [change for item in missing if (change := self._remove(item, wanted_keys))]
         plan = SyncPlan(
             knowledge_base_id,
             source,
@@ -345,15 +347,19 @@ class Comparison:
             untag=(DEACTIVATED,) if deactivated else (),
         )
 
-    def _remove(self, item: QuickResponse) -> Change | None:
+    def _remove(self, item: QuickResponse, wanted_keys: Collection[Value]) -> Change | None:
         if self._intent.on_missing == "delete":
             return self._of(item, "remove", "the table no longer has it")
-        is_off = not item.values["isActive"] and item.is_settled
-        if self._intent.on_missing == "keep" or is_off:
+        if self._intent.on_missing == "keep":
             return None
-        return self._of(
-            item, "deactivate", "the table no longer has it", new={"isActive": False}, tags={DEACTIVATED: "true"}
-        )
+        new = differences(item.values, {"isActive": False})
+        if not item.is_settled:
+            new["isActive"] = False
+        if item.values.get("shortcutKey") in wanted_keys and item.values.get("shortcutKey"):
+            # Nobody sees it any more, and a row wants its key.
+            new["shortcutKey"] = None
+        tags = {} if DEACTIVATED in item.tags or "isActive" not in new else {DEACTIVATED: "true"}
+        return self._of(item, "deactivate", "the table no longer has it", new=new, tags=tags) if new else None
 
     def _of(self, item: QuickResponse, kind: Kind, why: str, **more: Any) -> Change:
         new = more.get("new", {})

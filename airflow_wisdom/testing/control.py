@@ -295,6 +295,10 @@ class FakeWisdom(Handle):
             lost=lost,
         )
 
+    def clear_faults(self) -> None:
+        """Forget the faults and the nonsense that were scripted and did not happen yet."""
+        self._control("clear_faults")
+
     def nonsense(self, operation: str, body: Any, *, times: int = 1) -> None:
         """Carry out the next calls of an operation, and answer 200 with another body.
 

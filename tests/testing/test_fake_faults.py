@@ -122,6 +122,13 @@ def test_a_code_that_does_not_fit_into_a_header_is_refused(fake):
 
 
 @pytest.mark.parametrize("body", [{"importJob": "text"}, [], {}, None, {"importJob": {"status": 1}}, "<html>"], ids=str)
+def test_faults_that_did_not_happen_yet_are_forgotten(fake, kb):
+    fake.fault("*", times=100)
+    fake.nonsense("ListImportJobs", {})
+    fake.clear_faults()
+    assert fake.client().list_import_jobs(knowledgeBaseId=kb)["importJobSummaries"] == []
+
+
 def test_nonsense(fake, kb, body):
     """It arrives as it was told, once, and the call is carried out all the same."""
     client = client_of(fake, checked=False)

@@ -58,7 +58,7 @@ class Record:
 class Calls:
     """The books of all calls, and what a test scripted for those to come."""
 
-    verbs = ("calls", "fault", "history", "latency", "nonsense", "throttle")
+    verbs = ("calls", "clear_faults", "fault", "history", "latency", "nonsense", "throttle")
 
     def __init__(self) -> None:
         self.pause = 0.0
@@ -91,6 +91,10 @@ class Calls:
     ) -> None:
         _check_operation(operation, ANY, *STORAGE_OPERATIONS)
         self._faults.append(Fault(operation, code, http_status, times, message, after, after_effect, lost))
+
+    def clear_faults(self) -> None:
+        self._faults.clear()
+        self._nonsense.clear()
 
     def nonsense(self, operation: Word, body: Any, times: Times = 1) -> None:
         _check_operation(operation)
