@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
@@ -19,7 +20,7 @@ from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.rows import Rules
 from airflow_wisdom.testing import FakeWisdom
-from airflow_wisdom.triggers import WisdomEndingsTrigger
+from airflow_wisdom.triggers import WisdomEndingsTrigger, WisdomJobsCompleteTrigger
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -171,6 +172,18 @@ def test_the_summary_has_the_members_that_the_docs_show(fake_wisdom, knowledge_b
     assert shape(run(task)) == shape(json.loads(shown))
 
 
+def test_the_event_of_a_failed_job_has_the_members_that_the_docs_show(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(status="FAILED")
+    job = start_job(fake_wisdom, knowledge_base)
+    trigger = WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job])
+
+    async def fired():
+        return (await anext(trigger.run())).payload
+
+    shown = json.loads(blocks(DOCS / "waiting.md", "json")[0])
+    assert shape(asyncio.run(fired())) == shape(shown)
+
+
 # What is named
 
 FOLDERS = ("airflow_wisdom/", "dags_examples/", "docs/", "tests/")
@@ -240,8 +253,25 @@ def test_what_is_unverified_names_parameters_and_switches_that_exist():
         deciding, _, switches = row.partition("fake: ")
         for name in re.findall(r"`([^`]+)`", deciding):
             assert name.endswith("=)") or name in parameters | options
-        for name in re.findall(r"`(\w+)\(\)`", switches):
-            assert callable(getattr(FakeWisdom, name))
+        for name, parameter in SWITCH.findall(switches):
+            assert parameter in {"", *inspect.signature(getattr(FakeWisdom, name)).parameters}
+
+
+SWITCH = re.compile(r"`(\w+)\((?:(\w+)=)?[^`]*\)`")
+"""A switch of the fake, and its first parameter if that is named."""
+
+
+def unverified_switches():
+    """The switches that choose between behaviours which AWS does not document, as their own docstrings say."""
+    switches = [name for name, item in vars(FakeWisdom).items() if "unverified" in (item.__doc__ or "")]
+    return {name for name in switches if name[0] != "_"}
+
+
+def test_every_switch_for_an_unverified_behaviour_is_marked_and_listed():
+    marked = re.findall(r"^\| .* ¹ \| (.*) \|$", (DOCS / "testing.md").read_text(), re.MULTILINE)
+    listed = (DOCS / "unverified.md").read_text()
+    assert unverified_switches() == {name for switches in marked for name, _ in SWITCH.findall(switches)}
+    assert unverified_switches() <= {name for name, _ in SWITCH.findall(listed)}
 
 
 def _parameters(kind):
