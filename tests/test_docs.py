@@ -1,4 +1,4 @@
-"""The docs: what they show runs, and what they name exists."""
+"""The docs: their code runs, and the names in them exist."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ELSEWHERE = {
     "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",
     "README.md": "test_the_dag_of_the_readme_imports_its_file",
 }
-"""Pages whose snippets need something around them -> what runs them."""
+"""Pages whose snippets need something around them -> the test that runs them."""
 
 SNIPPETS = [page for page in PAGES if blocks(page, "python")]
 
@@ -91,7 +91,7 @@ def test_the_report_of_a_single_job_is_read_as_shown(fake_wisdom, knowledge_base
 
 
 def test_a_knowledge_base_is_made_as_shown(fake_wisdom_over_http, wisdom_server, monkeypatch, capsys):
-    """The fake has no Amazon Connect: botocore checks the request, and what it would send is looked at."""
+    """The fake associates no instance by this call: botocore checks the request, and the test looks at it."""
     import boto3
     from botocore.awsrequest import AWSResponse
 
@@ -133,7 +133,7 @@ def test_the_rows_of_another_task_are_imported(airflow_database, example_connect
     assert end.get_task_instance("import").xcom_pull(task_ids="import")["rowsImported"] == 2
 
 
-# What is said of the data
+# Data that the docs show
 
 JSON_PAGES = [page for page in PAGES if blocks(page, "json")]
 
@@ -184,7 +184,7 @@ def test_the_event_of_a_failed_job_has_the_members_that_the_docs_show(fake_wisdo
     assert shape(asyncio.run(fired())) == shape(shown)
 
 
-# What is named
+# Names in the docs
 
 FOLDERS = ("airflow_wisdom/", "dags_examples/", "docs/", "tests/")
 
@@ -207,7 +207,7 @@ def test_files_in_backticks_exist(page):
 
 
 def test_links_to_the_outside_are_of_one_kind():
-    """Whether they still lead somewhere, `make linkcheck` says, where there is a network."""
+    """`make linkcheck` checks whether they still work, where there is a network."""
     for page in PAGES:
         for link in re.findall(r"\]\((\w+://[^)]+)\)", page.read_text()):
             assert link.startswith("https://")
