@@ -1,7 +1,7 @@
 """Import the quick responses that a table of a database holds.
 
-The Airflow connection `answers` leads to the database, whichever it is; `aws_default` holds everything else that
-depends on where it runs::
+The Airflow connection `answers` points to the database, of any kind; `aws_default` holds everything else that depends
+on where the DAG runs::
 
     {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>"}
 """
@@ -24,7 +24,7 @@ with DAG(
         task_id="import",
         knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
         sql_conn_id="{{ params.sql_conn_id }}",
-        # The order makes another try of the task find the jobs that the first one started.
+        # The order lets a retry of the task find the jobs that the first try started.
         sql="SELECT title, shortcut, answer, language FROM answers WHERE approved = 1 ORDER BY id",
         column_mapping={"title": "Name", "shortcut": "Shortcut key", "answer": "Content"},
         deferrable=True,

@@ -1,6 +1,6 @@
-"""Import quick responses into several knowledge bases, each its own file or all of them the same.
+"""Import quick responses into several knowledge bases, from one file for each or from the same for all.
 
-Which ones is in the extra of the Airflow connection `aws_default`, one entry for each::
+The extra of the Airflow connection `aws_default` lists them, one entry for each::
 
     {
       "region_name": "us-east-1",
@@ -23,7 +23,7 @@ with DAG(dag_id="import_into_several", schedule=None, doc_md=__doc__, tags=["wis
     # [START import_into_several]
     @task
     def imports() -> list[dict[str, str]]:
-        """Return what goes where: one mapped task for each entry."""
+        """Return the knowledge bases and their files: one mapped task for each entry."""
         found: list[dict[str, str]] = Connection.get("aws_default").extra_dejson["imports"]
         return found
 
@@ -31,14 +31,14 @@ with DAG(dag_id="import_into_several", schedule=None, doc_md=__doc__, tags=["wis
         task_id="import",
         on_invalid_rows="skip",
         on_failed_records="warn",
-        # Together they keep to the quota of the account.
+        # The mapped tasks share the quota of the account.
         max_active_jobs=1,
         deferrable=True,
     ).expand_kwargs(imports())
 
     @task
     def total(summaries: list[dict[str, Any]]) -> dict[str, int]:
-        """Add up what went where."""
+        """Add up the rows of all knowledge bases."""
         for summary in summaries:
             print(f"{summary['knowledgeBaseId']}: {summary['rowsImported']} of {summary['rowsRead']} rows imported")
         counted = ("rowsRead", "rowsInvalid", "rowsImported", "rowsRefused")

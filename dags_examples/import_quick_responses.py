@@ -1,7 +1,7 @@
-"""Import a CSV of quick responses into Amazon Connect, and say which rows were refused, and by whom.
+"""Import a CSV of quick responses into Amazon Connect, and report which rows are invalid and which AWS refused.
 
-Everything that depends on where it runs is in the Airflow connection `aws_default`: credentials, region and, in its
-extra, the knowledge base and where to write the refused rows, a folder or a URI::
+The Airflow connection `aws_default` holds everything that depends on where the DAG runs: credentials, region and, in
+its extra, the knowledge base and the folder or URI for reports of invalid and refused rows::
 
     {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>", "reports": "s3://<bucket>/reports"}
 """
@@ -41,9 +41,9 @@ with DAG(
     # [START report]
     @task
     def report(summary: dict[str, Any]) -> None:
-        """Print what the import task left in XCom: how many rows were imported, and which were not."""
+        """Print how many rows were imported, and which were not, from the XCom of the import task."""
         print(f"{summary['rowsImported']} of {summary['rowsRead']} rows imported")
-        print(f"{summary['rowsInvalid']} not valid, and not sent:")
+        print(f"{summary['rowsInvalid']} invalid, and not sent:")
         for mistake in summary["invalidRows"]:
             print(f"  {mistake['unit']} {mistake['line']}, {mistake['column']}: {mistake['reason']}")
         print(f"{summary['rowsRefused']} refused by AWS:")

@@ -1,6 +1,6 @@
-"""Import each file of quick responses that is dropped into a bucket, and raise the alarm if rows were refused.
+"""Import each file of quick responses that is dropped into a bucket, and report rows that were invalid or refused.
 
-Everything that depends on where it runs is in the extra of the Airflow connection `aws_default`::
+The extra of the Airflow connection `aws_default` holds everything that depends on where the DAG runs::
 
     {
       "region_name": "us-east-1",
@@ -9,7 +9,8 @@ Everything that depends on where it runs is in the extra of the Airflow connecti
       "alert_topic": "<ARN of an SNS topic>"
     }
 
-A file goes from `incoming/` to `done/`, or to `failed/` if it could not be imported; its refused rows go to `refused/`.
+A file moves from `incoming/` to `done/`, or to `failed/` if it could not be imported. Its invalid and refused rows go
+to `not-imported/`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ NAME = "{{ ti.xcom_pull(task_ids='new_file') }}"
 
 
 class NewFileSensor(BaseSensorOperator):
-    """Waits for a file below ``incoming/`` of a bucket, and pushes its name; of several, the first by name.
+    """Waits for a file below ``incoming/`` of a bucket, and pushes its name; the first by name if there are several.
 
     :param bucket: Name of the bucket.
     """
@@ -53,7 +54,7 @@ class NewFileSensor(BaseSensorOperator):
 
 with DAG(
     dag_id="import_s3_drop",
-    # When one file is dealt with, the next run waits for another.
+    # After each file, the next run waits for another.
     schedule="@continuous",
     max_active_runs=1,
     doc_md=__doc__,
@@ -68,33 +69,33 @@ with DAG(
         knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
         source=f"s3://{BUCKET}/incoming/{NAME}",
         on_invalid_rows="skip",
-        invalid_rows_path=f"s3://{BUCKET}/refused/{NAME}.invalid.csv",
+        invalid_rows_path=f"s3://{BUCKET}/not-imported/{NAME}.invalid.csv",
         on_failed_records="warn",
-        failed_records_path=f"s3://{BUCKET}/refused/{NAME}.failed.csv",
+        failed_records_path=f"s3://{BUCKET}/not-imported/{NAME}.refused.csv",
         deferrable=True,
     )
 
     @task.short_circuit
-    def rows_were_refused(summary: dict[str, Any]) -> bool:
-        """Go on only if there is something to tell."""
+    def rows_are_missing(summary: dict[str, Any]) -> bool:
+        """Go on only if rows were invalid or refused."""
         return bool(summary["rowsInvalid"] or summary["rowsRefused"])
 
     @task
     def alert(summary: dict[str, Any], topic: str) -> None:
-        """Tell the people who own the texts how many rows were refused, and where they are."""
+        """Notify the people who own the texts: how many rows were not imported, and where they are."""
         from airflow.providers.amazon.aws.hooks.sns import SnsHook
 
         SnsHook().publish_to_target(
             target_arn=topic,
-            subject="Quick responses were refused",
-            message=f"{summary['rowsInvalid']} rows have mistakes: {summary['invalidRowsPath'] or '-'}\n"
+            subject="Quick responses were not imported",
+            message=f"{summary['rowsInvalid']} rows are invalid: {summary['invalidRowsPath'] or '-'}\n"
             f"{summary['rowsRefused']} rows were refused by AWS: {summary['failedRecordsPath'] or '-'}\n"
             f"{summary['rowsImported']} rows of the file are imported.",
         )
 
     @task(trigger_rule="none_skipped")
     def file_away(bucket: str, name: str) -> str:
-        """Move the file out of the way, also if it could not be imported: the next run must not find it."""
+        """Move the file out of the way, even if it could not be imported: the next run must not find it."""
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         summary = get_current_context()["ti"].xcom_pull(task_ids="import") or {}
@@ -105,6 +106,6 @@ with DAG(
         return place
 
     summary = imported.output
-    rows_were_refused(summary) >> alert(summary, "{{ conn.aws_default.extra_dejson.alert_topic }}")
+    rows_are_missing(summary) >> alert(summary, "{{ conn.aws_default.extra_dejson.alert_topic }}")
     new_file >> imported >> file_away(BUCKET, NAME)
     # [END s3_drop]

@@ -1,8 +1,11 @@
-"""Import a CSV of quick responses, and tell people if that fails: which job of which knowledge base, and how it stands.
+"""Import a CSV of quick responses, and notify people if that fails: which knowledge base and job, and its last status.
 
-The Airflow connection `aws_default` holds everything that depends on where it runs, see `import_quick_responses`.
+The Airflow connection `aws_default` holds everything that depends on where the DAG runs: credentials, region and, in
+its extra, the knowledge base::
 
-A notifier of Airflow's is a callback as well. With Amazon SNS::
+    {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>"}
+
+Instead of a function, the callback can be one of Airflow's notifiers. With Amazon SNS::
 
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
@@ -37,7 +40,7 @@ SAMPLE = Path(__file__).parent / "data" / "one_file.csv"
 
 # [START notify]
 def notify(context: Context) -> None:
-    """Print what a message to people would say."""
+    """Print the text of a message to people."""
     failure = wisdom_error_of(context.get("exception"))
     print(f"{context['ti'].task_id} failed: {failure.headline}")
     for label, value in failure.summary_fields().items():

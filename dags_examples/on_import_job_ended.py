@@ -1,7 +1,7 @@
-"""Run whenever an import job of a knowledge base ends, whoever started it: also one from the Amazon Connect site.
+"""Run whenever an import job of a knowledge base ends, whoever started it, also in the Amazon Connect admin site.
 
-Which knowledge base is watched has to be known when the DAG is parsed: the environment variable
-`WISDOM_KNOWLEDGE_BASE` holds its ARN. The Airflow connection `aws_default` holds credentials and region.
+The knowledge base must be known when the DAG is parsed: the environment variable `WISDOM_KNOWLEDGE_BASE` holds its
+ARN. The Airflow connection `aws_default` holds credentials and region.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ with DAG(
     # [START read]
     @task
     def show(triggering_asset_events: Any = None) -> list[str]:
-        """Print how the jobs ended; several that end close to each other come with one run."""
+        """Print how the jobs ended; one run may get several that ended close to each other."""
         events = [event.extra for events in triggering_asset_events.values() for event in events]
         ended = [f"{job['importJobId']} is {job['status']}" for job in (event["payload"] for event in events)]
         print(*ended, sep="\n")

@@ -53,7 +53,7 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def signature(_app: Any, what: str, name: str, obj: Any, _options: Any, text: str, returns: str) -> tuple[str, str]:
-    """Leave away the constructors that nobody calls by hand: inherited ones of exceptions, and of AWS's answers."""
+    """Leave out constructors that nobody calls by hand: inherited ones of exceptions, and of AWS's answers."""
     ours = what == "exception" and name.startswith("airflow_wisdom.exceptions.")
     inherited = ours and "__init__" not in vars(obj)
     return ("", returns) if inherited or name == "airflow_wisdom.model.import_job.ImportJob" else (text, returns)

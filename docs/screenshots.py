@@ -104,7 +104,7 @@ class Airflow:
         return str(answer.json()["dag_run_id"])
 
     def has_ended(self, dag_id: str, run_id: str) -> bool:
-        """Tell whether a run is successful.
+        """Return whether a run is successful.
 
         :raises RuntimeError: It failed.
         """

@@ -167,10 +167,10 @@ def test_a_dropped_file_is_imported_and_its_refused_rows_raise_the_alarm(airflow
     drop.put("a.csv", b"Name,Content,Routing Profile\nGood,Text,Billing\nEmpty,,Billing\nUnknown,Text,billing\n")
     state, _, xcoms = run_dag("import_s3_drop")
     assert (state, xcoms["import"]["rowsImported"], xcoms["file_away"]) == ("success", 1, "done/a.csv")
-    assert drop.keys() == ["done/a.csv", "refused/a.csv.failed.csv", "refused/a.csv.invalid.csv"]
+    assert drop.keys() == ["done/a.csv", "not-imported/a.csv.invalid.csv", "not-imported/a.csv.refused.csv"]
     (alarm,) = drop.alarms()
-    assert "1 rows have mistakes: s3://drop/refused/a.csv.invalid.csv" in alarm
-    assert "1 rows were refused by AWS: s3://drop/refused/a.csv.failed.csv" in alarm
+    assert "1 rows are invalid: s3://drop/not-imported/a.csv.invalid.csv" in alarm
+    assert "1 rows were refused by AWS: s3://drop/not-imported/a.csv.refused.csv" in alarm
 
 
 @OUR_WARNINGS_ALONE

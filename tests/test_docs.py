@@ -1,7 +1,8 @@
-"""The docs: what they show runs, and what they name exists."""
+"""The docs: their code runs, and the names in them exist."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
@@ -19,7 +20,7 @@ from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.rows import Rules
 from airflow_wisdom.testing import FakeWisdom
-from airflow_wisdom.triggers import WisdomEndingsTrigger
+from airflow_wisdom.triggers import WisdomEndingsTrigger, WisdomJobsCompleteTrigger
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -46,7 +47,7 @@ ELSEWHERE = {
     "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",
     "README.md": "test_the_dag_of_the_readme_imports_its_file",
 }
-"""Pages whose snippets need something around them -> what runs them."""
+"""Pages whose snippets need something around them -> the test that runs them."""
 
 SNIPPETS = [page for page in PAGES if blocks(page, "python")]
 
@@ -90,7 +91,7 @@ def test_the_report_of_a_single_job_is_read_as_shown(fake_wisdom, knowledge_base
 
 
 def test_a_knowledge_base_is_made_as_shown(fake_wisdom_over_http, wisdom_server, monkeypatch, capsys):
-    """The fake has no Amazon Connect: botocore checks the request, and what it would send is looked at."""
+    """The fake associates no instance by this call: botocore checks the request, and the test looks at it."""
     import boto3
     from botocore.awsrequest import AWSResponse
 
@@ -132,7 +133,7 @@ def test_the_rows_of_another_task_are_imported(airflow_database, example_connect
     assert end.get_task_instance("import").xcom_pull(task_ids="import")["rowsImported"] == 2
 
 
-# What is said of the data
+# Data that the docs show
 
 JSON_PAGES = [page for page in PAGES if blocks(page, "json")]
 
@@ -171,7 +172,19 @@ def test_the_summary_has_the_members_that_the_docs_show(fake_wisdom, knowledge_b
     assert shape(run(task)) == shape(json.loads(shown))
 
 
-# What is named
+def test_the_event_of_a_failed_job_has_the_members_that_the_docs_show(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(status="FAILED")
+    job = start_job(fake_wisdom, knowledge_base)
+    trigger = WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job])
+
+    async def fired():
+        return (await anext(trigger.run())).payload
+
+    shown = json.loads(blocks(DOCS / "waiting.md", "json")[0])
+    assert shape(asyncio.run(fired())) == shape(shown)
+
+
+# Names in the docs
 
 FOLDERS = ("airflow_wisdom/", "dags_examples/", "docs/", "tests/")
 
@@ -194,7 +207,7 @@ def test_files_in_backticks_exist(page):
 
 
 def test_links_to_the_outside_are_of_one_kind():
-    """Whether they still lead somewhere, `make linkcheck` says, where there is a network."""
+    """`make linkcheck` checks whether they still work, where there is a network."""
     for page in PAGES:
         for link in re.findall(r"\]\((\w+://[^)]+)\)", page.read_text()):
             assert link.startswith("https://")
@@ -240,8 +253,25 @@ def test_what_is_unverified_names_parameters_and_switches_that_exist():
         deciding, _, switches = row.partition("fake: ")
         for name in re.findall(r"`([^`]+)`", deciding):
             assert name.endswith("=)") or name in parameters | options
-        for name in re.findall(r"`(\w+)\(\)`", switches):
-            assert callable(getattr(FakeWisdom, name))
+        for name, parameter in SWITCH.findall(switches):
+            assert parameter in {"", *inspect.signature(getattr(FakeWisdom, name)).parameters}
+
+
+SWITCH = re.compile(r"`(\w+)\((?:(\w+)=)?[^`]*\)`")
+"""A switch of the fake, and its first parameter if that is named."""
+
+
+def unverified_switches():
+    """The switches that choose between behaviours which AWS does not document, as their own docstrings say."""
+    switches = [name for name, item in vars(FakeWisdom).items() if "unverified" in (item.__doc__ or "")]
+    return {name for name in switches if name[0] != "_"}
+
+
+def test_every_switch_for_an_unverified_behaviour_is_marked_and_listed():
+    marked = re.findall(r"^\| .* ¹ \| (.*) \|$", (DOCS / "testing.md").read_text(), re.MULTILINE)
+    listed = (DOCS / "unverified.md").read_text()
+    assert unverified_switches() == {name for switches in marked for name, _ in SWITCH.findall(switches)}
+    assert unverified_switches() <= {name for name, _ in SWITCH.findall(listed)}
 
 
 def _parameters(kind):

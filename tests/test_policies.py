@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -26,12 +27,12 @@ from airflow_wisdom.transfers import SqlToWisdomOperator
 POLICIES = Path(__file__).parent.parent / "docs" / "policies"
 QUICK = {"poll_interval": 0.01}
 PRESIGNED = {"GetObject", "PutObject"}
-"""Requests to presigned URLs, which need no permission: the fake counts them, too."""
+"""Requests to presigned URLs, which need no permission; the fake counts them too."""
 
 
 @pytest.fixture
 def called(fake_wisdom, knowledge_base, monkeypatch):
-    """Return the actions that a function calls, of the service and of Amazon S3."""
+    """Return the actions of the service and of Amazon S3 that a function calls."""
     monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
     fake_wisdom.client("s3").create_bucket(Bucket="bucket")
     s3 = []
@@ -79,7 +80,7 @@ def kill(fake, task):
 
 
 def twice(make):
-    """A first try that is late, and a second one that waits for what the first started."""
+    """Let a first try time out, and a second one wait for the jobs that the first started."""
     with pytest.raises((WisdomError, TimeoutError)):
         run(make(timeout=0.01))
     run(make(), try_number=2)
@@ -198,6 +199,37 @@ def test_importing_from_a_database(fake_wisdom, knowledge_base, called, tmp_path
     assert called(lambda: twice(start)) - {"wisdom:ListImportJobs"} == (allowed["Always"] | allowed["ReportsInS3"]) - {
         "wisdom:ListImportJobs"
     }
+
+
+KNOWLEDGE_BASE = "arn:aws:wisdom:<region>:<account>:knowledge-base/<id>"
+STARTING = {"SqlToWisdomOperator", "WisdomImportQuickResponsesOperator", "WisdomStartImportJobOperator"}
+
+
+@pytest.mark.parametrize("path", sorted(POLICIES.glob("*.json")), ids=lambda path: path.stem)
+def test_statements_name_the_resources_that_aws_checks(path):
+    """Import jobs are checked against their knowledge base alone, by AWS's Service Authorization Reference."""
+    for statement in json.loads(path.read_text())["Statement"]:
+        services = {action.partition(":")[0] for action in statement["Action"]}
+        assert len(services) == 1
+        assert (services == {"wisdom"}) == (statement["Resource"] == KNOWLEDGE_BASE)
+        assert "*" not in (statement["Resource"], *statement["Action"])
+
+
+@pytest.mark.parametrize("path", sorted(POLICIES.glob("*.json")), ids=lambda path: path.stem)
+def test_who_starts_jobs_may_look_up_routing_profiles_apart_from_the_rest(path):
+    """Whether an import needs that is unverified, so whoever does not need it leaves one statement out."""
+    statements = {each["Sid"]: each["Action"] for each in json.loads(path.read_text())["Statement"]}
+    looks_up = {sid for sid, actions in statements.items() if any(action.startswith("connect:") for action in actions)}
+    assert looks_up == ({"RoutingProfiles"} if path.stem in STARTING else set())
+    if looks_up:
+        assert statements["RoutingProfiles"] == ["connect:SearchRoutingProfiles", "connect:DescribeRoutingProfile"]
+
+
+def test_every_statement_is_explained():
+    page = (POLICIES.parent / "permissions.md").read_text()
+    explained = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    policies = [json.loads(path.read_text()) for path in POLICIES.glob("*.json")]
+    assert explained == {statement["Sid"] for policy in policies for statement in policy["Statement"]}
 
 
 def test_every_policy_is_of_a_task_and_the_other_way_round():
