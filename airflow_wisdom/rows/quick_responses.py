@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_wisdom.model.quick_response import Value, Values
+    from airflow_wisdom.rows.mistake import Unit
+    from airflow_wisdom.rows.reading import Row
 
 TRUE = frozenset({"true", "yes", "y", "1"})
 """Words for an active quick response, in any case."""
@@ -23,22 +25,25 @@ class Wanted:
 
     :param line: Where the row begins in its source, from 1.
     :param values: Field -> value, of the fields that the row has a column for; routing profiles are ARNs.
+    :param unit: What `line` counts.
     """
 
     line: int
     values: Values
+    unit: Unit = "line"
 
 
-def wanted(line: int, cells: Mapping[str, str], routing_profiles: Mapping[str, str]) -> Wanted:
+def wanted(row: Row, cells: Mapping[str, str], routing_profiles: Mapping[str, str]) -> Wanted:
     """Return what a row wants.
 
-    :param line: Where the row begins in its source.
+    :param row: The row.
     :param cells: Field -> cell of a row that is valid.
     :param routing_profiles: Name -> ARN of the routing profiles that there are; an ARN stands for itself.
     """
     values = {name: _value(name, cell, routing_profiles) for name, cell in cells.items()}
     # There is no quick response without a content type, or that is neither active nor inactive: nothing is asked for.
-    return Wanted(line, {name: value for name, value in values.items() if value is not None or name not in _ALWAYS})
+    asked = {name: value for name, value in values.items() if value is not None or name not in _ALWAYS}
+    return Wanted(row.line, asked, row.unit)
 
 
 _ALWAYS = frozenset({"contentType", "isActive"})

@@ -66,6 +66,7 @@ class Applier:
         self._progress = progress
         self._inventory = Inventory(calls, knowledge_base_id, limit)
         self._stopped_by: WisdomError | None = None
+        self._is_full: ServiceQuotaExceededError | None = None
         self._failed: set[Step] = set()
         self._created = 0
 
@@ -85,7 +86,21 @@ class Applier:
         for step in steps:
             self._tasks[id(step)] = asyncio.create_task(self._told(step, ends[id(step.change)], left))
         await asyncio.gather(*self._tasks.values())
+        for end in ends.values():
+            if isinstance(end.error, ServiceQuotaExceededError):
+                end.error = self._full(end.error)
         return list(ends.values())
+
+    def _full(self, error: ServiceQuotaExceededError) -> ServiceQuotaExceededError:
+        """Say how many fitted: that is known only now."""
+        return ServiceQuotaExceededError(
+            f"The knowledge base is full: {self._created:,} new quick responses fitted. {error.message}",
+            code=error.code,
+            operation=error.operation,
+            request_id=error.request_id,
+            http_status=error.http_status,
+            where=error.where,
+        )
 
     async def _told(self, step: Step, end: ChangeEnd, left: Counter[int]) -> None:
         await self._one(step, end)
@@ -116,6 +131,8 @@ class Applier:
             raise end.error
         if self._stopped_by is not None:
             raise WisdomError(f"Not tried, because of an error before: {self._stopped_by}")
+        if self._is_full is not None and step.verb == "create":
+            raise self._is_full
         failed = next((need for need in step.needs if need in self._failed), None)
         if failed is not None:
             raise WisdomError(f'Not tried, because "{failed.change.name}" could not be changed before')
@@ -146,14 +163,9 @@ class Applier:
             end.quick_response_id = holder
             return
         except ServiceQuotaExceededError as exc:
-            raise ServiceQuotaExceededError(
-                f"The knowledge base is full: {self._created:,} of the new quick responses fitted. {exc.message}",
-                code=exc.code,
-                operation=exc.operation,
-                request_id=exc.request_id,
-                http_status=exc.http_status,
-                where=exc.where,
-            ) from exc
+            # No other one would fit, either.
+            self._is_full = exc
+            raise
         self._created += 1
         end.quick_response_id = made.quick_response_id
 

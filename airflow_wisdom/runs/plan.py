@@ -46,6 +46,7 @@ class Change:
     :param key: The value that row and quick response are matched by.
     :param why: Why, in words.
     :param line: Where the row stands in its source; None where there is no row.
+    :param unit: What `line` counts.
     :param quick_response_id: Id of the quick response; None where it is created.
     :param arn: Its ARN; None where it is created.
     :param old: Field -> value as AWS has it, of the fields that change.
@@ -63,6 +64,7 @@ class Change:
     key: str
     why: str
     line: int | None = None
+    unit: str = "line"
     quick_response_id: str | None = None
     arn: str | None = None
     old: Values = field(default_factory=dict)
@@ -87,7 +89,7 @@ class Change:
 
     def lines(self) -> Iterator[str]:
         """Yield what changes, for people: a line with sign and name, then one for each field."""
-        place = f" (line {self.line})" if self.line else ""
+        place = f" ({self.unit} {self.line})" if self.line else ""
         edited = f"; edited by hand: {self.last_modified_by}, {self.last_modified_time}" if self.by_hand else ""
         held = f"; the name or shortcut key is taken by {_shown(self.held_by)}" if self.held_by else ""
         yield f"{SIGNS[self.kind]} {self.kind} {_shown(self.name)}{place}: {self.why}{edited}{held}"
@@ -315,6 +317,7 @@ class Comparison:
             str(row.values[self._field]),
             "its creation had failed" if failed else "there is none",
             row.line,
+            row.unit,
             new=values,
             tags={OWNER: self._intent.owner} if self._intent.owner else {},
             replaces=failed.quick_response_id if failed else None,
@@ -342,6 +345,7 @@ class Comparison:
             "update",
             "; ".join(why),
             line=row.line,
+            unit=row.unit,
             new=new,
             tags={OWNER: str(self._intent.owner)} if adopts else {},
             untag=(DEACTIVATED,) if deactivated else (),
@@ -408,7 +412,9 @@ def _warnings(row: Wanted, change: Change | None) -> list[str]:
     is_plain = change.new.get("contentType") == PLAIN
     if not (is_plain and isinstance(channels, tuple) and "Email" in channels):
         return []
-    return [f"Line {row.line}: a plain quick response may not show where agents write e-mails; use markdown"]
+    return [
+        f"{row.unit.capitalize()} {row.line}: a plain quick response may not show where agents write e-mails; use markdown"
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -362,7 +362,7 @@ class Sync:
         with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
 
             def take(row: Row, cells: tuple[str, ...]) -> list[Any]:
-                rows.append(wanted(row.line, validator.fields(cells), self._routing_profiles or {}))
+                rows.append(wanted(row, validator.fields(cells), self._routing_profiles or {}))
                 return []
 
             sifted = sift(table, validator, Path(self._folder.name), take, sample=options.sample_size)
