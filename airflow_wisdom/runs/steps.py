@@ -29,8 +29,8 @@ class Step:
     :param change: The change that it is part of.
     :param quick_response_id: Id of the quick response; None for one that is created.
     :param values: Field -> value that is sent.
-    :param needs: The steps that have to be done before, with their quick responses settled.
-    :param is_needed: Whether another step needs it, so that its quick response has to settle.
+    :param needs: The steps that have to be done before.
+    :param is_needed: Whether another step needs its quick response settled: a name may be taken until then.
     """
 
     verb: Verb
@@ -41,7 +41,7 @@ class Step:
     is_needed: bool = False
 
     def need(self, others: Iterable[Step]) -> None:
-        """Let other steps be done first.
+        """Let other steps be done first, and their quick responses settle.
 
         :param others: The steps.
         """
@@ -150,17 +150,21 @@ class _Order:
             self._held.pop((name, value), None)
 
     def _one_update(self, change: Change) -> Iterator[Step]:
+        # In this order, so that one that was deactivated bears the tag that says so, wherever it is interrupted.
+        before: list[Step] = []
         if change.tags:
-            yield Step("tag", change, change.quick_response_id, dict(change.tags))
+            before = [Step("tag", change, change.quick_response_id, dict(change.tags))]
+            yield from before
         if change.new:
-            step = Step("update", change, change.quick_response_id, change.new)
+            step = Step("update", change, change.quick_response_id, change.new, list(before))
             step.need(self._free_steps(change))
             # What it stepped aside for has to be done first, too.
             step.need(other for other in self._freed.values() if other.change is change)
             self._free(self._gives_up(change), step)
+            before = [step]
             yield step
         if change.untag:
-            yield Step("untag", change, change.quick_response_id)
+            yield Step("untag", change, change.quick_response_id, {}, before)
 
     def _create(self, change: Change) -> Iterator[Step]:
         step = Step("create", change, None, change.new)
