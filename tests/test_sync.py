@@ -361,6 +361,16 @@ def test_an_answer_that_is_lost_is_asked_for_again(fake_wisdom, knowledge_base, 
     assert set(there(fake_wisdom, knowledge_base)) == {"n0", "new"}
 
 
+@pytest.mark.parametrize("operation", ["UpdateQuickResponse", "DeleteQuickResponse"])
+def test_a_lost_answer_of_a_slow_change_is_no_conflict(fake_wisdom, knowledge_base, operation):
+    """Asked for again, AWS says that the quick response is being changed."""
+    sync(knowledge_base, rows_of(2), **FAQ)
+    fake_wisdom.quick_response_changes(after_calls=2)
+    fake_wisdom.fault(operation, "ThrottlingException", http_status=429, after_effect=True)
+    sync(knowledge_base, [{"Name": "n0", "Content": "changed"}], **FAQ, on_missing="delete")
+    assert set(there(fake_wisdom, knowledge_base)) == {"n0"}
+
+
 def test_after_the_first_denied_call_nothing_more_is_sent(fake_wisdom, knowledge_base):
     fake_wisdom.fault("CreateQuickResponse", "AccessDeniedException", http_status=403, times=99)
     with pytest.raises(SyncIncompleteError, match="Not tried, because of an error before") as raised:

@@ -188,6 +188,10 @@ class Applier:
             await ask(self._calls, delete, self._limit, "Deleting a quick response again")
         except ResourceNotFoundError:
             log.info("Quick response %s is gone already", step.quick_response_id)
+        except ConflictError:
+            # It is being changed: perhaps deleted, by a call whose answer was lost.
+            if await self._inventory.some([str(step.quick_response_id)]):
+                await ask(self._calls, delete, self._limit)
 
     async def _tag(self, step: Step) -> None:
         arn = str(step.change.arn)
