@@ -112,9 +112,9 @@ def whole_airflow():
     """A scheduler, an API server, a DAG processor and a triggerer, on SQLite, which log whatever there is to log."""
     if not is_at_least("3.3"):
         pytest.skip("A whole Airflow is run of the newest alone: older ones end and remember tasks in other ways")
-    from e2e.stack import Sqlite, airflow
+    from rigs.stack import Sqlite, airflow
 
-    dags = ROOT / "tests" / "e2e" / "dags_everyday"
+    dags = ROOT / "tests" / "dags" / "everyday"
     # Who ends a task is told with the next heartbeat.
     with airflow(
         database=Sqlite, dags=dags, LOGGING__LOGGING_LEVEL="DEBUG", WORKERS__MIN_HEARTBEAT_INTERVAL="1"

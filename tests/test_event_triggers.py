@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 import pytest
 from airflow.triggers.base import BaseEventTrigger
-from virtual import EPOCH, world
+from rigs.virtual import EPOCH, world
 
 from airflow_wisdom.hooks.connection import AwsConnection
 from airflow_wisdom.triggers import WisdomEndingsTrigger

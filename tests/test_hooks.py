@@ -17,7 +17,7 @@ import pytest
 import requests
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
-from running import GOOD_CSV, PARTLY_BAD_CSV, start_job
+from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, start_job
 
 from airflow_wisdom import exceptions, hooks
 from airflow_wisdom.exceptions import (

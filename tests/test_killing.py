@@ -10,9 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from e2e.stack import until
-from running import FakeTaskInstance
-from whole import FOR_AN_HOUR, PATIENCE, Run, Service
+from rigs.running import FakeTaskInstance
+from rigs.stack import until
+from rigs.whole import FOR_AN_HOUR, PATIENCE, Run, Service
 
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.runs.waiting import UnderWay
@@ -116,7 +116,7 @@ def _cleared_while_deferred(airflow):
 
 
 @scenario
-def _marked_in_a_worker_by_default(airflow):
+def _left_alone_in_a_worker_by_default(airflow):
     run = Import(airflow, "in_worker_left_alone")
     run.set_state("failed")
     run.until_left_alone()
@@ -124,7 +124,7 @@ def _marked_in_a_worker_by_default(airflow):
 
 
 @scenario
-def _marked_while_deferred_by_default(airflow):
+def _left_alone_while_deferred_by_default(airflow):
     run = Import(airflow, "deferred_left_alone")
     run.set_state("failed")
     said = f"go on: {run.jobs[0]}"
@@ -151,7 +151,7 @@ def _execution_timeout(airflow):
 
 
 @scenario
-def _timeout(airflow):
+def _timeout_of_its_own(airflow):
     run = Import(airflow, "timeout")
     run.until_found()
     assert (run.deletions(), run.started()) == (0, 1)
@@ -178,9 +178,11 @@ def _cleared_after_success(airflow):
 
 
 @pytest.fixture(scope="module")
-def futures(whole_airflow):
+def futures(whole_airflow, request):
+    """The scenarios whose tests were selected, by name: `-k cleared_while_deferred` runs that one alone."""
+    selected = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(function, whole_airflow) for name, function in scenarios.items()}
+        yield {name: pool.submit(scenarios[name], whole_airflow) for name in scenarios if name in selected}
 
 
 @pytest.mark.parametrize("name", scenarios)

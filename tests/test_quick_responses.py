@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from running import FakeTaskInstance, fire, resume, run
+from rigs.running import FakeTaskInstance, fire, resume, run
 
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,

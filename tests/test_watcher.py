@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from virtual import EPOCH, world
+from rigs.virtual import EPOCH, world
 
 from airflow_wisdom import cadence
 from airflow_wisdom.cadence import Cadence
