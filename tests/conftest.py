@@ -69,6 +69,12 @@ def knowledge_base(fake_wisdom):
 
 
 @pytest.fixture
+def no_patience(monkeypatch):
+    """Between two looks at a list that may lag behind, no time passes."""
+    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+
+
+@pytest.fixture
 def example_connection(fake_wisdom_over_http, monkeypatch):
     """The Airflow connection as a DAG of the examples expects it: a knowledge base, whose id this is, in its extra."""
     knowledge_base = fake_wisdom_over_http.create_knowledge_base()

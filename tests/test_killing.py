@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rigs.imports import Store
 from rigs.running import FakeTaskInstance
 from rigs.stack import until
 from rigs.whole import FOR_AN_HOUR, PATIENCE, Run, Service
@@ -245,21 +246,10 @@ def test_only_a_users_action_deletes(fake_wisdom, knowledge_base, state, deletio
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions
 
 
-class Store(dict):
-    """As much of Airflow's task state store as this package uses."""
-
-    def set(self, key, value):
-        self[key] = value
-
-    def delete(self, key):
-        self.pop(key, None)
-
-
 @pytest.mark.parametrize("remembers", [False, True])
 @pytest.mark.parametrize("answer", ["conflict", "first"])
-def test_a_job_that_was_deleted_is_started_again(fake_wisdom, knowledge_base, monkeypatch, remembers, answer):
+def test_a_job_that_was_deleted_is_started_again(fake_wisdom, knowledge_base, no_patience, remembers, answer):
     """A user cleared the task and its job was deleted: the next try has to import all the same."""
-    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
     fake_wisdom.reused_client_token(answer)
     # Rows that are there already are refused, which is of no interest here.
     fake_wisdom.import_jobs(status="COMPLETE")
