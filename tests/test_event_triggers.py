@@ -418,21 +418,21 @@ def test_what_only_a_user_can_mend_is_asked_for_again(run, caplog, code):
     assert [code in record.getMessage() for record in errors] == [True]
 
 
-def test_a_surprise_does_not_end_it(run, monkeypatch, caplog):
-    from airflow_wisdom.watcher import history
+def test_a_surprise_does_not_end_it(run, caplog):
+    def surprising(_request):
+        raise RuntimeError("what?")
 
     async def scenario(service):
         trigger = Running()
         await asyncio.sleep(20)
-        with monkeypatch.context() as patch:
-            patch.setattr(history, "has_ended", lambda _: 1 / 0)
-            service.add("kb", "job", 5)
-            await asyncio.sleep(60)
-        await asyncio.sleep(120)
+        service.next(surprising)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(180)
         return await trigger.kill()
 
     assert run(scenario)[1] == ["job"]
-    assert "ZeroDivisionError" in caplog.text
+    assert "what?" in caplog.text
+    assert "Traceback" in caplog.text
 
 
 def test_a_connection_that_is_mended_is_taken_up(run, monkeypatch, caplog):
