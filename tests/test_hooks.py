@@ -9,6 +9,7 @@ import os
 import threading
 import time
 import traceback
+from dataclasses import replace
 from datetime import timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -156,6 +157,41 @@ def test_an_upload_sends_the_signed_headers_and_a_length(fake_wisdom_over_http, 
         "x-amz-server-side-encryption": "aws:kms",
         "content-length": str(len(GOOD_CSV)),
     }
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_no_redirect_of_a_presigned_url_is_followed(fake_wisdom_over_http, code):
+    """Whoever answers so would be handed the file, or a report."""
+    seen = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            seen.append(self.command)
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(code)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_PUT  # noqa: N815 - as the base class spells it
+
+        def log_message(self, *_):
+            pass
+
+    hook, kb = WisdomHook(), fake_wisdom_over_http.create_knowledge_base()
+    job = hook.wait_for_import_job(kb, start_job(fake_wisdom_over_http, kb, PARTLY_BAD_CSV), poll_interval=QUICK)
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/key?X-Amz-Signature=abc"
+        fake_wisdom_over_http.upload_target(url)
+        with pytest.raises(UploadError) as raised:
+            hook.upload(kb, GOOD_CSV)
+        # No empty report, which would mean that nothing was refused.
+        report = hook.failed_records(replace(job, failed_record_report=url))
+        server.shutdown()
+    assert raised.value.http_status == code
+    assert len(report) == 1
+    assert seen == ["PUT", "GET"]
 
 
 def test_a_large_file_is_sent_in_large_pieces(fake_wisdom_over_http):
