@@ -232,6 +232,25 @@ def test_a_kill_in_the_moment_of_telling_tells_again_and_later_does_not(run):
     assert run(scenario)[1] == [["job"], ["job"], []]
 
 
+@pytest.mark.parametrize(("killed_after", "told_again"), [(0, True), (2, True), (5, False)])
+def test_an_ending_counts_as_told_once_airflow_has_had_seconds_to_write_it_down(run, killed_after, told_again):
+    """Measured in seconds, whatever the constant is: told too early for told, it might never reach the database."""
+
+    async def scenario(service):
+        store = Store()
+        first = Running(store)
+        await asyncio.sleep(20)
+        service.add("kb", "job", 1)
+        await first.tells.wait()
+        await asyncio.sleep(killed_after)
+        await first.kill()
+        second = Running(store)
+        await asyncio.sleep(60)
+        return await second.kill()
+
+    assert run(scenario)[1] == (["job"] if told_again else [])
+
+
 def test_a_restart_without_a_store_begins_anew_or_catches_up(run):
     async def scenario(service):
         for trigger in (Running(), Running(catch_up=2 * HOUR)):

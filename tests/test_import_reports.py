@@ -110,3 +110,17 @@ def test_a_place_that_cannot_be_written_is_an_error(fake_wisdom, knowledge_base,
         run(importing(knowledge_base, INVALID[:1], invalid_rows_path="s3://nosuch/invalid.csv"))
     with pytest.raises(StorageError):
         run(importing(knowledge_base, ROWS + INVALID, invalid_rows_path="s3://nosuch/b.csv", on_invalid_rows="skip"))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_failed_job_that_keeps_its_reasons_to_itself_has_refused_nobody_knows_what(
+    fake_wisdom, knowledge_base, deferrable
+):
+    fake_wisdom.import_jobs(status="FAILED")
+    ti = FakeTaskInstance()
+    with pytest.raises(ImportIncompleteError):
+        run(importing(knowledge_base, ROWS[:10], deferrable=deferrable), ti=ti)
+    summary = ti.xcoms["return_value"]
+    (job,) = summary["importJobs"]
+    assert (summary["rowsRefused"], summary["rowsImported"], summary["rowsUnknown"]) == (None, None, 10)
+    assert (job["rowsRefused"], job["rowsImported"]) == (None, None)
