@@ -240,7 +240,7 @@ def test_a_wait_ends_at_its_time_out(fake_wisdom, knowledge_base, source):
     fake_wisdom.import_jobs(after_seconds=3600)
     for deferrable in (False, True):
         with pytest.raises(ImportJobTimeoutError) as raised:
-            run(start(knowledge_base, source=str(source), timeout=0.05, deferrable=deferrable))
+            run(start(knowledge_base, source=str(source), timeout=1, deferrable=deferrable))
         assert raised.value.status == "START_IN_PROGRESS"
 
 
