@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 MOST_FAILURES = 10_000
 """Failures in a row after which AWS is not asked again, whatever the time: a clock may stand still, a day has more."""
 
+_DOUBLINGS = 64
+"""How often a pause is doubled at most: far more often than it takes to reach any ceiling."""
+
 
 @dataclass(frozen=True)
 class Cadence:
@@ -107,7 +110,8 @@ class Backoff:
 
     def failed(self) -> float:
         """Count a failure and return the pause after it, in seconds; half of it is left to chance."""
-        longest = min(self._ceiling, self._first * 2.0**self.failures)
+        # No float holds two to the power of 1,024.
+        longest = min(self._ceiling, self._first * 2.0 ** min(self.failures, _DOUBLINGS))
         self.failures += 1
         return longest * (0.5 + 0.5 * random.random())
 
@@ -172,7 +176,7 @@ class Patience:
             raise error
         if about not in self._streaks and not self.is_tried:
             self._say(f"{self._doing}: {error}")
-        self._streaks.add(about)
+            self._streaks.add(about)
         pause = self._backoff.failed()
         return min(self._lasting_pause if lasting and self._lasting_pause else pause, left)
 

@@ -69,6 +69,12 @@ def knowledge_base(fake_wisdom):
 
 
 @pytest.fixture
+def no_patience(monkeypatch):
+    """Between two looks at a list that may lag behind, no time passes."""
+    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+
+
+@pytest.fixture
 def example_connection(fake_wisdom_over_http, monkeypatch):
     """The Airflow connection as a DAG of the examples expects it: a knowledge base, whose id this is, in its extra."""
     knowledge_base = fake_wisdom_over_http.create_knowledge_base()
@@ -112,9 +118,9 @@ def whole_airflow():
     """A scheduler, an API server, a DAG processor and a triggerer, on SQLite, which log whatever there is to log."""
     if not is_at_least("3.3"):
         pytest.skip("A whole Airflow is run of the newest alone: older ones end and remember tasks in other ways")
-    from e2e.stack import Sqlite, airflow
+    from rigs.stack import Sqlite, airflow
 
-    dags = ROOT / "tests" / "e2e" / "dags_everyday"
+    dags = ROOT / "tests" / "dags" / "everyday"
     # Who ends a task is told with the next heartbeat.
     with airflow(
         database=Sqlite, dags=dags, LOGGING__LOGGING_LEVEL="DEBUG", WORKERS__MIN_HEARTBEAT_INTERVAL="1"

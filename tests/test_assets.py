@@ -9,7 +9,7 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetUniqueKey
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.execution_time.task_runner import _serialize_outlet_events
-from running import GOOD_CSV, FakeTaskInstance, resume, start_job
+from rigs.running import GOOD_CSV, FakeTaskInstance, resume, start_job
 
 from airflow_wisdom.assets import create_asset, record_import
 from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobFailedError

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_wisdom.cadence import Backoff, Budget, Cadence, pages_to_walk, time_left
+from airflow_wisdom.cadence import MOST_FAILURES, Backoff, Budget, Cadence, Patience, pages_to_walk, time_left
+from airflow_wisdom.exceptions import AccessDeniedError, EndpointError, ThrottlingError, WisdomError
 
 durations = st.floats(min_value=0, max_value=86_400)
 
@@ -100,3 +101,108 @@ def test_time_left_is_never_negative():
     assert time_left(None, 5) == float("inf")
     assert time_left(7, 5) == 2
     assert time_left(3, 5) == 0
+
+
+WEATHER = [
+    EndpointError("no answer"),
+    ThrottlingError("slow down", code="ThrottlingException", operation="GetImportJob"),
+]
+FINAL = [
+    AccessDeniedError("no", code="AccessDeniedException", operation="GetImportJob"),
+    WisdomError("no"),
+    KeyError("k"),
+]
+
+
+def patient(**how):
+    lines = []
+    return Patience(lines.append, "Still waiting", **how), lines
+
+
+@pytest.mark.parametrize("error", WEATHER)
+def test_weather_is_told_once_a_streak(error):
+    patience, lines = patient()
+    for _ in range(5):
+        assert patience.endure(error) > 0
+        assert patience.is_tried
+    assert lines == [f"Still waiting: {error}"]
+    patience.succeeded()
+    assert not patience.is_tried
+    patience.endure(error)
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("error", FINAL)
+def test_what_is_final_is_raised_at_once_and_not_told(error):
+    patience, lines = patient()
+    with pytest.raises(type(error)) as raised:
+        patience.endure(error)
+    assert raised.value is error
+    assert lines == []
+
+
+def test_pauses_grow_and_begin_again_after_a_success():
+    patience, _ = patient()
+    pauses = [patience.endure(WEATHER[0]) for _ in range(8)]
+    assert pauses[0] <= 1.0
+    assert 15.0 <= pauses[-1] <= 30.0
+    patience.succeeded()
+    assert patience.endure(WEATHER[0]) <= 1.0
+
+
+def test_patience_ends_at_the_deadline_and_no_pause_goes_past_it():
+    patience, _ = patient(deadline=100.0)
+    assert patience.endure(WEATHER[0], 99.9) <= 0.1 + 1e-9
+    with pytest.raises(EndpointError):
+        patience.endure(WEATHER[0], 100.0)
+
+
+def test_patience_ends_after_so_many_failures_in_a_row():
+    patience, _ = patient(most=3)
+    for _ in range(2):
+        for _ in range(3):
+            patience.endure(WEATHER[0])
+        with pytest.raises(EndpointError):
+            patience.endure(WEATHER[0])
+        patience.succeeded()
+
+
+def test_a_pause_stays_a_number_however_long_the_streak():
+    patience, _ = patient()
+    pauses = [patience.endure(WEATHER[0]) for _ in range(MOST_FAILURES)]
+    assert max(pauses) <= 30.0
+    with pytest.raises(EndpointError):
+        patience.endure(WEATHER[0])
+
+
+def test_each_subject_has_a_streak_of_its_own():
+    """A job that never answers is told once, however often the others succeed in between."""
+    patience, lines = patient()
+    for _ in range(3):
+        patience.endure(WEATHER[0], about="stuck")
+        patience.succeeded("another")
+    assert len(lines) == 1
+    patience.succeeded("stuck")
+    patience.endure(WEATHER[0], about="stuck")
+    assert len(lines) == 2
+
+
+def test_a_streak_that_began_in_the_middle_of_another_is_told_once_that_is_over():
+    """While everything fails, one line is enough; what still fails after that has one of its own."""
+    patience, lines = patient()
+    for about in ("a", "b", "a", "b"):
+        patience.endure(WEATHER[0], about=about)
+    assert len(lines) == 1
+    patience.succeeded("a")
+    for _ in range(3):
+        patience.endure(WEATHER[0], about="b")
+        patience.succeeded("a")
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("error", FINAL)
+def test_where_a_person_may_cure_it_what_lasts_is_asked_for_again_after_a_long_pause(error):
+    patience, lines = patient(lasting_pause=60.0)
+    assert {patience.endure(error) for _ in range(5)} == {60.0}
+    assert lines == [f"Still waiting: {error}"]
+    assert patience.endure(WEATHER[0]) <= 30.0

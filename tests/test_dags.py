@@ -21,7 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from running import start_job
+from rigs.running import start_job
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "dags_examples"

@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
+from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
 
 from airflow_wisdom import exceptions, operators, sensors, transfers
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator

@@ -84,6 +84,16 @@ def test_a_job_that_appears_late_in_the_list_is_told():
     assert names(endings.news([job("b", created=1), job("c", created=OVERLAP)], whole=True)) == ["b"]
 
 
+def test_a_list_may_lag_by_most_of_an_hour():
+    """Measured in minutes, whatever the constant is: a restart in between loses nothing, and repeats nothing."""
+    endings = Endings()
+    endings.news([job("early", created=0), job("newest", created=60 * 60)], whole=True)
+    endings = again(endings)
+    late = job("late", created=5 * 60)
+    assert names(endings.news([job("early", created=0), late, job("newest", created=60 * 60)], whole=True)) == ["late"]
+    assert again(endings).news([job("early", created=0), late, job("newest", created=60 * 60)], whole=True) == []
+
+
 def test_a_job_that_vanishes_is_forgotten_but_not_at_the_first_slip():
     endings = Endings()
     newest = job("new", created=2 * OVERLAP)

@@ -9,15 +9,17 @@ import os
 import threading
 import time
 import traceback
-from datetime import timedelta, timezone
+from dataclasses import replace
+from datetime import timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
 import requests
 from botocore.config import Config
-from botocore.exceptions import ReadTimeoutError
-from running import GOOD_CSV, PARTLY_BAD_CSV, start_job
+from botocore.exceptions import SSLError
+from rigs.network import before_call
+from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, start_job
 
 from airflow_wisdom import exceptions, hooks
 from airflow_wisdom.exceptions import (
@@ -125,7 +127,7 @@ def test_lists_are_read_page_by_page_as_they_are_asked_for(fake, hook, kb):
     assert {job.import_job_id for job in rest} <= jobs
 
 
-def test_an_upload_sends_the_signed_headers_and_a_length(fake_wisdom_over_http, monkeypatch):
+def test_an_upload_sends_the_signed_headers_and_a_length(fake_wisdom_over_http, monkeypatch, tmp_path):
     """Seen from the server: no credentials from ~/.netrc, no media type of one's own, no chunks."""
     seen = {}
 
@@ -140,19 +142,14 @@ def test_an_upload_sends_the_signed_headers_and_a_length(fake_wisdom_over_http, 
             pass
 
     kb = fake_wisdom_over_http.create_knowledge_base()
-    hook = WisdomHook()
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login mine password secret")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with HTTPServer(("127.0.0.1", 0), S3) as server:
         threading.Thread(target=server.handle_request).start()
-        start = hook.conn.start_content_upload
-
-        def elsewhere(**request):
-            answer = start(**request)
-            signed = {"Content-Type": "text/csv", "x-amz-server-side-encryption": "aws:kms"}
-            url = f"http://127.0.0.1:{server.server_port}/key?X-Amz-Signature=abc"
-            return {**answer, "url": url, "headersToInclude": signed}
-
-        monkeypatch.setattr(hook.conn, "start_content_upload", elsewhere)
-        hook.upload(kb, GOOD_CSV)
+        signed = {"Content-Type": "text/csv", "x-amz-server-side-encryption": "aws:kms"}
+        url = f"http://127.0.0.1:{server.server_port}/key?X-Amz-Signature=abc"
+        fake_wisdom_over_http.upload_target(url, signed)
+        WisdomHook().upload(kb, GOOD_CSV)
     assert seen["body"] == GOOD_CSV
     transport = {"host", "user-agent", "accept-encoding"}
     assert {name: value for name, value in seen["headers"].items() if name not in transport} == {
@@ -160,6 +157,41 @@ def test_an_upload_sends_the_signed_headers_and_a_length(fake_wisdom_over_http, 
         "x-amz-server-side-encryption": "aws:kms",
         "content-length": str(len(GOOD_CSV)),
     }
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_no_redirect_of_a_presigned_url_is_followed(fake_wisdom_over_http, code):
+    """Whoever answers so would be handed the file, or a report."""
+    seen = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            seen.append(self.command)
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(code)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_PUT  # noqa: N815 - as the base class spells it
+
+        def log_message(self, *_):
+            pass
+
+    hook, kb = WisdomHook(), fake_wisdom_over_http.create_knowledge_base()
+    job = hook.wait_for_import_job(kb, start_job(fake_wisdom_over_http, kb, PARTLY_BAD_CSV), poll_interval=QUICK)
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/key?X-Amz-Signature=abc"
+        fake_wisdom_over_http.upload_target(url)
+        with pytest.raises(UploadError) as raised:
+            hook.upload(kb, GOOD_CSV)
+        # No empty report, which would mean that nothing was refused.
+        report = hook.failed_records(replace(job, failed_record_report=url))
+        server.shutdown()
+    assert raised.value.http_status == code
+    assert len(report) == 1
+    assert seen == ["PUT", "GET"]
 
 
 def test_a_large_file_is_sent_in_large_pieces(fake_wisdom_over_http):
@@ -212,14 +244,11 @@ def test_a_file_of_the_wrong_size_is_never_sent(fake, hook, kb, tmp_path):
     assert "StartContentUpload" not in fake.calls()
 
 
-def test_a_connection_that_breaks_during_the_upload_leaks_no_url(fake_wisdom_over_http, monkeypatch):
+def test_a_connection_that_breaks_during_the_upload_leaks_no_url(fake_wisdom_over_http):
     kb = fake_wisdom_over_http.create_knowledge_base()
-    hook = WisdomHook()
-    start = hook.conn.start_content_upload
-    closed = "http://127.0.0.1:1/key?X-Amz-Signature=abc123"
-    monkeypatch.setattr(hook.conn, "start_content_upload", lambda **kw: {**start(**kw), "url": closed})
+    fake_wisdom_over_http.upload_target("http://127.0.0.1:1/key?X-Amz-Signature=abc123")
     with pytest.raises(UploadError, match="PUT failed") as raised:
-        hook.upload(kb, GOOD_CSV)
+        WisdomHook().upload(kb, GOOD_CSV)
     assert "abc123" not in str(raised.value)
     assert raised.value.__context__ is None
 
@@ -345,22 +374,25 @@ def test_an_endpoint_that_is_not_there_is_weather(fake_wisdom_over_http, monkeyp
     assert raised.value.transient
 
 
-def test_an_answer_that_is_no_answer_is_weather(fake, hook, kb, monkeypatch):
-    job = start_job(fake, kb)
-    monkeypatch.setattr(hook.conn, "get_import_job", lambda **_: {"importJob": {"status": "COMPLETE"}})
-    with pytest.raises(EndpointError, match="makes no sense"):
-        hook.get_import_job(kb, job)
-
-
 @pytest.mark.parametrize(
     "nonsense",
-    [{"importJob": "text"}, {"importJob": ["list"]}, {"importJob": None}, {}, [], {"importJob": {"status": 1}}],
+    [
+        {"importJob": {"status": "COMPLETE"}},
+        {"importJob": "text"},
+        {"importJob": ["list"]},
+        {"importJob": None},
+        {},
+        [],
+        "no JSON",
+        {"importJob": {"status": 1}},
+    ],
 )
-def test_no_form_of_nonsense_escapes_the_tree(fake, hook, kb, monkeypatch, nonsense):
+def test_an_answer_that_makes_no_sense_is_weather(fake, hook, kb, nonsense):
     job = start_job(fake, kb)
-    monkeypatch.setattr(hook.conn, "get_import_job", lambda **_: nonsense)
-    with pytest.raises(EndpointError):
+    fake.nonsense("GetImportJob", nonsense)
+    with pytest.raises(EndpointError, match="makes no sense"):
         hook.get_import_job(kb, job)
+    assert hook.get_import_job(kb, job).import_job_id == job
 
 
 def test_no_cause_of_an_error_shows_a_presigned_url(fake, hook, kb):
@@ -388,14 +420,7 @@ def test_a_deletion_is_watched_closely_however_old_the_import_is(fake, hook, kb,
     job = start_job(fake, kb)
     hook.wait_for_import_job(kb, job)
     hook.delete_import_job(kb, job)
-    old = hook.conn.get_import_job
-
-    def aged(**request):
-        answer = old(**request)
-        answer["importJob"]["createdTime"] -= timedelta(hours=10)
-        return answer
-
-    monkeypatch.setattr(hook.conn, "get_import_job", aged)
+    fake.age_import_job(job, 36_000)
     hook.wait_for_deletion(kb, job)
     assert pauses
     assert max(pauses) <= 1
@@ -510,25 +535,21 @@ def test_times_do_not_depend_on_the_zone_of_the_machine(fake, hook, kb, monkeypa
     assert abs(job.created_time.timestamp() - time.time()) < 60
 
 
-def test_a_tls_certificate_that_is_not_trusted_is_not_weather(hook, kb, monkeypatch):
+def test_a_tls_certificate_that_is_not_trusted_is_not_weather(fake_wisdom):
     """Waiting does not make a certificate trusted."""
-    from botocore.exceptions import SSLError
 
-    def refuse(**_):
+    def refuse():
         raise SSLError(endpoint_url="https://wisdom", error="self-signed certificate")
 
-    monkeypatch.setattr(hook.conn, "get_import_job", refuse)
-    with pytest.raises(ClientConfigurationError, match="self-signed"):
-        hook.get_import_job(kb, "job")
+    with before_call("GetImportJob", refuse), pytest.raises(ClientConfigurationError, match="self-signed"):
+        WisdomHook().get_import_job("kb", "job")
 
 
-def test_a_time_out_of_the_network_is_weather(hook, kb, monkeypatch):
-    def refuse(**_):
-        raise ReadTimeoutError(endpoint_url="https://wisdom", error="late")
-
-    monkeypatch.setattr(hook.conn, "get_import_job", refuse)
-    with pytest.raises(EndpointError):
-        hook.get_import_job(kb, "job")
+def test_an_answer_that_comes_too_late_is_weather(fake_wisdom_over_http):
+    fake_wisdom_over_http.latency(1.0)
+    with pytest.raises(EndpointError, match="Read timeout"):
+        WisdomHook(config={**ONE_ATTEMPT, "read_timeout": 0.1}).get_import_job("kb", "job")
+    fake_wisdom_over_http.latency(0)
 
 
 def test_conn_is_the_bare_client(hook, service_name):

@@ -186,3 +186,15 @@ def test_a_report_that_is_no_csv_is_an_error_of_the_tree():
 
 def test_a_status_of_another_type_is_text_like_all_others():
     assert job(status=5).to_dict()["status"] == "5"
+
+
+def test_presigned_urls_in_metadata_are_shown_to_nobody_either():
+    """Whoever starts a job writes what they like into its metadata, keys included."""
+    leaky = job(metadata={"file": f"see {SIGNED}", SIGNED: "key"})
+    assert leaky.to_dict()["metadata"] == {
+        "file": "see https://bucket.s3.amazonaws.com/key?<redacted>",
+        "https://bucket.s3.amazonaws.com/key?<redacted>": "key",
+    }
+    assert leaky.to_dict(include_urls=True)["metadata"] == {"file": f"see {SIGNED}", SIGNED: "key"}
+    assert "abc123" not in repr(leaky) + str(leaky)
+    assert "billing" not in repr(job())

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from e2e.stack import until
-from running import FakeTaskInstance
-from whole import FOR_AN_HOUR, PATIENCE, Run, Service
+from rigs.imports import Store
+from rigs.running import FakeTaskInstance
+from rigs.stack import until
+from rigs.whole import FOR_AN_HOUR, PATIENCE, Run, Service
 
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.runs.waiting import UnderWay
@@ -116,7 +117,7 @@ def _cleared_while_deferred(airflow):
 
 
 @scenario
-def _marked_in_a_worker_by_default(airflow):
+def _left_alone_in_a_worker_by_default(airflow):
     run = Import(airflow, "in_worker_left_alone")
     run.set_state("failed")
     run.until_left_alone()
@@ -124,7 +125,7 @@ def _marked_in_a_worker_by_default(airflow):
 
 
 @scenario
-def _marked_while_deferred_by_default(airflow):
+def _left_alone_while_deferred_by_default(airflow):
     run = Import(airflow, "deferred_left_alone")
     run.set_state("failed")
     said = f"go on: {run.jobs[0]}"
@@ -151,7 +152,7 @@ def _execution_timeout(airflow):
 
 
 @scenario
-def _timeout(airflow):
+def _timeout_of_its_own(airflow):
     run = Import(airflow, "timeout")
     run.until_found()
     assert (run.deletions(), run.started()) == (0, 1)
@@ -178,9 +179,11 @@ def _cleared_after_success(airflow):
 
 
 @pytest.fixture(scope="module")
-def futures(whole_airflow):
+def futures(whole_airflow, request):
+    """The scenarios whose tests were selected, by name: `-k cleared_while_deferred` runs that one alone."""
+    selected = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(function, whole_airflow) for name, function in scenarios.items()}
+        yield {name: pool.submit(scenarios[name], whole_airflow) for name in scenarios if name in selected}
 
 
 @pytest.mark.parametrize("name", scenarios)
@@ -243,21 +246,10 @@ def test_only_a_users_action_deletes(fake_wisdom, knowledge_base, state, deletio
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions
 
 
-class Store(dict):
-    """As much of Airflow's task state store as this package uses."""
-
-    def set(self, key, value):
-        self[key] = value
-
-    def delete(self, key):
-        self.pop(key, None)
-
-
 @pytest.mark.parametrize("remembers", [False, True])
 @pytest.mark.parametrize("answer", ["conflict", "first"])
-def test_a_job_that_was_deleted_is_started_again(fake_wisdom, knowledge_base, monkeypatch, remembers, answer):
+def test_a_job_that_was_deleted_is_started_again(fake_wisdom, knowledge_base, no_patience, remembers, answer):
     """A user cleared the task and its job was deleted: the next try has to import all the same."""
-    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
     fake_wisdom.reused_client_token(answer)
     # Rows that are there already are refused, which is of no interest here.
     fake_wisdom.import_jobs(status="COMPLETE")

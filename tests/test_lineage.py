@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import DAG
 from airflow.utils.state import TaskInstanceState
-from running import GOOD_CSV, FakeTaskInstance, resume, run
+from rigs.running import GOOD_CSV, FakeTaskInstance, resume, run
 
 from airflow_wisdom.exceptions import ImportJobFailedError
 from airflow_wisdom.lineage import FACET, dataset_of, import_lineage
@@ -243,7 +243,7 @@ from airflow.sdk import Asset
 import airflow_wisdom.assets, airflow_wisdom.operators, airflow_wisdom.sensors, airflow_wisdom.triggers
 Asset("wisdom://123456789012/us-east-1/kb")
 sys.path.insert(0, {tests!r})
-from running import FakeTaskInstance
+from rigs.running import FakeTaskInstance
 from airflow_wisdom.testing import register
 from moto import mock_aws
 with mock_aws():

@@ -7,7 +7,7 @@ import os
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from running import AirflowRescheduleException, FakeTaskInstance, run_dag, start_job
+from rigs.running import AirflowRescheduleException, FakeTaskInstance, run_dag, start_job
 
 from airflow_wisdom.links import XCOM_KEY, console_url, instance_arn_of, stored_url
 from airflow_wisdom.model.import_job import ImportJob

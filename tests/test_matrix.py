@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
-from running import GOOD_CSV, run, start_job
+from rigs.running import GOOD_CSV, run, start_job
 
 from airflow_wisdom.exceptions import (
     ImportJobError,

@@ -6,7 +6,7 @@ import json
 from importlib import import_module
 
 import pytest
-from running import run_dag, start_job
+from rigs.running import run_dag, start_job
 
 pytestmark = pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, resume, run, start_job
+from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, resume, run, start_job
 
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
@@ -167,11 +167,6 @@ def test_a_knowledge_base_is_the_same_by_id_and_by_arn(fake_wisdom, knowledge_ba
     assert again["importJobId"] == first["importJobId"]
 
 
-@pytest.fixture
-def no_patience(monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
-
-
 @pytest.mark.parametrize("reused", ["conflict", "first"])
 def test_whatever_a_used_token_is_answered_with_one_job_is_started(fake_wisdom, knowledge_base, source, reused):
     """A first try that is run twice asks with the same token and another upload."""
@@ -210,20 +205,12 @@ def test_attempts_are_counted_on_though_failed_jobs_are_deleted(
     assert run(start(knowledge_base, source=str(source)), try_number=3)["status"] == "COMPLETE"
 
 
-def test_a_list_that_lags_behind_does_not_double_an_import(fake_wisdom, knowledge_base, source, monkeypatch):
+def test_a_list_that_lags_behind_does_not_double_an_import(fake_wisdom, knowledge_base, source, no_patience):
     """The token is used, and the list does not show yet by which job."""
+    fake_wisdom.lagging_list(calls=2)
     first = run(start(knowledge_base, source=str(source)))
-    task = start(knowledge_base, source=str(source))
-    real = task.hook.list_import_jobs
-    looks = []
-
-    def lagging(knowledge_base_id):
-        looks.append(1)
-        return [] if len(looks) < 3 else real(knowledge_base_id)
-
-    monkeypatch.setattr(task.hook, "list_import_jobs", lagging)
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    assert run(task, try_number=2)["importJobId"] == first["importJobId"]
+    assert run(start(knowledge_base, source=str(source)), try_number=2)["importJobId"] == first["importJobId"]
+    assert fake_wisdom.calls()["ListImportJobs"] == 3
 
 
 def test_a_changed_file_is_another_import(fake_wisdom, knowledge_base, source):
@@ -253,7 +240,7 @@ def test_a_wait_ends_at_its_time_out(fake_wisdom, knowledge_base, source):
     fake_wisdom.import_jobs(after_seconds=3600)
     for deferrable in (False, True):
         with pytest.raises(ImportJobTimeoutError) as raised:
-            run(start(knowledge_base, source=str(source), timeout=0.05, deferrable=deferrable))
+            run(start(knowledge_base, source=str(source), timeout=1, deferrable=deferrable))
         assert raised.value.status == "START_IN_PROGRESS"
 
 

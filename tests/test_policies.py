@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from running import FakeTaskInstance, run, start_job
+from rigs.running import FakeTaskInstance, run, start_job
 
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.operators import (

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.core.exceptions import ServiceException
-from quick_responses import limits, prepared, table, validator, written
-from running import start_job
+from rigs.quick_responses import limits, prepared, table, validator, written
+from rigs.running import start_job
 
 from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, prepare

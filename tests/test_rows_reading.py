@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quick_responses import table
+from rigs.quick_responses import table
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
 from airflow_wisdom.rows import read

@@ -6,10 +6,12 @@ import pytest
 
 from airflow_wisdom.exceptions import SourceFormatError, TemplateMismatchError
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate
+from airflow_wisdom.rows.template import LABELS
 from airflow_wisdom.testing.wisdom.imports import HEADER
 
 
 def test_the_default_template_is_what_the_fake_service_assumes():
+    assert list(LABELS.items()) == list(HEADER.items())
     assert DEFAULT_TEMPLATE.columns == tuple(HEADER)
     assert DEFAULT_TEMPLATE.fields == HEADER
     assert DEFAULT_TEMPLATE.required == {"Name", "Content"}

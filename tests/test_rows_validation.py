@@ -8,7 +8,7 @@ import re
 
 import botocore.session
 import pytest
-from quick_responses import limits, mistakes, prepared, table, validator, written
+from rigs.quick_responses import limits, mistakes, prepared, table, validator, written
 
 from airflow_wisdom.exceptions import TemplateMismatchError
 from airflow_wisdom.rows import ImportTemplate, Mistake, Rules, field_limits, validation

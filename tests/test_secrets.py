@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
-from whole import FOR_AN_HOUR, Run, Search, Service
+from rigs.whole import FOR_AN_HOUR, Run, Search, Service
 
 pytestmark = pytest.mark.timeout(900)
 

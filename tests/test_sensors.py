@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
-from running import FakeTaskInstance, TaskDeferralError, run, start_job
+from rigs.running import FakeTaskInstance, TaskDeferralError, run, start_job
 
 from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ResourceNotFoundError
 from airflow_wisdom.model.import_job import JobEnd

@@ -11,7 +11,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from running import GOOD_CSV, fire, start_job
+from rigs.running import GOOD_CSV, fire, start_job
 
 from airflow_wisdom import redaction, settings
 from airflow_wisdom.exceptions import OptionError, UploadTooLargeError

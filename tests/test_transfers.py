@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from running import run
+from rigs.running import run
 
 from airflow_wisdom.exceptions import SourceFormatError, TemplateMismatchError
 from airflow_wisdom.transfers import SqlToWisdomOperator

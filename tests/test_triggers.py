@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 import pytest
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
-from running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
+from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
 
 from airflow_wisdom.hooks.connection import AwsConnection
 from airflow_wisdom.triggers import WisdomJobsCompleteTrigger, WisdomJobSensorTrigger, WisdomRunImportTrigger

@@ -103,13 +103,21 @@ def send(
             if take is not None:
                 # What is streamed is closed by who streams it, also where it is not read to its end.
                 with answer:
-                    for chunk in answer.iter_content(PIECE) if answer.ok else ():
+                    for chunk in answer.iter_content(PIECE) if is_good(answer) else ():
                         take(chunk)
             return answer  # noqa: TRY300 - what is raised above is what is caught here
         except requests.RequestException as exc:
             failure = exc
     # Outside of the handler, so that the exception, whose text holds the URL, is no context of ours.
     raise fail(f"{method} failed: {redact(str(failure))}")
+
+
+def is_good(answer: requests.Response) -> bool:
+    """Return whether a request was carried out; a redirect, which is not followed, was not.
+
+    :param answer: The answer of :func:`send`.
+    """
+    return answer.ok and answer.status_code < requests.codes.multiple_choices
 
 
 def raise_upload_error(answer: requests.Response, knowledge_base_id: str) -> NoReturn:

@@ -29,7 +29,7 @@ from airflow_wisdom.exceptions import (
 )
 from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
-from airflow_wisdom.hooks.presigned import UploadSource, opened, raise_upload_error, send
+from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_upload_error, send
 from airflow_wisdom.model.failed_records import FailedRecords
 from airflow_wisdom.model.import_job import ImportJob, timed_out
 from airflow_wisdom.model.knowledge_base import short_id
@@ -312,7 +312,7 @@ class WisdomHook(AwsBaseHook):
             file.write(chunk)
 
         answer = send("GET", url, {}, None, fail=fail, config=self.config, verify=self.verify, take=take)
-        if not answer.ok:
+        if not is_good(answer):
             raise fail("The report of failed records could not be fetched", http_status=answer.status_code)
 
     def wait_for_import_job(
@@ -663,7 +663,7 @@ class WisdomHook(AwsBaseHook):
             headers = {**upload["headersToInclude"], "Content-Length": str(size)}
         fail = partial(UploadError, where={"knowledge_base_id": knowledge_base_id})
         answer = send("PUT", upload["url"], headers, body, fail=fail, config=self.config, verify=self.verify)
-        if not answer.ok:
+        if not is_good(answer):
             raise_upload_error(answer, knowledge_base_id)
         return str(upload["uploadId"])
 

@@ -48,7 +48,6 @@ class Sender:
         self._external_source_configuration = external_source_configuration
         self._standings: dict[str, Standing] = {}
         self._recalled: dict[str, Remembered] = {}
-        self._may_exist = False
 
     def look_back(self, marks: Sequence[str]) -> None:
         """Find the jobs that an earlier try started: by what is remembered, and else by their marks in the list.
@@ -56,8 +55,7 @@ class Sender:
         :param marks: The marks of all files.
         """
         has_begun_before = self._run.memory.begin()
-        self._may_exist = has_begun_before or not self._run.is_first_try
-        if not self._may_exist:
+        if self._run.is_first_try and not has_begun_before:
             return
         self._recalled = {mark: recalled for mark in marks if (recalled := self._run.memory.recall(mark))}
         self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
@@ -108,29 +106,31 @@ class Sender:
 
     def _submission(self, file: ImportFile, mark: str, metadata: Mapping[str, str]) -> Submission:
         standing = self._standings.get(mark, Standing())
+        upload_id, is_new = self._upload_id(file, mark, standing)
         return Submission(
             knowledge_base_id=self._knowledge_base_id,
-            upload_id=self._upload_id(file, mark, standing),
+            upload_id=upload_id,
             mark=mark,
             attempt=standing.attempt,
             metadata=metadata,
             external_source_configuration=self._external_source_configuration,
             import_job_id=standing.job.import_job_id if standing.job else None,
-            may_exist=self._may_exist,
+            may_exist=not is_new,
         )
 
-    def _upload_id(self, file: ImportFile, mark: str, standing: Standing) -> str:
+    def _upload_id(self, file: ImportFile, mark: str, standing: Standing) -> tuple[str, bool]:
+        """Return the id of the upload to import, and whether it was made just now."""
         if standing.job and standing.job.upload_id:
-            return standing.job.upload_id
+            return standing.job.upload_id, False
         remembered = self._recalled.get(mark)
         if remembered and remembered.attempt == standing.attempt:
             # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
-            return remembered.upload_id
+            return remembered.upload_id, False
         upload_id = patiently(
             lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._run.deadline
         )
         self._run.memory.remember(mark, Remembered(upload_id, standing.attempt))
-        return upload_id
+        return upload_id, True
 
     def _not_uploaded(self, place: str, before: Sequence[Submission], error: WisdomError) -> ImportIncompleteError:
         jobs = [standing.job for standing in self._standings.values() if standing.job]

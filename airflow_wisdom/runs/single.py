@@ -105,7 +105,7 @@ class SingleImport:
             metadata={**self.run.origin.describe(str(self.source or "")), **(self.metadata or {})},
             import_job_type=self.import_job_type,
             external_source_configuration=self.external_source_configuration,
-            may_exist=not self.run.is_first_try,
+            may_exist=bool(self.upload_id) and not self.run.is_first_try,
         )
 
     def _upload(self) -> str:

@@ -60,7 +60,7 @@ class Submission:
     :param import_job_type: As for `start_import_job`.
     :param external_source_configuration: As for `start_import_job`.
     :param import_job_id: Id of the job, where an earlier try started it; such a job is not started.
-    :param may_exist: Whether an earlier try may have started a job with this client token, which no list shows.
+    :param may_exist: Whether an earlier try may have started a job from this very upload, which no list shows.
     """
 
     knowledge_base_id: str
@@ -192,9 +192,10 @@ def _start(submission: Submission) -> Generator[Step, Any, ImportJob | None]:
     except ConflictError:
         return None
     # To a used token AWS may also answer with the job that was started with it. One that was started just now is the
-    # result, however it has ended already.
+    # result, however it has ended already: it has an upload that no earlier try knew.
     is_ours = job.metadata.get(MARK) == submission.marked
-    return job if is_ours and not (submission.may_exist and _has_failed(job)) else None
+    is_new = job.upload_id == submission.upload_id and not submission.may_exist
+    return job if is_ours and (is_new or not _has_failed(job)) else None
 
 
 def _has_failed(job: ImportJob) -> bool:

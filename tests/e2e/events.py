@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from load import check, free_of_errors, say, start_job, without_secrets
-from stack import until
+from rigs.stack import until
 
 QUIET = 20.0
 """Seconds in which an ending that is told twice would have turned up."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 import requests
-from stack import until
+from rigs.stack import until
 
 KNOWLEDGE_BASES = 5
 QUIET = 30.0

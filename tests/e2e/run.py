@@ -8,9 +8,13 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from load import run_load, say
-from stack import airflow
+from rigs.stack import airflow
+from scenarios import ALONE, SCENARIOS, run_scenarios
 
 from airflow_wisdom.testing import FakeWisdom
 
@@ -34,9 +38,7 @@ def _load(real, options) -> bool:
 
 
 def _scenarios(real, options) -> bool:
-    from scenarios import run_scenarios
-
-    return run_scenarios(real, FakeWisdom(real.endpoint), options.filter)
+    return run_scenarios(real, FakeWisdom(real.endpoint), None if options.only in PARTS else options.only)
 
 
 def _events(real, _options) -> bool:
@@ -45,16 +47,19 @@ def _events(real, _options) -> bool:
     return run_events(real, FakeWisdom(real.endpoint))
 
 
+PARTS = {"load": _load, "scenarios": _scenarios, "events": _events}
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=500, help="how many are deferred at once (default: 500)")
     parser.add_argument("--pace", type=float, default=1.5, help="jobs that end in a second (default: 1.5)")
-    parser.add_argument("--only", choices=["load", "scenarios", "events"], help="one part only")
-    parser.add_argument("--filter", default="", help="only the scenarios whose name has this in it")
+    names = [*PARTS, *SCENARIOS, *ALONE]
+    parser.add_argument("--only", choices=names, metavar="NAME", help=f"one part, or one scenario: {'; '.join(names)}")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and database")
     options = parser.parse_args()
-    parts = {"load": _load, "scenarios": _scenarios, "events": _events}
-    options.parts = [parts[options.only]] if options.only else list(parts.values())
+    chosen = PARTS.get(options.only, _scenarios)
+    options.parts = [chosen] if options.only else list(PARTS.values())
     return options
 
 

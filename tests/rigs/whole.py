@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from cryptography.fernet import Fernet, InvalidToken
-from e2e.stack import until
+from rigs.stack import until
 
 from airflow_wisdom.testing import FakeWisdom
 

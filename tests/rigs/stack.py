@@ -22,7 +22,7 @@ import requests
 from airflow_wisdom.testing import FakeWisdom
 
 BIN = Path(sys.executable).parent
-DAGS = Path(__file__).parent / "dags"
+DAGS = Path(__file__).parents[1] / "dags" / "e2e"
 PARALLELISM = 6
 TRIES = 10
 """How often the API server is asked that has an error of its own, as where its database is locked."""

@@ -16,7 +16,7 @@ except ImportError:  # Airflow before 3.2
 
 __all__ = ["AirflowRescheduleException", "TaskDeferralError"]
 
-DAGS = Path(__file__).parent / "dags"
+DAGS = Path(__file__).parents[1] / "dags"
 LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 GOOD_CSV = b"Name,Content\nHello,Good morning!\nBye,Have a nice day!\n"

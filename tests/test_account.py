@@ -1,0 +1,131 @@
+"""The account of an import: each row ends in exactly one column, the numbers add up, and none of them is a guess."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ImportJobTimeoutError, WisdomError
+from airflow_wisdom.model.import_job import JobEnd
+from airflow_wisdom.rows.mistake import Mistake
+from airflow_wisdom.runs.account import Account, PartAccount, accounts_of
+from airflow_wisdom.runs.manifest import Manifest, Part
+
+BEGAN = datetime(2026, 11, 25, tzinfo=timezone.utc)
+TIMES = st.none() | st.integers(0, 10_000).map(lambda seconds: BEGAN + timedelta(seconds=seconds))
+ERRORS = st.sampled_from([ImportJobFailedError, ImportJobTimeoutError, EndpointError, WisdomError]).map(
+    lambda of: of("x")
+)
+NEVER_STARTED = st.builds(JobEnd, st.just("kb"), st.none(), error=ERRORS)
+COMPLETE = st.builds(JobEnd, st.just("kb"), st.just("job"), st.just("COMPLETE"), TIMES, TIMES)
+WRONG = st.builds(
+    JobEnd,
+    st.just("kb"),
+    st.just("job"),
+    st.sampled_from(["FAILED", "DELETED", "PAUSED", "START_IN_PROGRESS", None]),
+    TIMES,
+    TIMES,
+    ERRORS,
+)
+REFUSED = st.none() | st.integers(0, 250)
+
+
+@st.composite
+def parts(draw):
+    """The account of a file whose job was read, or was not, or never was."""
+    rows = draw(st.integers(1, 100))
+    first = draw(st.integers(1, 1_000))
+    end = draw(NEVER_STARTED | COMPLETE | WRONG)
+    refused = draw(REFUSED) if end.import_job_id else None
+    return PartAccount("file", Part(rows, first, first + rows - 1, "mark"), end, refused)
+
+
+def manifest(accounts, invalid):
+    rows = sum(each.part.rows for each in accounts) + invalid
+    return Manifest("kb", "file", "row", rows, invalid, 0, 0, (), parts=tuple(each.part for each in accounts))
+
+
+@given(accounts=st.lists(parts(), max_size=8), invalid=st.integers(0, 50))
+def test_every_row_ends_in_exactly_one_column_and_the_numbers_add_up(accounts, invalid):
+    account = Account(manifest(accounts, invalid), accounts)
+    for each in accounts:
+        assert min(each.columns) >= 0
+        assert sum(each.columns) == each.part.rows
+    summary = json.loads(json.dumps(account.summary(), allow_nan=False))
+    assert summary["rowsRead"] == summary["rowsInvalid"] + summary["rowsSent"]
+    assert summary["rowsSent"] == sum(account.columns)
+    if summary["rowsUnknown"] == 0:
+        known = [summary[name] for name in ("rowsImported", "rowsRefused", "rowsNotStarted")]
+        assert sum(known) == summary["rowsSent"]
+
+
+@given(accounts=st.lists(parts(), max_size=8))
+def test_what_is_not_known_is_never_a_number(accounts):
+    summary = Account(manifest(accounts, 0), accounts).summary()
+    asked = [each for each in accounts if each.end.import_job_id]
+    assert (summary["rowsRefused"] is None) == any(each.refused is None for each in asked)
+    sure = all(each.refused is not None and (each.end.is_complete or each.refused >= each.part.rows) for each in asked)
+    assert (summary["rowsImported"] is None) == (not sure)
+    for told, each in zip(summary["importJobs"], accounts, strict=True):
+        if not each.end.import_job_id:
+            assert (told["rowsImported"], told["rowsRefused"]) == (0, 0)
+        elif each.refused is None:
+            assert (told["rowsImported"], told["rowsRefused"]) == (None, None)
+        elif each.end.is_complete:
+            assert told["rowsImported"] + told["rowsRefused"] == each.part.rows
+    assert set(Account(manifest(accounts, 0), accounts).numbers()) >= {"sent"}
+    assert None not in Account(manifest(accounts, 0), accounts).numbers().values()
+
+
+@given(accounts=st.lists(parts(), min_size=1, max_size=8))
+def test_an_import_is_complete_if_every_job_is(accounts):
+    complete = all(each.end.is_complete for each in accounts)
+    account = Account(manifest(accounts, 0), accounts)
+    assert account.summary()["status"] == ("COMPLETE" if complete else "FAILED")
+
+
+def test_before_any_report_is_read_nobody_knows_what_was_refused():
+    wanted = manifest([PartAccount("", Part(5, 1, 5, "mark"), JobEnd("kb", "job", "COMPLETE"))], 0)
+    (account,) = accounts_of(wanted, [JobEnd("kb", "job", "COMPLETE")])
+    assert (account.rows_refused, account.imported, account.columns.unknown) == (None, None, 5)
+    assert account.place == "file 1 of 1 (rows 1 to 5)"
+
+
+# What travels through a trigger's event, and back.
+
+MISTAKES = st.lists(
+    st.builds(Mistake, st.integers(1), st.none() | st.text(), st.text(), st.text(), st.sampled_from(["line", "row"]))
+)
+MANIFESTS = st.builds(
+    Manifest,
+    st.text(),
+    st.text(),
+    st.sampled_from(["line", "row"]),
+    *[st.integers(0)] * 4,
+    MISTAKES.map(tuple),
+    st.none() | st.text(),
+    st.none() | st.text(),
+    st.lists(st.builds(Part, st.integers(1), st.integers(1), st.integers(1), st.text())).map(tuple),
+)
+
+
+def through_json(value):
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+@given(MANIFESTS)
+def test_a_manifest_survives_a_deferral(wanted):
+    assert Manifest.from_dict(through_json(wanted.to_dict())) == wanted
+
+
+@given(NEVER_STARTED | COMPLETE | WRONG)
+def test_the_end_of_a_job_survives_an_event(end):
+    told = through_json(end.to_dict())
+    again = JobEnd.from_dict(told)
+    assert again.to_dict() == told
+    assert (again.is_complete, again.has_ended, again.duration) == (end.is_complete, end.has_ended, end.duration)
+    assert (again.created_time, again.last_modified_time) == (end.created_time, end.last_modified_time)
+    assert type(again.error) is type(end.error)
