@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from running import FakeTaskInstance, run
+from rigs.running import FakeTaskInstance, run
 
 from airflow_wisdom.exceptions import (
     InvalidRowsError,

@@ -160,3 +160,11 @@ def _aws_error(exc: ClientError, where: Mapping[str, str | None]) -> AwsError:
         http_status=status,
         where=where,
     )
+
+
+def operation_name(method: str) -> str:
+    """Return the AWS operation that a method of a boto3 client calls.
+
+    :param method: Such as ``get_import_job``.
+    """
+    return "".join(word.capitalize() for word in method.split("_"))

@@ -27,25 +27,23 @@ from airflow_wisdom.exceptions import (
     UploadUrlExpiredError,
     WisdomError,
 )
-from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
+from airflow_wisdom.hooks.connect import ConnectVerbs
+from airflow_wisdom.hooks.errors import cause_of, operation_name, translated, wisdom_error
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_upload_error, send
+from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
 from airflow_wisdom.model.failed_records import FailedRecords
 from airflow_wisdom.model.import_job import ImportJob, timed_out
-from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
-from airflow_wisdom.model.quick_response import QuickResponse, create_request, update_request
 from airflow_wisdom.values import ONE_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow.sdk import Connection
 
-    from airflow_wisdom.model.quick_response import Values
 
-
-class WisdomHook(AwsBaseHook):
+class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
     """Work with the import jobs of Amazon Connect Wisdom, today Amazon Q in Connect.
 
     `conn` is the bare boto3 client, for every operation that has no method here. Wherever a knowledge base is asked
@@ -198,7 +196,7 @@ class WisdomHook(AwsBaseHook):
             "externalSourceConfiguration": external_source_configuration,
         }
         with self._calling("start_import_job", request) as client:
-            answer = client.start_import_job(**_without_none(request))
+            answer = client.start_import_job(**without_none(request))
             return ImportJob.from_response(answer["importJob"])
 
     def delete_import_job(self, knowledge_base_id: str, import_job_id: str) -> None:
@@ -423,206 +421,6 @@ class WisdomHook(AwsBaseHook):
                 raise timed_out(knowledge_base_id, import_job_id, job, waited=now - began)
             time.sleep(min(left, cadence.interval((job and age(job, now)) or now - began)))
 
-    # Quick responses
-
-    def list_quick_responses(self, knowledge_base_id: str) -> Iterator[QuickResponse]:
-        """Yield every quick response of a knowledge base, 100 a call; AWS operation ``ListQuickResponses``.
-
-        A list shows neither content, shortcut key, language nor routing profiles.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        """
-        token = None
-        while True:
-            page, token = self.quick_response_page(knowledge_base_id, token)
-            yield from page
-            if token is None:
-                return
-
-    def quick_response_page(
-        self, knowledge_base_id: str, next_token: str | None = None
-    ) -> tuple[list[QuickResponse], str | None]:
-        """Return one page of the list of quick responses and what leads to the next; ``ListQuickResponses``.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        :param next_token: What the page before returned. Default: the first page.
-        :returns: At most 100 quick responses, and the token of the next page; None after the last.
-        """
-        request = {"knowledgeBaseId": knowledge_base_id, "maxResults": 100, "nextToken": next_token}
-        with self._calling("list_quick_responses", request) as client:
-            answer = client.list_quick_responses(**_without_none(request))
-            found = [QuickResponse.from_response(summary) for summary in answer["quickResponseSummaries"]]
-            return found, answer.get("nextToken")
-
-    def search_quick_responses(
-        self, knowledge_base_id: str, expression: Mapping[str, Any] | None = None
-    ) -> Iterator[QuickResponse]:
-        """Yield the quick responses that an expression finds, whole, 100 a call; ``SearchQuickResponses``.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        :param expression: AWS type ``QuickResponseSearchExpression``. Default: an empty one. Whether that finds
-            everything is not documented.
-        """
-        token = None
-        while True:
-            page, token = self.search_page(knowledge_base_id, token, expression)
-            yield from page
-            if token is None:
-                return
-
-    def search_page(
-        self, knowledge_base_id: str, next_token: str | None = None, expression: Mapping[str, Any] | None = None
-    ) -> tuple[list[QuickResponse], str | None]:
-        """Return one page of a search and what leads to the next; AWS operation ``SearchQuickResponses``.
-
-        Attributes are never passed: AWS would fill in the placeholders of the texts.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        :param next_token: As for :meth:`quick_response_page`.
-        :param expression: As for :meth:`search_quick_responses`.
-        """
-        which = {"knowledgeBaseId": knowledge_base_id, "maxResults": 100, "nextToken": next_token}
-        request = {**_without_none(which), "searchExpression": dict(expression or {})}
-        with self._calling("search_quick_responses", request) as client:
-            answer = client.search_quick_responses(**request)
-            return [QuickResponse.from_response(each) for each in answer["results"]], answer.get("nextToken")
-
-    def get_quick_response(self, knowledge_base_id: str, quick_response_id: str) -> QuickResponse:
-        """Return a quick response; AWS operation ``GetQuickResponse``.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        :param quick_response_id: Id of the quick response.
-        :raises ResourceNotFoundError: It does not exist.
-        """
-        request = {"knowledgeBaseId": knowledge_base_id, "quickResponseId": quick_response_id}
-        with self._calling("get_quick_response", request) as client:
-            return QuickResponse.from_response(client.get_quick_response(**request)["quickResponse"])
-
-    def create_quick_response(
-        self,
-        knowledge_base_id: str,
-        values: Values,
-        *,
-        tags: Mapping[str, str] | None = None,
-        client_token: str | None = None,
-    ) -> QuickResponse:
-        """Create a quick response and return it; AWS operation ``CreateQuickResponse``.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        :param values: Field -> value, such as ``{"name": "Hello", "content": "Good morning!"}``; the fields are those
-            of :data:`~airflow_wisdom.model.quick_response.FIELDS`, routing profiles as ARNs.
-        :param tags: Tags. Default: none.
-        :param client_token: Makes the request idempotent. Default: a new token each time.
-        :raises ConflictError: The name or the shortcut key is taken.
-        :raises ServiceQuotaExceededError: The knowledge base is full.
-        """
-        request = {
-            "knowledgeBaseId": knowledge_base_id,
-            **create_request(values),
-            "tags": dict(tags) if tags else None,
-            "clientToken": client_token,
-        }
-        with self._calling("create_quick_response", request) as client:
-            return QuickResponse.from_response(client.create_quick_response(**_without_none(request))["quickResponse"])
-
-    def update_quick_response(self, knowledge_base_id: str, quick_response_id: str, changes: Values) -> QuickResponse:
-        """Change some fields of a quick response and return it; AWS operation ``UpdateQuickResponse``.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        :param quick_response_id: As for :meth:`get_quick_response`.
-        :param changes: Field -> new value; None takes a description, a shortcut key or the routing profiles away. What
-            is not named stays.
-        :raises ConflictError: The name or the shortcut key is taken, or another change is in progress.
-        :raises ResourceNotFoundError: It does not exist.
-        """
-        request = {
-            "knowledgeBaseId": knowledge_base_id,
-            "quickResponseId": quick_response_id,
-            **update_request(changes),
-        }
-        with self._calling("update_quick_response", request) as client:
-            return QuickResponse.from_response(client.update_quick_response(**request)["quickResponse"])
-
-    def delete_quick_response(self, knowledge_base_id: str, quick_response_id: str) -> None:
-        """Delete a quick response, for good; AWS operation ``DeleteQuickResponse``.
-
-        :param knowledge_base_id: As for :meth:`get_import_job`.
-        :param quick_response_id: As for :meth:`get_quick_response`.
-        :raises ResourceNotFoundError: It does not exist, or no longer.
-        """
-        request = {"knowledgeBaseId": knowledge_base_id, "quickResponseId": quick_response_id}
-        with self._calling("delete_quick_response", request) as client:
-            client.delete_quick_response(**request)
-
-    def tag_resource(self, arn: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a knowledge base or a quick response; AWS operation ``TagResource``.
-
-        :param arn: ARN of the resource.
-        :param tags: The tags; others stay.
-        :raises ResourceNotFoundError: It does not exist.
-        """
-        with self._calling("tag_resource", {}) as client:
-            client.tag_resource(resourceArn=arn, tags=dict(tags))
-
-    def untag_resource(self, arn: str, keys: Sequence[str]) -> None:
-        """Take tags away from a knowledge base or a quick response; AWS operation ``UntagResource``.
-
-        :param arn: ARN of the resource.
-        :param keys: Keys of the tags.
-        :raises ResourceNotFoundError: It does not exist.
-        """
-        with self._calling("untag_resource", {}) as client:
-            client.untag_resource(resourceArn=arn, tagKeys=list(keys))
-
-    # Amazon Connect
-
-    def find_knowledge_base(self, instance_id: str) -> str:
-        """Return the ARN of the knowledge base of an instance's quick responses; ``ListIntegrationAssociations``.
-
-        :param instance_id: Id or ARN of the Amazon Connect instance.
-        :raises ResourceNotFoundError: There is no such instance, or it has no such knowledge base.
-        """
-        request = {"InstanceId": short_id(instance_id), "IntegrationType": "WISDOM_QUICK_RESPONSES"}
-        found = self._connect_items("list_integration_associations", request, "IntegrationAssociationSummaryList")
-        arns = [str(each["IntegrationArn"]) for each in found]
-        if len(arns) != 1:
-            what = "no knowledge base" if not arns else f"{len(arns)} knowledge bases"
-            raise ResourceNotFoundError(
-                f"The Amazon Connect instance has {what} of quick responses; pass knowledge_base_id",
-                code="ResourceNotFoundException",
-                operation="ListIntegrationAssociations",
-                where={"instance_id": instance_id},
-            )
-        return arns[0]
-
-    def routing_profiles(self, instance_id: str) -> dict[str, str]:
-        """Return the routing profiles of an instance, name -> ARN; AWS operation ``ListRoutingProfiles``.
-
-        :param instance_id: Id or ARN of the Amazon Connect instance.
-        :raises ResourceNotFoundError: There is no such instance.
-        """
-        found = self._connect_items(
-            "list_routing_profiles", {"InstanceId": short_id(instance_id)}, "RoutingProfileSummaryList"
-        )
-        return {str(each["Name"]): str(each["Arn"]) for each in found}
-
-    @cached_property
-    def _connect(self) -> Any:
-        """The bare boto3 client of Amazon Connect, made as this hook's own is."""
-        other = AwsBaseHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self._region_name,
-            verify=self._verify,
-            config=self._config,
-            client_type="connect",
-        )
-        return other.conn
-
-    def _connect_items(self, operation: str, request: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
-        with translated(_pascal(operation), {"instance_id": request["InstanceId"]}):
-            pages = self._connect.get_paginator(operation).paginate(**request)
-            return [item for page in pages for item in page[member]]
-
     def quick_response_lengths(self) -> dict[str, tuple[int, int | None]]:
         """Return the fewest and most characters of each field of a quick response, as AWS's service models have them.
 
@@ -641,7 +439,7 @@ class WisdomHook(AwsBaseHook):
             "quick_response_id": request.get("quickResponseId"),
         }
         client = self.conn
-        with translated(_pascal(operation), where):
+        with translated(operation_name(operation), where):
             yield client
 
     @staticmethod
@@ -673,11 +471,3 @@ def _utc(value: Any) -> datetime:
         return datetime.fromtimestamp(value, timezone.utc)
     parsed: datetime = parse_timestamp(value)
     return parsed.astimezone(timezone.utc)
-
-
-def _without_none(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in request.items() if value is not None}
-
-
-def _pascal(snake: str) -> str:
-    return "".join(word.capitalize() for word in snake.split("_"))

@@ -412,9 +412,8 @@ def _warnings(row: Wanted, change: Change | None) -> list[str]:
     is_plain = change.new.get("contentType") == PLAIN
     if not (is_plain and isinstance(channels, tuple) and "Email" in channels):
         return []
-    return [
-        f"{row.unit.capitalize()} {row.line}: a plain quick response may not show where agents write e-mails; use markdown"
-    ]
+    place = f"{row.unit.capitalize()} {row.line}"
+    return [f"{place}: a plain quick response may not show where agents write e-mails; use markdown"]
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,71 @@
+"""The hook's look-ups in Amazon Connect: from an instance to its knowledge base and its routing profiles."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+from airflow_wisdom.exceptions import ResourceNotFoundError
+from airflow_wisdom.hooks.errors import operation_name, translated
+from airflow_wisdom.model.knowledge_base import short_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ConnectVerbs:
+    """Look-ups over a client of Amazon Connect that is made as the client of the hook that has them."""
+
+    aws_conn_id: str | None
+    _region_name: str | None
+    _verify: bool | str | None
+    _config: Any
+
+    def find_knowledge_base(self, instance_id: str) -> str:
+        """Return the ARN of the knowledge base of an instance's quick responses; ``ListIntegrationAssociations``.
+
+        :param instance_id: Id or ARN of the Amazon Connect instance.
+        :raises ResourceNotFoundError: There is no such instance, or it has no such knowledge base.
+        """
+        request = {"InstanceId": short_id(instance_id), "IntegrationType": "WISDOM_QUICK_RESPONSES"}
+        found = self._connect_items("list_integration_associations", request, "IntegrationAssociationSummaryList")
+        arns = [str(each["IntegrationArn"]) for each in found]
+        if len(arns) != 1:
+            what = "no knowledge base" if not arns else f"{len(arns)} knowledge bases"
+            raise ResourceNotFoundError(
+                f"The Amazon Connect instance has {what} of quick responses; pass knowledge_base_id",
+                code="ResourceNotFoundException",
+                operation="ListIntegrationAssociations",
+                where={"instance_id": instance_id},
+            )
+        return arns[0]
+
+    def routing_profiles(self, instance_id: str) -> dict[str, str]:
+        """Return the routing profiles of an instance, name -> ARN; AWS operation ``ListRoutingProfiles``.
+
+        :param instance_id: Id or ARN of the Amazon Connect instance.
+        :raises ResourceNotFoundError: There is no such instance.
+        """
+        found = self._connect_items(
+            "list_routing_profiles", {"InstanceId": short_id(instance_id)}, "RoutingProfileSummaryList"
+        )
+        return {str(each["Name"]): str(each["Arn"]) for each in found}
+
+    @cached_property
+    def _connect(self) -> Any:
+        """The bare boto3 client of Amazon Connect, made as this hook's own is."""
+        other = AwsBaseHook(
+            aws_conn_id=self.aws_conn_id,
+            region_name=self._region_name,
+            verify=self._verify,
+            config=self._config,
+            client_type="connect",
+        )
+        return other.conn
+
+    def _connect_items(self, operation: str, request: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
+        with translated(operation_name(operation), {"instance_id": request["InstanceId"]}):
+            pages = self._connect.get_paginator(operation).paginate(**request)
+            return [item for page in pages for item in page[member]]
