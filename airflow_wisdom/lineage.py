@@ -1,4 +1,4 @@
-"""What OpenLineage is told of an import. Imported only where its Airflow provider, the extra ``openlineage``, is."""
+"""What OpenLineage learns about an import. Imported only where its Airflow provider, the extra ``openlineage``, is."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _QUERY = re.compile(r"\?|%3F", re.IGNORECASE)
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 _marks = ["X-Amz-", "Signature"]
-"""Regular expressions of what tells the query of a presigned URL from others."""
+"""Regular expressions of what distinguishes the query of a presigned URL from others."""
 
 
 def redact(text: str) -> str:

@@ -104,7 +104,7 @@ _NONSENSE = (ResponseParserError, ArithmeticError, AttributeError, KeyError, OSE
 
 @contextmanager
 def translated(operation: str, where: Mapping[str, str | None]) -> Iterator[None]:
-    """Turn what a call raises into this package's tree; AWS's errors are told apart by their code.
+    """Turn what a call raises into this package's tree; AWS's errors are distinguished by their code.
 
     :param operation: The AWS operation that is called, such as ``GetImportJob``.
     :param where: What the call is about, as the exceptions have it.

@@ -1,4 +1,4 @@
-"""Which import jobs have ended, each told once, also after a restart. Pure: no Airflow, no boto3, no clock."""
+"""Which import jobs have ended, each reported once, also after a restart. Pure: no Airflow, no boto3, no clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob
 
 OVERLAP = 3600.0
-"""Seconds by which a job may turn up in a list later than jobs that were created after it, and still be told."""
+"""Seconds by which a job may turn up in a list later than jobs that were created after it, and still be reported."""
 
 NEVER = float("-inf")
 
@@ -27,7 +27,7 @@ class Endings:
 
     :param memory: What :meth:`memory` of an earlier one returned. Default: none, so that the first look is what
         everything later is compared with.
-    :param since: POSIX time: without a memory, jobs that ended after it are told by the first look already. Default:
+    :param since: POSIX time: without a memory, jobs that ended after it are reported by the first look already. Default:
         none of them is.
     """
 
@@ -42,7 +42,7 @@ class Endings:
         self._since = since
 
     def news(self, jobs: Iterable[ImportJob], *, whole: bool) -> list[ImportJob]:
-        """Return the jobs that have ended and were not told yet, in the order in which they ended.
+        """Return the jobs that have ended and were not reported yet, in the order in which they ended.
 
         :param jobs: The jobs that a look showed.
         :param whole: Whether it showed all that there are. The first look has to be a whole one.
@@ -66,7 +66,7 @@ class Endings:
         }
 
     def _note(self, job: ImportJob) -> bool:
-        """Note how a job stands, and tell whether its end is news."""
+        """Note how a job stands, and return whether its end is news."""
         name, created = job.import_job_id, _created(job)
         if not has_ended(job):
             if name not in self._over:

@@ -111,7 +111,7 @@ class ImportJob:
         """Return the job as a small dict of JSON primitives under AWS's own member names, fit for XCom.
 
         :param include_urls: Whether to include the presigned ``url`` and ``failedRecordReport``, which are
-            secrets. Without them, ``hasFailedRecordReport`` still tells whether there is a report.
+            secrets. Without them, ``hasFailedRecordReport`` still says whether there is a report.
         :returns: The members that the job has; times are ISO 8601 in UTC.
         """
         members = {aws: getattr(self, python) for python, aws in _aws_names().items()}

@@ -2,7 +2,7 @@
 
 Three steps, each of them streaming: a reader (`read`, `read_csv`, `read_json_lines`, `read_rows`) turns the source into
 a `Table`; a `Validator` judges each row of it by an `ImportTemplate` and `Rules`; `prepare` writes what is valid into
-files of at most 100 rows, and what is not into a file that tells why.
+files of at most 100 rows, and what is not into a file that says why.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rows of any source, one after the other: a CSV file, JSON Lines, or what an iterable in Python yields.
 
 Nothing here holds more than a piece of the source. What makes the source unreadable as a whole raises; what is wrong
-with one row stays with that row, so that all such rows can be told at once.
+with one row stays with that row, so that all such rows can be reported at once.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def read(
     name: str = "",
     delimiter: str | None = None,
 ) -> Table:
-    """Read a file whose kind its name tells, or else its first bytes.
+    """Read a file whose kind its name says, or else its first bytes.
 
     :param file: The file, opened in binary mode. It is read once from where it stands, and never closed.
     :param format: ``csv`` or ``json_lines``. Default: by the ending of `name` (:data:`FORMATS`); for any

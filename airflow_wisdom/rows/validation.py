@@ -177,7 +177,7 @@ class Validator:
 
         :param columns: The columns of the source; None if each row names its own, and is judged for itself.
         :raises TemplateMismatchError: A required label has no column, a column has no label, two columns have the same
-            one, or the mapping names what neither the source nor the template has. The message tells all of these.
+            one, or the mapping names what neither the source nor the template has. The message names all of these.
         """
         problems, missing, unknown = self._mapping_problems(columns), [], []
         if columns is not None:

@@ -56,7 +56,7 @@ class Applier:
     :param calls: What makes the calls.
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param limit: Until when.
-    :param progress: Who is told.
+    :param progress: Who is notified.
     """
 
     def __init__(self, calls: Calls, knowledge_base_id: str, limit: Limit, progress: Progress) -> None:

@@ -132,7 +132,7 @@ class Import:
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param options: How the import is done.
     :param storage: What reads templates and writes reports.
-    :param run: Who imports, until when, what is remembered, and who is told.
+    :param run: Who imports, until when, what is remembered, and who is notified.
     """
 
     def __init__(
@@ -300,7 +300,7 @@ class Import:
         try:
             self._storage.save(prepared.invalid_path, path)
         except StorageError as exc:
-            # Returned: there is more to tell.
+            # Returned: there is more to say.
             return path, exc.message
         return path, None
 
@@ -351,7 +351,7 @@ class Import:
 
 
 def told_by(event: Mapping[str, Any]) -> tuple[Manifest, list[JobEnd]]:
-    """Return what was to be imported and how each job ended, as a trigger tells it.
+    """Return what was to be imported and how each job ended, as a trigger reports it.
 
     :param event: Payload of the event of a :class:`~airflow_wisdom.triggers.WisdomRunImportTrigger`.
     """
@@ -420,7 +420,7 @@ def template_of(given: str | Sequence[str] | Mapping[str, str | None] | None, st
 
 
 def _distinct_contents(files: Iterable[ImportFile]) -> Iterator[tuple[ImportFile, str]]:
-    """Yield each file with what tells it from the others, the same for every try: its hash, and which of equal ones."""
+    """Yield each file with what distinguishes it from the others, the same for every try: its hash, and which of equal ones."""
     seen: Counter[str] = Counter()
     for file in files:
         yield file, f"{file.sha256}#{seen[file.sha256]}" if seen[file.sha256] else file.sha256

@@ -1,4 +1,4 @@
-"""Who runs something, what is remembered of earlier tries, until when it may take, and who is told. Pure."""
+"""Who runs something, what is remembered of earlier tries, until when it may take, and who is notified. Pure."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Origin:
         """Return the origin of what the command line starts: the same whenever the same file is imported again.
 
         :param source: Path or URI of the file.
-        :param run_id: What tells this run from others of the same file. Default: nothing does.
+        :param run_id: What distinguishes this run from others of the same file. Default: nothing does.
         """
         return cls((COMMAND, run_id), {TASK[2]: f"{COMMAND} import {source}"})
 
@@ -85,7 +85,7 @@ class Origin:
         """Return what this origin and this content have, and no other.
 
         :param knowledge_base_id: Id or ARN of the knowledge base: either stands for the same.
-        :param content: What tells one import from another: a hash of the file, or its upload id.
+        :param content: What distinguishes one import from another: a hash of the file, or its upload id.
         """
         name = [*self.identity, short_id(knowledge_base_id), content]
         return str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(name)))
@@ -176,7 +176,7 @@ class Memory:
 
 
 class Progress:
-    """Is told what a run does, as it does it. This one tells nobody, and is what others derive from."""
+    """Is notified of what a run does, as it does it. This one ignores it all, and is what others derive from."""
 
     def planned(self, manifest: Manifest) -> None:
         """Take note that all rows are judged, and nothing was sent.
@@ -264,15 +264,15 @@ _make_progress: Callable[[], Progress] = LogProgress
 
 
 def task_progress() -> Progress:
-    """Return whom the tasks of this process tell: the log, or who asked for it by :func:`telling`."""
+    """Return whom the tasks of this process notify: the log, or who asked for it by :func:`telling`."""
     return _make_progress()
 
 
 @contextmanager
 def telling(progress: Progress) -> Iterator[None]:
-    """Let the tasks of this process tell somebody else than the log, for a block: for a demo of DAGs.
+    """Let the tasks of this process notify somebody else than the log, for a block: for a demo of DAGs.
 
-    :param progress: Who is told.
+    :param progress: Who is notified.
     """
     global _make_progress  # noqa: PLW0603 - of the process: Airflow makes the tasks, and takes no parameters for them
     before, _make_progress = _make_progress, lambda: progress
@@ -342,12 +342,12 @@ async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, d
 
 @dataclass(frozen=True)
 class Run:
-    """The circumstances of a run: who does it, until when, what it remembers, and whom it tells.
+    """The circumstances of a run: who does it, until when, what it remembers, and whom it notifies.
 
     :param origin: Who does it.
     :param deadline: POSIX time at which starting and waiting end.
     :param memory: What is remembered of earlier tries. Default: nothing.
-    :param progress: Who is told. Default: nobody.
+    :param progress: Who is notified. Default: nobody.
     :param is_first_try: Whether this counts as the first try. Airflow may run a first try twice. Default: yes.
     """
 

@@ -86,7 +86,7 @@ class SingleImport:
         return job
 
     def conclude(self, event: Mapping[str, Any]) -> ImportJob:
-        """Return the complete job that a trigger tells of, read whole.
+        """Return the complete job that a trigger reports, read whole.
 
         :param event: Payload of the trigger's event.
         :raises ImportJobError: The job can no longer succeed, or did not end in time.

@@ -245,7 +245,7 @@ class Sync:
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param options: How the sync is done.
     :param storage: What reads templates and writes reports.
-    :param run: Who does it, until when, and who is told.
+    :param run: Who does it, until when, and who is notified.
     :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that rows must
         name them by ARN.
     """

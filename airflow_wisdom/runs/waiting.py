@@ -94,7 +94,7 @@ class ImportJobs:
     :param max_active: How many of the jobs run at the same time, at most.
     :param deadline: POSIX time at which starting and waiting end. Default: none.
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age.
-    :param progress: Who is told. Default: nobody.
+    :param progress: Who is notified. Default: nobody.
     :param on_start: Called with a submission and the id of its job, as soon as it is known. Default: nothing is called.
     """
 
@@ -195,7 +195,7 @@ class ImportJobs:
 
 
 def ends_of(event: Mapping[str, Any]) -> list[JobEnd]:
-    """Return how the jobs ended that a trigger tells of.
+    """Return how the jobs ended that a trigger reports.
 
     :param event: Payload of the event of one of :mod:`airflow_wisdom.triggers`.
     """

@@ -1,4 +1,4 @@
-"""The trigger that tells of every import job of a knowledge base that ends, for schedules that wait for events."""
+"""The trigger that reports every import job of a knowledge base that ends, for schedules that wait for events."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ TOLD = (
 """Members of an import job that an event holds. A list does not say whether there are refused rows."""
 
 SETTLING = 3.0
-"""Seconds after an event until it counts as told: by then Airflow has written it to its database.
+"""Seconds after an event until it counts as reported: by then Airflow has written it to its database.
 
-Before, a triggerer that is killed tells it again. The other way round, it might never be told.
+Before, a triggerer that is killed reports it again. The other way round, it might never be reported.
 """
 
 
@@ -51,19 +51,19 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     It never ends, and no error ends it: what AWS refuses is logged, and asked for again. All that watch a knowledge
     base over one AWS connection share their calls, with those who wait for single jobs there as well.
 
-    Each ending is told once. On Airflow 3.3, what was told is kept in the state store of the asset, so that a restart
-    of the triggerer loses none, however long it takes; an ending that was told less than :data:`SETTLING` seconds
-    before the triggerer was killed is told again. Before 3.3, and where one trigger watches several assets, each start
+    Each ending is reported once. On Airflow 3.3, what was reported is kept in the state store of the asset, so that a restart
+    of the triggerer loses none, however long it takes; an ending that was reported less than :data:`SETTLING` seconds
+    before the triggerer was killed is reported again. Before 3.3, and where one trigger watches several assets, each start
     begins afresh, see `catch_up`.
 
     The event's payload is a dict of JSON primitives: the members of the job in :data:`TOLD`, as far as it has them;
     never a presigned URL.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param statuses: Which endings are told, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job that
+    :param statuses: Which endings are reported, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job that
         is deleted while it runs ends as well, and so does one that was deleted before its end was seen.
-    :param catch_up: Seconds: where nothing is known of earlier, how long ago jobs may have ended to be told. More than
-        the longest pause of the triggerer loses no ending on Airflow before 3.3 either, but tells some again after a
+    :param catch_up: Seconds: where nothing is known of earlier, how long ago jobs may have ended to be reported. More than
+        the longest pause of the triggerer loses no ending on Airflow before 3.3 either, but reports some again after a
         restart. Default 0: only what ends from then on.
     :param poll_interval: Seconds between two looks at the list of jobs, at most. Default 10.
 
@@ -128,7 +128,7 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         return TriggerEvent({name: members[name] for name in TOLD if name in members})
 
     async def _recall(self) -> Endings:
-        """Return what was told before, from the state store of the asset, or a beginning."""
+        """Return what was reported before, from the state store of the asset, or a beginning."""
         from airflow_wisdom.cadence import Patience
 
         patience = Patience(log.warning, "The asset's state cannot be read, trying again", most=math.inf)
@@ -154,7 +154,7 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         try:
             await self._stored("set", memory)
         except Exception as exc:  # noqa: BLE001 - the next ending is another chance
-            log.warning("The asset's state cannot be written; a restart may tell some endings again: %r", exc)
+            log.warning("The asset's state cannot be written; a restart may report some endings again: %r", exc)
 
     async def _stored(self, verb: str, *value: Any) -> Any:
         """Read or write this trigger's entry in the state store of its asset; None where there is no store."""

@@ -87,7 +87,7 @@ class History:
         self.task = detached(self._run())
 
     def add(self, follower: Follower) -> None:
-        """Begin to tell a follower; the next look is for it, at once, and a whole one."""
+        """Begin to notify a follower; the next look is for it, at once, and a whole one."""
         self.followers.append(follower)
         self._changed.set()
 
@@ -105,7 +105,7 @@ class History:
             await self._leave_alone(pause)
 
     async def _look(self, hook: WisdomHook) -> int:
-        """Look once, tell the followers, and return how many calls it took."""
+        """Look once, notify the followers, and return how many calls it took."""
         self._changed.clear()
         everything = self._must_be_whole()
         followers = list(self.followers)
@@ -169,7 +169,7 @@ class History:
         return Patience(say, doing, most=math.inf, lasting_pause=FINAL_PAUSE)
 
     async def _leave_alone(self, pause: float) -> None:
-        """Wait, but not on while somebody new is to be told; the budget is kept in any case."""
+        """Wait, but not on while somebody new is to be notified; the budget is kept in any case."""
         if self._in_trouble:
             await asyncio.sleep(pause)
             return
