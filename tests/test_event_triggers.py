@@ -338,7 +338,7 @@ def test_a_store_that_refuses_to_write_does_not_silence_the_trigger(run, caplog)
         return await trigger.kill()
 
     assert run(scenario)[1] == ["job"]
-    assert "may tell some endings again" in caplog.text
+    assert "may report some endings again" in caplog.text
 
 
 def test_many_watchers_of_one_knowledge_base_share_one_poll(run):

@@ -27,8 +27,8 @@ class Endings:
 
     :param memory: What :meth:`memory` of an earlier one returned. Default: none, so that the first look is what
         everything later is compared with.
-    :param since: POSIX time: without a memory, jobs that ended after it are reported by the first look already. Default:
-        none of them is.
+    :param since: POSIX time: without a memory, jobs that ended after it are reported by the first look. Default: none
+        of them is.
     """
 
     def __init__(self, memory: Mapping[str, Any] | None = None, *, since: float = float("inf")) -> None:

@@ -420,7 +420,7 @@ def template_of(given: str | Sequence[str] | Mapping[str, str | None] | None, st
 
 
 def _distinct_contents(files: Iterable[ImportFile]) -> Iterator[tuple[ImportFile, str]]:
-    """Yield each file with what distinguishes it from the others, the same for every try: its hash, and which of equal ones."""
+    """Yield each file with what is its own, the same for every try: its hash, and which of equal ones it is."""
     seen: Counter[str] = Counter()
     for file in files:
         yield file, f"{file.sha256}#{seen[file.sha256]}" if seen[file.sha256] else file.sha256

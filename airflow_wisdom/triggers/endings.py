@@ -51,20 +51,20 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     It never ends, and no error ends it: what AWS refuses is logged, and asked for again. All that watch a knowledge
     base over one AWS connection share their calls, with those who wait for single jobs there as well.
 
-    Each ending is reported once. On Airflow 3.3, what was reported is kept in the state store of the asset, so that a restart
-    of the triggerer loses none, however long it takes; an ending that was reported less than :data:`SETTLING` seconds
-    before the triggerer was killed is reported again. Before 3.3, and where one trigger watches several assets, each start
-    begins afresh, see `catch_up`.
+    Each ending is reported once. On Airflow 3.3, what was reported is kept in the state store of the asset, so that a
+    restart of the triggerer loses none, however long it takes; an ending that was reported less than :data:`SETTLING`
+    seconds before the triggerer was killed is reported again. Before 3.3, and where one trigger watches several assets,
+    each start begins afresh, see `catch_up`.
 
     The event's payload is a dict of JSON primitives: the members of the job in :data:`TOLD`, as far as it has them;
     never a presigned URL.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param statuses: Which endings are reported, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job that
-        is deleted while it runs ends as well, and so does one that was deleted before its end was seen.
-    :param catch_up: Seconds: where nothing is known of earlier, how long ago jobs may have ended to be reported. More than
-        the longest pause of the triggerer loses no ending on Airflow before 3.3 either, but reports some again after a
-        restart. Default 0: only what ends from then on.
+    :param statuses: Which endings are reported, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job
+        that is deleted while it runs ends as well, and so does one that was deleted before its end was seen.
+    :param catch_up: Seconds: where nothing is known of earlier, how long ago jobs may have ended to be reported. More
+        than the longest pause of the triggerer loses no ending on Airflow before 3.3 either, but reports some again
+        after a restart. Default 0: only what ends from then on.
     :param poll_interval: Seconds between two looks at the list of jobs, at most. Default 10.
 
     How AWS is reached: as for :class:`~airflow_wisdom.triggers.base.AwsTrigger`.
