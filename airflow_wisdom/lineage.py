@@ -10,6 +10,7 @@ import attr
 from airflow.providers.openlineage.extractors import OperatorLineage
 from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
 from openlineage.client.facet_v2 import RunFacet, output_statistics_output_dataset
+from openlineage.client.naming.dataset import ABFSS, S3, WASBS, DatasetNaming, LocalFileSystem
 
 from airflow_wisdom.assets import summary
 from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase
@@ -17,6 +18,7 @@ from airflow_wisdom.sources import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from urllib.parse import SplitResult
 
     from airflow_wisdom.model.import_job import ImportJob
 
@@ -26,6 +28,9 @@ __all__ = [
 
 FACET = "wisdom_import"
 """Name of the run facet."""
+
+AZURE: Mapping[str, type[ABFSS | WASBS]] = {"abfss": ABFSS, "abfs": ABFSS, "wasbs": WASBS, "wasb": WASBS}
+"""Schemes of Azure's storage, and how OpenLineage names what is there."""
 
 
 @attr.define
@@ -70,9 +75,42 @@ def dataset_of(source: str) -> InputDataset:
     """
     parts = urlsplit(source)
     if parts.scheme in ("", "file"):
-        return InputDataset(namespace="file", name=str(Path(parts.path if parts.scheme else source).absolute()))
-    scheme = "s3" if parts.scheme.startswith("s3") else parts.scheme
-    return InputDataset(namespace=f"{scheme}://{parts.netloc.rpartition('@')[2]}", name=parts.path.lstrip("/") or "/")
+        naming: DatasetNaming = LocalFileSystem(str(Path(parts.path if parts.scheme else source).absolute()))
+    else:
+        naming = _naming(parts, parts.path.lstrip("/") or "/")
+    return InputDataset(namespace=naming.get_namespace(), name=naming.get_name())
+
+
+def _naming(uri: SplitResult, key: str) -> DatasetNaming:
+    host = uri.netloc.rpartition("@")[2]
+    # Azure's accounts have dots and its containers have none: without a dot, a connection stands before the container.
+    if uri.scheme in AZURE and uri.username and "." in host:
+        return _azure_naming(AZURE[uri.scheme], uri.username, host, key)
+    if uri.scheme in ("s3", "s3a", "s3n") and host:
+        return S3(host, key)
+    return _AsInUri(f"{uri.scheme}://{host}", key)
+
+
+def _azure_naming(naming: type[ABFSS | WASBS], container: str, host: str, key: str) -> DatasetNaming:
+    account, _, domain = host.partition(".")
+    if domain in ("dfs.core.windows.net", "blob.core.windows.net"):
+        return naming(container, account, key)
+    # OpenLineage's names know Azure's public cloud alone, and the same account may be another's in another cloud.
+    return _AsInUri(f"{naming.__name__.lower()}://{container}@{host}", key)
+
+
+@attr.define
+class _AsInUri(DatasetNaming):
+    """The name of what OpenLineage has no class for, or not one that fits: as the URI says it."""
+
+    namespace: str
+    name: str
+
+    def get_namespace(self) -> str:
+        return self.namespace
+
+    def get_name(self) -> str:
+        return self.name
 
 
 def _output(base: KnowledgeBase, records: Mapping[str, int]) -> OutputDataset:

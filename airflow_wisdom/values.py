@@ -1,4 +1,4 @@
-"""What templates, XComs and users make of numbers and durations: read in one way everywhere. Pure."""
+"""Numbers and durations as templates, XComs and users write them, read in one way everywhere, and in words. Pure."""
 
 from __future__ import annotations
 
@@ -46,3 +46,12 @@ def check_interval(poll_interval: float | None) -> None:
     """
     if poll_interval is not None and not poll_interval > 0:
         raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words, such as ``1 file`` or ``1,200 files``.
+
+    :param number: How many there are.
+    :param noun: What each is called; its plural ends in s.
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

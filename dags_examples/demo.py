@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,12 +15,18 @@ import sys
 import textwrap
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from airflow_wisdom.runs.run import Progress, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from airflow_wisdom.exceptions import WisdomError
+    from airflow_wisdom.runs.account import Account
+    from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.testing import FakeWisdom
 
 HERE = Path(__file__).resolve().parent
@@ -44,17 +49,6 @@ THERE_BEFORE = ["Order - substitute offered", "Closing - rate this chat"]
 """Quick responses of the file that are in the knowledge base before it is imported."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-STEPS = {
-    r"task_id=import ": "task import: starts",
-    r"(\d+ of \d+) rows of .* are skipped": r"task import: \1 rows are not valid, and are skipped",
-    r"running trigger in line": "task import: the files are uploaded; deferred once, for all import jobs together",
-    r"Import job (\S{8})\S* runs: .*, (file \d of \d) ": r"trigger: import job \1... runs, \2",
-    r"Import job (\S{8})\S* runs no longer: (\w+)": r"trigger: import job \1... is \2",
-    r"Trigger completed": "task import: no job runs any more, the reports of AWS are read",
-    r"task_id=report ": "task report: reads the summary in XCom",
-}
-"""What stands in Airflow's log -> what it means to somebody who watches."""
 
 
 def main() -> int:
@@ -87,7 +81,13 @@ def _interrupted(*_: object) -> NoReturn:
 
 
 def _say(started: float, text: str) -> None:
-    print(f"{time.monotonic() - started:5.1f} s  {text}", flush=True)
+    stamp = f"{time.monotonic() - started:5.1f} s  "
+    print(_wrapped(text, shutil.get_terminal_size().columns, stamp, " " * len(stamp)), flush=True)
+
+
+def _wrapped(text: str, width: int, first: str, further: str) -> str:
+    # A word that alone is wider than the terminal stays whole: it is a path or a URL.
+    return textwrap.fill(text, max(width, 20), initial_indent=first, subsequent_indent=further, break_long_words=False)
 
 
 def _let_signals_through() -> None:
@@ -95,7 +95,9 @@ def _let_signals_through() -> None:
 
 
 @contextmanager
-def _process(arguments: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _process(
+    arguments: list[str], environment: Mapping[str, str], errors: int | IO[str]
+) -> Iterator[subprocess.Popen[str]]:
     """Run a Python process that does not outlive this block, whatever happens in it."""
     # A signal that arrives while the process is being started has to wait until it would be noticed below.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -103,7 +105,7 @@ def _process(arguments: list[str], environment: Mapping[str, str]) -> Iterator[s
         [sys.executable, *arguments],
         env=dict(environment),
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         text=True,
         # A group of its own: Ctrl-C reaches this process alone, which then stops the others in order.
         start_new_session=True,
@@ -124,7 +126,7 @@ def _process(arguments: list[str], environment: Mapping[str, str]) -> Iterator[s
 
 @contextmanager
 def _fake_service() -> Iterator[str]:
-    with _process(["-m", "airflow_wisdom.testing.server", "--port", "0"], os.environ) as server:
+    with _process(["-m", "airflow_wisdom.testing.server", "--port", "0"], os.environ, subprocess.STDOUT) as server:
         assert server.stdout is not None  # noqa: S101 - it was opened with a pipe
         first_line = server.stdout.readline()
         if "http" not in first_line:
@@ -167,29 +169,49 @@ def _environment(endpoint: str, knowledge_base: str) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(HERE),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__WISDOM__MAX_ACTIVE_IMPORT_JOBS": str(MAX_ACTIVE_JOBS),
-        # Its log is read line by line while it runs.
-        "PYTHONUNBUFFERED": "1",
     }
 
 
 def _run_airflow(environment: Mapping[str, str], started: float) -> None:
-    with LOG.open("w") as log, _process([__file__, "run-dag"], environment) as airflow:
+    with LOG.open("w") as log, _process([__file__, "run-dag"], environment, log) as airflow:
         assert airflow.stdout is not None  # noqa: S101 - it was opened with a pipe
-        said: set[str] = set()
         for line in airflow.stdout:
-            log.write(line)
-            for text in _meaning(line) - said:
-                said.add(text)
-                _say(started, text)
+            _say(started, line.rstrip())
 
 
-def _meaning(line: str) -> set[str]:
-    found = ((re.search(pattern, line), text) for pattern, text in STEPS.items())
-    return {match.expand(text) for match, text in found if match}
+class _Lines(Progress):
+    """Says in lines what the import does, and keeps its summary."""
+
+    summary: dict[str, Any] | None = None
+
+    def __init__(self, file: IO[str]) -> None:
+        self.say = partial(print, file=file, flush=True)
+
+    def planned(self, manifest: Manifest) -> None:
+        self.say(f"task: {manifest.rows_read} rows read, {manifest.rows_invalid} are invalid")
+
+    def uploaded(self, number: int, total: int) -> None:
+        self.say(f"task: file {number} of {total} is uploaded")
+
+    def deferred(self, manifest: Manifest, deadline: float) -> None:  # noqa: ARG002 - as for everybody
+        self.say(f"task: deferred once, for {len(manifest.parts)} jobs")
+
+    def started(self, import_job_id: str, place: str) -> None:
+        self.say(f"trigger: job {import_job_id[:8]} runs, {place.rpartition(', ')[2]}")
+
+    def ended(self, import_job_id: str, error: WisdomError | None) -> None:
+        self.say(f"trigger: job {import_job_id[:8]} is {error or 'COMPLETE'}")
+
+    def concluded(self, account: Account) -> None:
+        self.summary = account.summary()
+        self.say(f"task: the reports are read, {self.summary['rowsRefused']} rows are refused")
 
 
 def _run_dag() -> None:
     """Run the DAG in this process, and leave its end behind in a file."""
+    # Standard output is for the progress alone: all else that is printed here goes to the log.
+    progress = _Lines(os.fdopen(os.dup(sys.stdout.fileno()), "w"))
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     from airflow.utils.db import check_migrations, initdb
 
     try:
@@ -198,14 +220,15 @@ def _run_dag() -> None:
         initdb()
     from import_quick_responses import dag
 
-    run = dag.test()
-    xcoms = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in run.get_task_instances()}
-    RESULT.write_text(json.dumps({"state": str(run.state), **xcoms}))
+    with telling(progress):
+        run = dag.test()
+    progress.say(f"DAG run: {run.state}")
+    RESULT.write_text(json.dumps({"state": str(run.state), "summary": progress.summary}))
 
 
 def _conclude() -> int:
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    summary = result.get("import")
+    summary = result.get("summary")
     if not summary:
         print(f"\nThe DAG run did not succeed. Airflow's log: {LOG}", file=sys.stderr)
         return 1
@@ -218,15 +241,15 @@ def print_summary(summary: dict[str, Any], width: int) -> None:
     print(f"\nStatus      {summary['status']}")
     print(f"Imported    {summary['rowsImported']} of {summary['rowsRead']} quick responses\n")
     _print_jobs(summary["importJobs"], width)
-    print(f"\nRefused by our check, and not sent: {summary['rowsInvalid']}")
+    print(f"\nInvalid, and not sent: {summary['rowsInvalid']}")
     places = [f"{it['unit']} {it['line']}, {it['column']}" for it in summary["invalidRows"]]
     _print_list(places, [it["reason"] for it in summary["invalidRows"]], width)
     print(f"\nRefused by AWS: {summary['rowsRefused']}")
     records = summary["failedRecords"]
     _print_list([record["Name"] for record in records], [record["Error"] for record in records], width)
-    print(f"\nThose of our check: {summary['invalidRowsPath']}")
-    print(f"Those of AWS:       {summary['failedRecordsPath']}")
-    print(f"Airflow's log:      {LOG}")
+    print(f"\nInvalid rows   {summary['invalidRowsPath']}")
+    print(f"Refused rows   {summary['failedRecordsPath']}")
+    print(f"Airflow's log  {LOG}")
 
 
 def _print_jobs(jobs: Sequence[dict[str, Any]], width: int) -> None:
@@ -247,7 +270,7 @@ def _print_list(heads: Sequence[str], texts: Sequence[str], width: int) -> None:
         first, further = (f"  {head:<{indent - 2}}", " " * indent) if beside else ("    ", "    ")
         if not beside:
             print(f"  {head}")
-        print(textwrap.fill(text, max(width, 20), initial_indent=first, subsequent_indent=further))
+        print(_wrapped(text, width, first, further))
 
 
 if __name__ == "__main__":

@@ -247,7 +247,9 @@ def test_the_demo_says_what_happened(tmp_path):
     assert process.returncode == 0, said
     for words in ("Status      COMPLETE", "Imported    237 of 250", "line 93, Content", "Order - substitute offered"):
         assert words in said
-    starts_and_ends = re.findall(r"trigger: import job .* (runs|is)\b", said)
+    for words in ("250 rows read, 8 are invalid", "file 3 of 3 is uploaded", "5 rows are refused", "DAG run: success"):
+        assert words in said
+    starts_and_ends = re.findall(r"trigger: job .* (runs|is)\b", said)
     running = list(accumulate(1 if what == "runs" else -1 for what in starts_and_ends))
     assert (len(running), max(running), running[-1]) == (6, 2, 0)
     for name, rows in (("invalid-rows.csv", 8), ("failed-records.csv", 5)):

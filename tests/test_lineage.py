@@ -211,13 +211,37 @@ def test_a_table_is_told_as_the_dataset_that_it_is(emit):
         ("s3://bucket/a/b.csv", "s3://bucket", "a/b.csv"),
         ("s3a://bucket/a/b.csv", "s3://bucket", "a/b.csv"),
         ("gs://bucket/b.csv", "gs://bucket", "b.csv"),
+        ("gs://google_conn@bucket/b.csv", "gs://bucket", "b.csv"),
         ("s3://aws_default@bucket/b.csv", "s3://bucket", "b.csv"),
         ("https://bucket.s3.amazonaws.com/k?X-Amz-Signature=secret", "https://bucket.s3.amazonaws.com", "k"),
+        ("http://me:secret@files:8080/a/b.csv", "http://files:8080", "a/b.csv"),
+        ("http://me:sec@ret@files:8080/a/b.csv#secret", "http://files:8080", "a/b.csv"),
     ],
 )
 def test_datasets_are_named_as_openlineage_says_and_hold_no_secret(source, namespace, name):
     dataset = dataset_of(source)
     assert (dataset.namespace, dataset.name) == (namespace, name)
+
+
+ACCOUNT = "account.dfs.core.windows.net"
+
+
+@pytest.mark.parametrize(
+    ("source", "namespace"),
+    [
+        (f"abfss://answers@{ACCOUNT}/a/b.csv", f"abfss://answers@{ACCOUNT}"),
+        (f"abfs://answers@{ACCOUNT}/a/b.csv", f"abfss://answers@{ACCOUNT}"),
+        ("wasbs://answers@account.blob.core.windows.net/a/b.csv", f"wasbs://answers@{ACCOUNT}"),
+        ("wasb://answers@account.blob.core.windows.net/a/b.csv", f"wasbs://answers@{ACCOUNT}"),
+        (f"abfss://answers:secret@{ACCOUNT}/a/b.csv?sig=secret", f"abfss://answers@{ACCOUNT}"),
+        ("abfss://lake@onelake.dfs.fabric.microsoft.com/a/b.csv", "abfss://lake@onelake.dfs.fabric.microsoft.com"),
+        ("abfs://azure_conn@answers/a/b.csv", "abfs://answers"),
+        (f"abfss://{ACCOUNT}/a/b.csv", f"abfss://{ACCOUNT}"),
+    ],
+)
+def test_datasets_in_azure_are_named_with_their_container(source, namespace):
+    dataset = dataset_of(source)
+    assert (dataset.namespace, dataset.name) == (namespace, "a/b.csv")
 
 
 def test_a_relative_path_is_told_from_the_root(monkeypatch, tmp_path):

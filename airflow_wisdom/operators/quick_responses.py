@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.imports import Import, ImportOptions
     from airflow_wisdom.runs.manifest import Manifest
-    from airflow_wisdom.runs.starting import Submission
     from airflow_wisdom.sources import Source, SqlSource
     from airflow_wisdom.storage import Storage
 
@@ -175,7 +174,7 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
             manifest.check(self.on_invalid_rows)
             submissions = run.send(manifest)
             if submissions and self.deferrable:
-                self._defer(manifest, submissions, deadline)
+                self._defer(run.hand_over(manifest, submissions), deadline)
             return self._conclude(context, run, manifest, run.wait(submissions))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -232,19 +231,11 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
 
         return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
 
-    def _defer(self, manifest: Manifest, submissions: Sequence[Submission], deadline: float) -> None:
+    def _defer(self, parameters: dict[str, Any], deadline: float) -> None:
         from airflow_wisdom.triggers import WisdomRunImportTrigger
 
         trigger = WisdomRunImportTrigger(
-            knowledge_base_id=self.find_knowledge_base(),
-            submissions=[submission.to_dict() for submission in submissions],
-            max_active_jobs=self._options().max_active_jobs,
-            manifest=manifest.to_dict(),
-            submitted_at=time.time(),
-            deadline=deadline,
-            poll_interval=self.poll_interval,
-            delete_jobs_on_kill=self.delete_jobs_on_kill,
-            **self.aws.to_dict(),
+            **parameters, delete_jobs_on_kill=self.delete_jobs_on_kill, **self.aws.to_dict()
         )
         self.defer_to(trigger, deadline)
 

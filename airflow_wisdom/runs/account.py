@@ -19,6 +19,7 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.model.failed_records import read_failed_records
 from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.redaction import cut, redact
+from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -137,6 +138,21 @@ class Account:
     not_saved: StorageError | None = None
     jobs: list[ImportJob] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        """Say in one line what became of the rows."""
+        manifest, columns = self.manifest, self.columns
+        jobs = counted(sum(each.end.import_job_id is not None for each in self.parts), "job")
+        seconds = self._duration()
+        others = (
+            _share(manifest.rows_invalid, "invalid", manifest.invalid_rows_path),
+            _share(columns.refused, "refused", self.failed_records_path),
+            _share(columns.not_started, "not started"),
+            _share(columns.unknown, "unknown"),
+        )
+        done = f"Imported {columns.imported:,} of {manifest.rows_read:,} rows in {jobs}"
+        done += f", {seconds:,.1f} s" if seconds is not None else ""
+        return "; ".join(filter(None, (done, ", ".join(filter(None, others)))))
+
     def summary(self) -> dict[str, Any]:
         """Return what the import did, as JSON primitives for XCom.
 
@@ -244,6 +260,12 @@ class Account:
 
 
 _NO_ROWS = Columns(0, 0, 0, 0)
+
+
+def _share(rows: int, what: str, path: str | None = None) -> str:
+    if not rows:
+        return ""
+    return f"{rows:,} {what} -> {redact(path)}" if path else f"{rows:,} {what}"
 
 
 def accounts_of(manifest: Manifest, ends: Sequence[JobEnd]) -> list[PartAccount]:

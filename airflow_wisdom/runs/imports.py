@@ -217,6 +217,23 @@ class Import:
         sender.look_back([part.mark for part in manifest.parts])
         return sender.send(manifest, self._files, [self._metadata(manifest, n) for n in range(len(manifest.parts))])
 
+    def hand_over(self, manifest: Manifest, submissions: Sequence[Submission]) -> dict[str, Any]:
+        """Leave it to a trigger to start the jobs and wait for them, and return the parameters that it needs for that.
+
+        :param manifest: What :meth:`plan` returned.
+        :param submissions: What :meth:`send` returned.
+        """
+        self._run.progress.deferred(manifest, self._run.deadline)
+        return {
+            "knowledge_base_id": self._knowledge_base_id,
+            "submissions": [submission.to_dict() for submission in submissions],
+            "max_active_jobs": self.options.max_active_jobs,
+            "manifest": manifest.to_dict(),
+            "submitted_at": time.time(),
+            "deadline": self._run.deadline,
+            "poll_interval": self.options.poll_interval,
+        }
+
     def wait(self, submissions: Sequence[Submission]) -> list[JobEnd]:
         """Start the jobs and wait for them in this thread; return how each ended.
 
@@ -250,6 +267,7 @@ class Import:
         account.records, account.records_refused = reports.sample, reports.count
         if reports.count and self.options.failed_records_path:
             self._save_failed_records(account, reports, self.options.failed_records_path)
+        self._run.progress.concluded(account)
         return account
 
     def stop(self, *, delete: Callable[[], bool]) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
+from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.mistake import Mistake
+from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +77,11 @@ class Manifest:
         members = {name: getattr(self, name) for name in self.__slots__}
         parts = [{name: getattr(part, name) for name in Part.__slots__} for part in self.parts]
         return {**members, "mistakes": [mistake.to_dict() for mistake in self.mistakes], "parts": parts}
+
+    def __str__(self) -> str:
+        """Say how much there is to import."""
+        rows = sum(part.rows for part in self.parts)
+        return f"{redact(self.source)}, {rows:,} of {self.rows_read:,} rows in {counted(len(self.parts), 'file')}"
 
     def place(self, number: int) -> str:
         """Return which part of the source is in a file, in words.

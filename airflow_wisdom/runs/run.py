@@ -9,6 +9,7 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.calls import Calls
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.account import Account
     from airflow_wisdom.runs.apply import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.plan import SyncPlan
@@ -197,6 +199,13 @@ class Progress:
         :param job: The import job.
         """
 
+    def deferred(self, manifest: Manifest, deadline: float) -> None:
+        """Take note that the task defers: a trigger starts the jobs and waits for them.
+
+        :param manifest: What is being imported.
+        :param deadline: POSIX time at which starting and waiting end.
+        """
+
     def started(self, import_job_id: str, place: str) -> None:
         """Take note that a job runs.
 
@@ -209,6 +218,12 @@ class Progress:
 
         :param import_job_id: Its id.
         :param error: Why it is not COMPLETE; None if it is.
+        """
+
+    def concluded(self, account: Account) -> None:
+        """Take note that every row is accounted for, whether or not the account is then accepted.
+
+        :param account: What became of the rows.
         """
 
     def compared(self, plan: SyncPlan) -> None:
@@ -228,11 +243,11 @@ class LogProgress(Progress):
     """Writes to the log what a run does: what operators and triggers have."""
 
     def planned(self, manifest: Manifest) -> None:
-        """Log each mistake that is shown, and whether rows are skipped."""
+        """Log each mistake that is shown, and a source without rows."""
         for mistake in manifest.mistakes:
-            log.warning("Invalid row of %s: %s", manifest.source, mistake)
+            log.warning("Invalid row of %s: %s", redact(manifest.source), mistake)
         if not manifest.parts and not manifest.rows_invalid:
-            log.warning("%s has no rows: there is nothing to import", manifest.source)
+            log.warning("%s has no rows: there is nothing to import", redact(manifest.source))
 
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""
@@ -251,26 +266,35 @@ class LogProgress(Progress):
         """Log which job is not started again."""
         log.info("Import job %s was started by an earlier try", job.import_job_id)
 
+    def deferred(self, manifest: Manifest, deadline: float) -> None:
+        """Log how much is imported, and until when."""
+        until = datetime.fromtimestamp(deadline, timezone.utc).isoformat(timespec="seconds")
+        log.info("Deferred until %s at the latest: %s", until, manifest)
+
     def started(self, import_job_id: str, place: str) -> None:
         """Log which job runs."""
         log.info("Import job %s runs: %s", import_job_id, place)
 
     def ended(self, import_job_id: str, error: WisdomError | None) -> None:
         """Log how a job has ended."""
-        log.info("Import job %s runs no longer: %s", import_job_id, error or "COMPLETE")
+        log.info("Import job %s ended: %s", import_job_id, error or "COMPLETE")
+
+    def concluded(self, account: Account) -> None:
+        """Log what became of the rows."""
+        log.info("%s", account)
 
 
 _make_progress: Callable[[], Progress] = LogProgress
 
 
 def task_progress() -> Progress:
-    """Return whom the tasks of this process notify: the log, or who asked for it by :func:`telling`."""
+    """Return whom the tasks and triggers of this process notify: the log, or who asked for it by :func:`telling`."""
     return _make_progress()
 
 
 @contextmanager
 def telling(progress: Progress) -> Iterator[None]:
-    """Let the tasks of this process notify somebody else than the log, for a block: for a demo of DAGs.
+    """Let the tasks and triggers of this process notify somebody else than the log, for a block.
 
     :param progress: Who is notified.
     """

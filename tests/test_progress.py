@@ -1,0 +1,135 @@
+"""What is told of an import while it runs: by task and trigger, to the log or to whoever asked for it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+from running import run
+
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+from airflow_wisdom.rows.mistake import Mistake
+from airflow_wisdom.runs.account import Account
+from airflow_wisdom.runs.manifest import Manifest
+from airflow_wisdom.runs.run import LogProgress, Progress, telling
+
+ROWS = [{"Name": f"Answer {n}", "Content": f"Text {n}", "Routing Profile": "Billing"} for n in range(1, 151)]
+ROWS[0]["Content"] = ""
+ROWS[1]["Routing Profile"] = "billing"
+
+
+class Heard(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.events = []
+
+    def planned(self, manifest):
+        self.events.append(f"planned {manifest.rows_invalid}")
+
+    def uploaded(self, number, total):
+        self.events.append(f"uploaded {number} of {total}")
+
+    def deferred(self, manifest, deadline):
+        self.events.append(f"deferred {len(manifest.parts)}")
+
+    def started(self, import_job_id, place):
+        self.events.append(f"started {place.rpartition(', ')[2][:6]}")
+
+    def ended(self, import_job_id, error):
+        self.events.append(f"ended {error}")
+
+    def concluded(self, account):
+        self.events.append(f"concluded {account.columns.refused}")
+
+
+@pytest.fixture
+def importing(fake_wisdom, knowledge_base, tmp_path):
+    """Imports 150 rows of which one is invalid and one refused, in two jobs, one after the other."""
+    fake_wisdom.routing_profiles(["Billing"])
+    fake_wisdom.import_jobs(after_calls=2)
+
+    def importing(**kwargs):
+        task = WisdomImportQuickResponsesOperator(
+            task_id="import",
+            knowledge_base_id=knowledge_base,
+            source=ROWS,
+            on_invalid_rows="skip",
+            invalid_rows_path=str(tmp_path / "invalid.csv"),
+            failed_records_path=str(tmp_path / "refused.csv"),
+            max_active_jobs=1,
+            poll_interval=0.01,
+            **{"on_failed_records": "warn", **kwargs},
+        )
+        return run(task)
+
+    return importing
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_task_and_trigger_tell_whoever_asked_for_it(importing, deferrable):
+    heard = Heard()
+    with telling(heard):
+        importing(deferrable=deferrable)
+    assert heard.events == [
+        "planned 1",
+        "uploaded 1 of 2",
+        "uploaded 2 of 2",
+        *["deferred 2"] * deferrable,
+        "started file 1",
+        "ended None",
+        "started file 2",
+        "ended None",
+        "concluded 1",
+    ]
+    before = list(heard.events)
+    importing(deferrable=deferrable)
+    assert heard.events == before
+
+
+def test_an_import_that_is_not_accepted_is_told_to_its_end(importing):
+    heard = Heard()
+    with telling(heard), pytest.raises(Exception, match="AWS refused 1 of 149 rows"):
+        importing(on_failed_records="fail")
+    assert heard.events[-1] == "concluded 1"
+
+
+def test_the_log_has_a_line_at_the_deferral_and_one_at_the_end(importing, caplog, tmp_path):
+    caplog.set_level(logging.INFO)
+    summary = importing(deferrable=True, timeout=60)
+    lines = [record.getMessage() for record in caplog.records if record.name == "airflow_wisdom.runs.run"]
+    (deferral,) = [line for line in lines if line.startswith("Deferred until 2")]
+    assert deferral.endswith("+00:00 at the latest: the rows given, 149 of 150 rows in 2 files")
+    assert lines[-1] == (
+        f"Imported 148 of 150 rows in 2 jobs, {summary['durationSeconds']:.1f} s; "
+        f"1 invalid -> {tmp_path}/invalid.csv, 1 refused -> {tmp_path}/refused.csv"
+    )
+
+
+def test_the_line_at_the_end_tells_rows_that_were_not_started_from_those_nobody_knows_of(
+    importing, fake_wisdom, caplog
+):
+    caplog.set_level(logging.INFO)
+    fake_wisdom.import_jobs(after_calls=2, status="FAILED")
+    fake_wisdom.fault("StartImportJob", "ServiceQuotaExceededException", http_status=402, after=1)
+    with pytest.raises(Exception, match="0 of 2 import jobs are COMPLETE"):
+        importing()
+    assert any(
+        line.startswith("Imported 0 of 150 rows in 1 job, ") and line.endswith(", 49 not started, 100 unknown")
+        for line in caplog.messages
+    )
+
+
+def test_the_log_shows_no_query_of_a_presigned_url(caplog):
+    caplog.set_level(logging.INFO)
+    url = "https://bucket/answers.csv?X-Amz-Signature=secret"
+    mistake = Mistake(2, "Content", "", "is required, but empty")
+    manifest = Manifest("kb", url, "line", 1, 1, 0, 1, (mistake,), invalid_rows_path=url)
+    progress = LogProgress()
+    for seen in (manifest, replace(manifest, rows_invalid=0)):
+        progress.planned(seen)
+    progress.deferred(manifest, 0.0)
+    progress.concluded(Account(manifest, []))
+    assert caplog.text.count("https://bucket/answers.csv?<redacted>") == 5
+    assert "secret" not in caplog.text
