@@ -182,6 +182,8 @@ def starting(submission: Submission) -> Flow:
         # The list was just seen to show no such attempt: what comes of it is ours. Deleted jobs it does not show.
         may_exist = submission.may_exist and not standing.is_listed
         submission = replace(submission, attempt=standing.attempt, may_exist=may_exist)
+        # No pause, but the place where a flow whose time is over ends: nothing new is started.
+        yield 0.0
     raise _token_used(submission)
 
 
@@ -253,7 +255,7 @@ def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
 
 def _take(step: Step, hook: WisdomHook, limit: Limit, patience: Patience) -> Any:
     if isinstance(step, float):
-        # Whoever has no time left asks once all the same, for there may be a job already; but does not pause.
+        # Whoever has no time left asks once all the same, for there may be a job already; but does not go on.
         limit.check(None)
         time.sleep(min(step, limit.left()))
         return None
