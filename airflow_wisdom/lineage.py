@@ -134,3 +134,28 @@ def sync_lineage(sources: Iterable[Any], arn: str | None, records: Mapping[str, 
     return OperatorLineage(
         inputs=inputs, outputs=[_output(KnowledgeBase.from_arn(arn), written)] if arn else [], run_facets={}
     )
+
+
+def export_lineage(arn: str | None, path: str, items: int | None) -> OperatorLineage[Any, Any]:
+    """Return what OpenLineage's Airflow provider asks an operator that exports for.
+
+    :param arn: ARN of the knowledge base, which is the input; None where it is not known.
+    :param path: Path or URI of the file, which is the output.
+    :param items: Number of quick responses in it; None where it was not written.
+    """
+    file = dataset_of(path)
+    rows = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=items)
+    output = OutputDataset(
+        namespace=file.namespace,
+        name=file.name,
+        outputFacets={} if items is None else {"outputStatistics": rows},
+    )
+    return OperatorLineage(
+        inputs=[_input(KnowledgeBase.from_arn(arn))] if arn else [],
+        outputs=[output],
+        run_facets={},
+    )
+
+
+def _input(base: KnowledgeBase) -> InputDataset:
+    return InputDataset(namespace=f"{SCHEME}://{base.owner}/{base.region_name}", name=base.knowledge_base_id)

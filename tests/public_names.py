@@ -67,6 +67,7 @@ PUBLIC = {
     ],
     "operators": [
         "WisdomDeleteImportJobOperator",
+        "WisdomExportQuickResponsesOperator",
         "WisdomGetImportJobOperator",
         "WisdomImportQuickResponsesOperator",
         "WisdomStartImportJobOperator",

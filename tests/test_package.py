@@ -31,13 +31,21 @@ PACKAGE = Path(airflow_wisdom.__file__).parent
 TASKS = [
     sensors.WisdomImportJobSensor,
     operators.WisdomDeleteImportJobOperator,
+    operators.WisdomExportQuickResponsesOperator,
     operators.WisdomGetImportJobOperator,
     operators.WisdomImportQuickResponsesOperator,
     operators.WisdomStartImportJobOperator,
     operators.WisdomSyncQuickResponsesOperator,
     transfers.SqlToWisdomOperator,
 ]
-REQUIRED = {"knowledge_base_id": "kb", "import_job_id": "job", "source": "path", "sql": "query", "sql_conn_id": "db"}
+REQUIRED = {
+    "knowledge_base_id": "kb",
+    "import_job_id": "job",
+    "path": "path",
+    "source": "path",
+    "sql": "query",
+    "sql_conn_id": "db",
+}
 
 ROOMS = [
     "redaction",
@@ -179,6 +187,7 @@ def test_parsing_a_dag_loads_next_to_nothing_of_the_package_itself():
         "airflow_wisdom.links",
         "airflow_wisdom.model.knowledge_base",
         "airflow_wisdom.operators",
+        "airflow_wisdom.operators.export",
         "airflow_wisdom.operators.import_job",
         "airflow_wisdom.operators.given",
         "airflow_wisdom.operators.quick_responses",

@@ -16,6 +16,7 @@ from rigs.running import FakeTaskInstance, run, start_job
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
+    WisdomExportQuickResponsesOperator,
     WisdomGetImportJobOperator,
     WisdomImportQuickResponsesOperator,
     WisdomStartImportJobOperator,
@@ -28,6 +29,8 @@ POLICIES = Path(__file__).parent.parent / "docs" / "policies"
 QUICK = {"poll_interval": 0.01}
 PRESIGNED = {"GetObject", "PutObject"}
 """Requests to presigned URLs, which need no permission; the fake counts them too."""
+OF_CONNECT = {"ListIntegrationAssociations", "ListRoutingProfiles"}
+"""Operations of Amazon Connect, which the fake counts with the others."""
 
 
 @pytest.fixture
@@ -51,7 +54,8 @@ def called(fake_wisdom, knowledge_base, monkeypatch):
         function()
         after = fake_wisdom.calls()
         operations = {name for name in after if after[name] > before.get(name, 0)} - PRESIGNED
-        return {f"wisdom:{operation}" for operation in operations} | {f"s3:{operation}" for operation in s3}
+        actions = {f"{'connect' if operation in OF_CONNECT else 'wisdom'}:{operation}" for operation in operations}
+        return actions | {f"s3:{operation}" for operation in s3}
 
     return called
 
@@ -201,17 +205,35 @@ def test_importing_from_a_database(fake_wisdom, knowledge_base, called, tmp_path
     }
 
 
+def test_exporting(fake_wisdom, knowledge_base, called, tmp_path):
+    def export(path, **which):
+        return WisdomExportQuickResponsesOperator(task_id="t", path=path, **which)
+
+    instance = fake_wisdom.create_instance(knowledge_base, ["Billing"])
+    fake_wisdom.client().create_quick_response(knowledgeBaseId=knowledge_base, name="a", content={"content": "b"})
+    # What a search lacks is read alone.
+    fake_wisdom.stale_search(missing=1)
+    allowed = policy(WisdomExportQuickResponsesOperator)
+    assert called(lambda: run(export(str(tmp_path / "a.csv"), knowledge_base_id=knowledge_base))) == allowed["Always"]
+    seen = called(lambda: run(export("s3://bucket/a.csv", instance_id=instance)))
+    assert seen == allowed["Always"] | allowed["Instance"] | allowed["PathInS3"]
+
+
 KNOWLEDGE_BASE = "arn:aws:wisdom:<region>:<account>:knowledge-base/<id>"
+QUICK_RESPONSES = "arn:aws:wisdom:<region>:<account>:quick-response/<id>/*"
+ITEMS = {f"wisdom:{verb}QuickResponse" for verb in ("Get", "Update", "Delete")}
 STARTING = {"SqlToWisdomOperator", "WisdomImportQuickResponsesOperator", "WisdomStartImportJobOperator"}
 
 
 @pytest.mark.parametrize("path", sorted(POLICIES.glob("*.json")), ids=lambda path: path.stem)
 def test_statements_name_the_resources_that_aws_checks(path):
-    """Import jobs are checked against their knowledge base alone, by AWS's Service Authorization Reference."""
+    """By AWS's Service Authorization Reference: single quick responses also as such, all else by its knowledge base."""
     for statement in json.loads(path.read_text())["Statement"]:
         services = {action.partition(":")[0] for action in statement["Action"]}
         assert len(services) == 1
-        assert (services == {"wisdom"}) == (statement["Resource"] == KNOWLEDGE_BASE)
+        of_items = not ITEMS.isdisjoint(statement["Action"])
+        resource = [KNOWLEDGE_BASE, QUICK_RESPONSES] if of_items else KNOWLEDGE_BASE
+        assert (services == {"wisdom"}) == (statement["Resource"] == resource)
         assert "*" not in (statement["Resource"], *statement["Action"])
 
 
@@ -219,10 +241,11 @@ def test_statements_name_the_resources_that_aws_checks(path):
 def test_who_starts_jobs_may_look_up_routing_profiles_apart_from_the_rest(path):
     """Whether an import needs that is unverified, so whoever does not need it leaves one statement out."""
     statements = {each["Sid"]: each["Action"] for each in json.loads(path.read_text())["Statement"]}
-    looks_up = {sid for sid, actions in statements.items() if any(action.startswith("connect:") for action in actions)}
+    looked_up = ("connect:SearchRoutingProfiles", "connect:DescribeRoutingProfile")
+    looks_up = {sid for sid, actions in statements.items() if not set(looked_up).isdisjoint(actions)}
     assert looks_up == ({"RoutingProfiles"} if path.stem in STARTING else set())
     if looks_up:
-        assert statements["RoutingProfiles"] == ["connect:SearchRoutingProfiles", "connect:DescribeRoutingProfile"]
+        assert statements["RoutingProfiles"] == list(looked_up)
 
 
 def test_every_statement_is_explained():

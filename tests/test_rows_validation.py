@@ -213,6 +213,15 @@ def test_columns_find_their_labels_in_any_spelling():
         assert written(made) == [["A", "", "x", "", "a", "", "", "no", ""]]
 
 
+def test_columns_are_also_found_by_what_the_default_template_calls_them():
+    """As an export does, whatever labels the user's own template has."""
+    own = ImportTemplate.of(
+        ["Title", "Text", "Teams"], fields={"Title": "name", "Text": "content", "Teams": "routingProfiles"}
+    )
+    with prepared(table("Name,Content,Routing Profile\nA,x,Billing\n"), template=own) as made:
+        assert written(made) == [["A", "x", "Billing"]]
+
+
 def test_all_that_is_wrong_with_the_columns_is_told_at_once():
     error = mismatch(table("Titel,name,NAME,Colour\n"), mapping={"Titel": "Title", "Text": "Content"})
     assert error.missing == ["Content"]

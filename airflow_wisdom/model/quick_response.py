@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_wisdom.model.knowledge_base import Arn
+from airflow_wisdom.model.knowledge_base import Arn, is_arn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 __all__ = [
@@ -163,6 +163,18 @@ class QuickResponse:
             return Arn.parse(self.last_modified_by or "").service == "connect"
         except ValueError:
             return False
+
+
+def knowledge_base_arn(knowledge_base_id: str, items: Iterable[QuickResponse]) -> str | None:
+    """Return the ARN of a knowledge base: a quick response's ARN holds all of it but the id; None if neither tells it.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param items: Quick responses of it.
+    """
+    if is_arn(knowledge_base_id):
+        return knowledge_base_id
+    arns = (Arn.parse(item.arn) for item in items)
+    return next((str(arn._replace(resource=f"knowledge-base/{knowledge_base_id}")) for arn in arns), None)
 
 
 def differences(old: Values, new: Values) -> dict[str, Value]:

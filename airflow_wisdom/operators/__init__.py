@@ -1,5 +1,6 @@
 """The operators."""
 
+from airflow_wisdom.operators.export import WisdomExportQuickResponsesOperator
 from airflow_wisdom.operators.import_job import (
     WisdomDeleteImportJobOperator,
     WisdomGetImportJobOperator,
@@ -10,6 +11,7 @@ from airflow_wisdom.operators.sync import WisdomSyncQuickResponsesOperator
 
 __all__ = [
     "WisdomDeleteImportJobOperator",
+    "WisdomExportQuickResponsesOperator",
     "WisdomGetImportJobOperator",
     "WisdomImportQuickResponsesOperator",
     "WisdomStartImportJobOperator",

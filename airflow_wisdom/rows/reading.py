@@ -120,7 +120,7 @@ def read(
     if format not in (None, *FORMATS.values()):
         raise ValueError(f"format must be one of csv, json_lines, not {format!r}")
     first, chunks = _begin(file)
-    if (format or _by_name(name) or _by_content(first)) == "csv":
+    if (format or format_of(name) or _by_content(first)) == "csv":
         return _csv_table(_lines(chunks), delimiter)
     return _json_lines_table(_lines(chunks))
 
@@ -161,7 +161,11 @@ def read_rows(rows: Iterable[Mapping[str, object]]) -> Table:
     return Table(None, _mapped_rows(rows), "row")
 
 
-def _by_name(name: str) -> Format | None:
+def format_of(name: str) -> Format | None:
+    """Return what the ending of a name says is in the file; None if it says nothing.
+
+    :param name: Name, path or URI of the file.
+    """
     return next((kind for ending, kind in FORMATS.items() if name.lower().endswith(ending)), None)
 
 
@@ -366,7 +370,7 @@ def _column(key: object) -> str:
     if type(key) is not str:
         key = str(key)
     if not (key.isascii() and key.isprintable()):
-        key = _writable(key)
+        key = writable(key)
     return key.strip() or _NO_NAME
 
 
@@ -378,7 +382,7 @@ def _text(value: object) -> tuple[str, str | None]:
     if text is None:
         return _shown(value), f"is of type {_kind(value)}, which has no text form here"
     if (not text.isascii() or "\0" in text) and _UNWRITABLE.search(text):
-        return _writable(text), "has a NUL character or half of a surrogate pair, which no CSV in UTF-8 can hold"
+        return writable(text), "has a NUL character or half of a surrogate pair, which no CSV in UTF-8 can hold"
     return text, None
 
 
@@ -429,10 +433,14 @@ def _kind(value: object) -> str:
 def _shown(value: object) -> str:
     """Return something of a value that has no text form, so that a person finds it again."""
     try:
-        return _writable(reprlib.repr(value))
+        return writable(reprlib.repr(value))
     except Exception:  # noqa: BLE001 - a value of any kind may raise anything
         return type(value).__name__
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
+    """Return a text that any CSV in UTF-8 can hold: with NUL and halves of surrogate pairs escaped.
+
+    :param text: The text.
+    """
     return _UNWRITABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from airflow_wisdom.exceptions import TemplateMismatchError
 from airflow_wisdom.model.limits import MAX_ROUTING_PROFILES
 from airflow_wisdom.rows.mistake import Mistake, listing, shorten
-from airflow_wisdom.rows.template import fold, unmarked
+from airflow_wisdom.rows.template import LABELS, fold, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -154,8 +154,10 @@ class Validator:
         self.trimmed = 0
         """Cells of rows without mistakes whose spaces were trimmed."""
         self._mapping = {column.strip(): label for column, label in (mapping or {}).items()}
-        # By label, or by the field that it means.
-        self._labels = {fold(name): label for label, name in template.fields.items()}
+        # By label, by the field that it means, or by what the default template calls that, as an export does.
+        own = {name: label for label, name in template.fields.items()}
+        self._labels = {fold(usual): own[name] for usual, name in LABELS.items() if name in own}
+        self._labels |= {fold(name): label for name, label in own.items()}
         self._labels |= {fold(label): label for label in template.columns} | {name: name for name in template.columns}
         self._cells = [_Cell(label, template, rules) for label in template.columns]
         self._seen = _Seen()

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from airflow_wisdom.cadence import Cadence
 from airflow_wisdom.exceptions import ResourceNotFoundError, WisdomError
+from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.runs.run import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.hooks.calls import Calls
+    from airflow_wisdom.hooks.connection import Connects
     from airflow_wisdom.model.quick_response import QuickResponse
     from airflow_wisdom.runs.run import Limit
 
@@ -31,6 +32,21 @@ MOST_PAGES = 1_000
 
 MOST_LOOKS = 10_000
 """Looks at changes in progress after which they are taken as they are."""
+
+
+def everything(connection: Connects, knowledge_base_id: str, limit: Limit) -> list[QuickResponse]:
+    """Return every quick response of a knowledge base, whole, once none is being changed any more.
+
+    :param connection: How AWS is reached.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param limit: Until when.
+    """
+
+    async def read() -> list[QuickResponse]:
+        with Calls.of(connection).kept() as calls:
+            return await Inventory(calls, knowledge_base_id, limit).everything()
+
+    return asyncio.run(read())
 
 
 class Inventory:

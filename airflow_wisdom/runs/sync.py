@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.knowledge_base import Arn, is_arn
 from airflow_wisdom.model.limits import SAMPLE_SIZE
-from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
 from airflow_wisdom.rows import Rules, Validator, field_limits
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import wanted
 from airflow_wisdom.runs.apply import Applier, ChangeEnd
 from airflow_wisdom.runs.imports import must_be_one_of, template_of, tolerated
-from airflow_wisdom.runs.inventory import Inventory
+from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.manifest import refuse_invalid_rows
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection
 from airflow_wisdom.runs.run import Limit, Origin, Run, task_progress
@@ -156,12 +155,8 @@ class SyncAccount:
 
     @property
     def arn(self) -> str | None:
-        """ARN of the knowledge base, as far as it is known: a quick response's ARN holds all of it."""
-        given = self.planned.plan.knowledge_base_id
-        if is_arn(given):
-            return given
-        arns = (Arn.parse(item.arn) for item in self.planned.there)
-        return next((str(arn._replace(resource=f"knowledge-base/{given}")) for arn in arns), None)
+        """ARN of the knowledge base, as far as it is known."""
+        return knowledge_base_arn(self.planned.plan.knowledge_base_id, self.planned.there)
 
     @property
     def failed(self) -> list[ChangeEnd]:
@@ -291,7 +286,8 @@ class Sync:
             refuse_invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
         if not_saved:
             raise StorageError(not_saved)
-        there = self._read()
+        limit = self._limit("The knowledge base was not read")
+        there = everything(self._connection, self._knowledge_base_id, limit)
         plan = Comparison(there, self.options.intent).plan(
             rows,
             knowledge_base_id=self._knowledge_base_id,
@@ -377,15 +373,6 @@ class Sync:
         except StorageError as exc:
             return uri, exc.message
         return uri, None
-
-    def _read(self) -> list[QuickResponse]:
-        async def read() -> list[QuickResponse]:
-            with Calls.of(self._connection).kept() as calls:
-                return await Inventory(
-                    calls, self._knowledge_base_id, self._limit("The knowledge base was not read")
-                ).everything()
-
-        return asyncio.run(read())
 
     def _limit(self, what: str) -> Limit:
         return Limit(self._run.deadline, lambda: self._is_stopped, what=what, error=RunTimeoutError)

@@ -1,0 +1,118 @@
+"""The operator that exports a knowledge base's quick responses to a file: a form that fills in an export."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom import settings
+from airflow_wisdom.tasks import WisdomKnowledgeBaseTask
+from airflow_wisdom.values import ONE_DAY, seconds
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import Context
+
+    from airflow_wisdom.runs.export import Export, ExportAccount, ExportOptions
+    from airflow_wisdom.storage import Storage
+
+
+class WisdomExportQuickResponsesOperator(WisdomKnowledgeBaseTask):
+    """Exports a knowledge base's quick responses to a file; ``ListQuickResponses`` and ``SearchQuickResponses``.
+
+    The file has the columns of the default template, and one row for each quick response, active or not, sorted by
+    name: two exports of the same state are equal byte for byte.
+    :class:`~airflow_wisdom.operators.WisdomSyncQuickResponsesOperator` reads it as it is: into the same knowledge base
+    to restore it, or into that of another instance. Quick responses that are being changed are waited for. Ids, times
+    and tags are not exported.
+
+    With `instance_id`, routing profiles are written by name, and otherwise by ARN, as are those whose names hold a
+    semicolon, a comma or a bar, which separate them.
+
+    The XCom is one summary: number of quick responses, ``path``, and which of them a sync would not read as they are.
+
+    :param path: Path or URI that the file is written to, and replaced at: JSON Lines if it ends in ``.jsonl``,
+        ``.ndjson`` or ``.json``, else CSV in UTF-8 with a byte-order mark, for Excel.
+    :param owner_tag: Only quick responses that a sync with this `owner_tag` made or adopted are exported. Default: all.
+    :param storage_conn_id: Airflow connection for `path`, if that is a URI. Default: `aws_conn_id` for Amazon S3, and
+        for others the connection that the URI names, or none.
+    :param sample_size: How many of the values that a sync would not read go to log and XCom; 0 for none. Default:
+        Airflow's option ``[wisdom] sample_size``, by itself 20.
+    :param timeout: Seconds, or a timedelta, after which the task fails if the file is not written. Default: one day.
+
+    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`.
+
+    :raises RunTimeoutError: The time was over before everything was read.
+    :raises StorageError: The file cannot be written to where it should be.
+    :raises ValueError: A parameter makes no sense.
+    """
+
+    template_fields: Sequence[str] = (
+        "path",
+        "owner_tag",
+        "storage_conn_id",
+        *WisdomKnowledgeBaseTask.template_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        path: str | os.PathLike[str],
+        owner_tag: str | None = None,
+        storage_conn_id: str | None = None,
+        sample_size: int | None = None,
+        timeout: timedelta | float = ONE_DAY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.owner_tag = owner_tag
+        self.storage_conn_id = storage_conn_id
+        self.sample_size = sample_size
+        self.timeout = timeout
+        self._export: Export | None = None
+        self._account: ExportAccount | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - as Airflow calls it
+        """Read the knowledge base, write the file, and return the summary."""
+        deadline = time.time() + seconds(self.timeout)
+        with self._new_export(deadline) as export:
+            plan = export.plan()
+            export.check(plan)
+            export.apply(plan)
+            self._account = export.account(plan)
+        return self._account.summary()
+
+    def storage(self) -> Storage:
+        """Return what writes the file."""
+        from airflow_wisdom.storage import Storage
+
+        return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
+
+    def on_kill(self) -> None:
+        """Leave the file that is there as it is, unless it is being replaced right now."""
+        if self._export:
+            self._export.stop()
+            self.log.warning("The task is ended: nothing is exported. Another try reads everything again")
+
+    def _new_export(self, deadline: float) -> Export:
+        from airflow_wisdom.runs.export import Export
+
+        self._export = Export.of_task(self, self._options(), self.storage(), deadline)
+        return self._export
+
+    def _options(self) -> ExportOptions:
+        from airflow_wisdom.runs.export import ExportOptions
+
+        return ExportOptions.of(self, sample_size=settings.sample_size())
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as it asks
+        """Return where the file came from, for OpenLineage's Airflow provider, which alone asks."""
+        from airflow_wisdom.lineage import export_lineage
+
+        account = self._account
+        return export_lineage(account.arn if account else None, str(self.path), account.exported if account else None)
