@@ -31,6 +31,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.sensors"]}],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.operators"]}],
+        # From Airflow 3.2 on; older ones do not look at it.
+        "cli": ["airflow_wisdom.cli.in_airflow.commands"],
         "extra-links": ["airflow_wisdom.links.WisdomConsoleLink"],
         "asset-uris": [
             {

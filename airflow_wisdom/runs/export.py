@@ -251,7 +251,7 @@ class Export:
         cells, mistakes = validator.check(row)
         if cells is None:
             return mistakes
-        read = wanted(row.line, validator.fields(cells), self._routing_profiles or {}).values
+        read = wanted(row, validator.fields(cells), self._routing_profiles or {}).values
         return [
             _misread(row.line, name, item.values[name], value) for name, value in differences(item.values, read).items()
         ]

@@ -81,7 +81,7 @@ class Origin:
         :param source: Path or URI of the file.
         :param run_id: What distinguishes this run from others of the same file. Default: nothing does.
         """
-        return cls((COMMAND, run_id), {TASK[2]: f"{COMMAND} import {source}"})
+        return cls((COMMAND, run_id), dict(zip(TASK[1:], (run_id, f"{COMMAND} import {source}"), strict=True)))
 
     def mark(self, knowledge_base_id: str, content: str) -> str:
         """Return what this origin and this content have, and no other.

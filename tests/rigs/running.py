@@ -87,7 +87,7 @@ def run_dag(name, monkeypatch):
     return import_module(name).dag.test()
 
 
-def start_job(fake, knowledge_base, content=GOOD_CSV):
+def start_job(fake, knowledge_base, content=GOOD_CSV, **members):
     """Start an import job with the bare client and return its id."""
     import requests
 
@@ -95,6 +95,6 @@ def start_job(fake, knowledge_base, content=GOOD_CSV):
     upload = client.start_content_upload(knowledgeBaseId=knowledge_base, contentType="text/csv")
     requests.put(upload["url"], data=content, headers=upload["headersToInclude"], timeout=10).raise_for_status()
     job = client.start_import_job(
-        knowledgeBaseId=knowledge_base, importJobType="QUICK_RESPONSES", uploadId=upload["uploadId"]
+        knowledgeBaseId=knowledge_base, importJobType="QUICK_RESPONSES", uploadId=upload["uploadId"], **members
     )
     return job["importJob"]["importJobId"]

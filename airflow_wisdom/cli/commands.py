@@ -1,0 +1,269 @@
+"""Which commands there are, and what each of them takes: plain data, from which every parser is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom.cli.values import at_least, duration, mapping, tolerated
+from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, SAMPLE_SIZE
+from airflow_wisdom.settings import SERVICE_NAMES
+from airflow_wisdom.values import ONE_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KNOWLEDGE_BASE = "AIRFLOW_WISDOM_KNOWLEDGE_BASE_ID"
+"""The environment variable that names the knowledge base where no option and no connection does."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument of a command.
+
+    :param flags: Its name or names, as argparse takes them.
+    :param how: What else argparse takes.
+    """
+
+    flags: tuple[str, ...]
+    how: Mapping[str, Any]
+
+
+def option(*flags: str, **how: Any) -> Option:
+    """Return an argument of a command; parameters as for :class:`Option`."""
+    return Option(flags, how)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    :param name: What it is called.
+    :param help: What it does, in a line.
+    :param description: What it does, in full.
+    :param examples: Command lines, without the name of the program and of the command; each with what it does.
+    :param options: Its arguments by the heading under which its help shows them.
+    :param action: The function that does it, as ``module:function``, imported when the command runs.
+    """
+
+    name: str
+    help: str
+    description: str
+    examples: tuple[tuple[str, str], ...]
+    options: Mapping[str, tuple[Option, ...]]
+    action: str
+
+    @property
+    def arguments(self) -> list[str]:
+        """What has to be given, as its help shows it."""
+        given = [option for options in self.options.values() for option in options]
+        return [option.how["metavar"] for option in given if not option.flags[0].startswith("-")]
+
+    @property
+    def epilog(self) -> str:
+        """The examples, as argparse takes them."""
+        lines = (f"  # {what}\n  %(prog)s {line}".rstrip() for line, what in self.examples)
+        return "examples:\n" + "\n".join(lines)
+
+
+FILE = option("file", metavar="FILE", help="path or URI of a CSV or JSON Lines file, such as s3://bucket/key")
+JOB = option("job_id", metavar="ID", help="id of the import job")
+
+CONNECTION_ID = option(
+    "--conn-id", metavar="ID", help="Airflow connection that AWS is reached with (default: boto3's own credentials)"
+)
+TIMEOUT = option(
+    "--timeout",
+    type=duration,
+    default=ONE_DAY,
+    metavar="TIME",
+    help="how long to wait: seconds, or a number with s, m, h or d, such as 90m (default: 1d)",
+)
+SAMPLE = option(
+    "--sample-size",
+    type=at_least(0),
+    default=SAMPLE_SIZE,
+    metavar="N",
+    help=f"invalid rows and refused records to show, at most (default: {SAMPLE_SIZE})",
+)
+FAILED_RECORDS = option(
+    "--failed-records-path", metavar="PATH", help="write all records that AWS refused to this CSV: a path or URI"
+)
+
+ROWS = (
+    option("--format", choices=("csv", "json_lines"), help="format of FILE (default: what its name or content says)"),
+    option(
+        "--template",
+        metavar="PATH",
+        help="template file downloaded from Amazon Connect, whose header the columns have to fit: a path or URI "
+        "(default: an assumed header)",
+    ),
+    option(
+        "--map",
+        type=mapping,
+        action="append",
+        default=[],
+        metavar="COLUMN=LABEL",
+        help="column of FILE that has another name than its label in the template; may be repeated",
+    ),
+    option(
+        "--extra-columns",
+        choices=("fail", "ignore"),
+        default="fail",
+        help="what to do about columns that the template does not have (default: fail)",
+    ),
+    option(
+        "--spaces",
+        choices=("trim", "invalid"),
+        default="trim",
+        help="what to do about spaces at the ends of a cell: trim them, or call the row invalid (default: trim)",
+    ),
+    option("--invalid-rows-path", metavar="PATH", help="write all invalid rows to this CSV, ready to be fixed"),
+)
+
+AWS = (
+    option(
+        "--knowledge-base-id",
+        metavar="ID",
+        help="id or ARN of the knowledge base (default: knowledge_base_id in the extra of the Airflow connection, or "
+        f"the environment variable {KNOWLEDGE_BASE})",
+    ),
+    CONNECTION_ID,
+    option("--region", metavar="NAME", help="AWS region (default: that of the connection, or of boto3)"),
+    option(
+        "--service-name",
+        choices=SERVICE_NAMES,
+        help="boto3 client, two names of one service (default: as Airflow is configured)",
+    ),
+    option("--endpoint-url", metavar="URL", help="where the service is, if not at AWS; not together with --conn-id"),
+)
+
+OUTPUT = (
+    option(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="what is printed on stdout: tables, or one JSON document (default: table)",
+    ),
+    option("-q", "--quiet", action="store_true", help="show no progress"),
+    option("--debug", action="store_true", help="show the traceback of an error, and Airflow's log"),
+)
+
+CHECK = Command(
+    name="check",
+    help="Judge the rows of a file, without AWS",
+    description="Judge every row of a file as an import would, and show what is wrong with it. Nothing is sent, and "
+    "neither AWS nor Airflow's database is needed. Exits with 1 if rows are invalid.",
+    examples=(
+        ("faq.csv", "are all rows valid?"),
+        ('faq.csv --template "Responses Import Template.csv" --map Title=Name', "with your own header"),
+        ("faq.csv --invalid-rows-path to-fix.csv --output json", "for a script"),
+    ),
+    options={
+        "arguments": (FILE,),
+        "rows": (*ROWS, SAMPLE, CONNECTION_ID),
+        "output": OUTPUT,
+    },
+    action="airflow_wisdom.cli.importing:check",
+)
+
+IMPORT = Command(
+    name="import",
+    help="Import the quick responses of a file",
+    description="Judge every row of a file, send the valid ones to import jobs, wait for the jobs, and say what became "
+    "of each row. A file that was imported before, or in part, is not imported twice: the jobs of the earlier run are "
+    "found, and only what has no job, or whose job failed, is started.",
+    examples=(
+        ("faq.csv --knowledge-base-id 6ea7414c-318d-492d-9c5b-57e2fae1ba9c", "with boto3's own credentials"),
+        ("s3://bucket/faq.csv --conn-id aws_default", "with an Airflow connection, whose extra names the rest"),
+        ("faq.csv --on-invalid-rows skip --invalid-rows-path to-fix.csv", "what is valid, now"),
+        ("faq.csv --again", "once more, although it was imported before"),
+    ),
+    options={
+        "arguments": (FILE,),
+        "rows": (*ROWS, SAMPLE),
+        "import": (
+            option(
+                "--on-invalid-rows",
+                choices=("fail", "skip"),
+                default="fail",
+                help="what to do if rows are invalid: fail before anything is sent, or skip them (default: fail)",
+            ),
+            option(
+                "--on-failed-records",
+                type=tolerated,
+                default="fail",
+                metavar="WHAT",
+                help="what to do if AWS refuses records: fail, warn, ignore, or the number that is tolerated (default: "
+                "fail)",
+            ),
+            FAILED_RECORDS,
+            option(
+                "--max-active-jobs",
+                type=at_least(1),
+                default=MAX_ACTIVE_JOBS,
+                metavar="N",
+                help=f"import jobs that run at the same time, at most (default: {MAX_ACTIVE_JOBS})",
+            ),
+            TIMEOUT,
+            option("--again", action="store_true", help="import the file once more, whatever was imported before"),
+            option("--run-id", metavar="ID", help="go on with the run that was begun with --again"),
+        ),
+        "AWS": AWS,
+        "output": OUTPUT,
+    },
+    action="airflow_wisdom.cli.importing:import_file",
+)
+
+JOBS = Command(
+    name="jobs",
+    help="List the import jobs of a knowledge base",
+    description="List the import jobs of a knowledge base, the newest first.",
+    examples=(
+        ("--knowledge-base-id 6ea7414c-318d-492d-9c5b-57e2fae1ba9c", ""),
+        ("--conn-id aws_default --output json", "for a script"),
+    ),
+    options={"AWS": AWS, "output": OUTPUT},
+    action="airflow_wisdom.cli.jobs:list_jobs",
+)
+
+SHOW_JOB = Command(
+    name="job",
+    help="Show an import job, with the records that AWS refused",
+    description="Show an import job whatever its status, with the first of the records that AWS refused.",
+    examples=(
+        ("cd856dd2-4736-453b-a1d2-8f051e14c120", ""),
+        ("cd856dd2-4736-453b-a1d2-8f051e14c120 --failed-records-path refused.csv", "keep all refused records"),
+    ),
+    options={"arguments": (JOB,), "records": (FAILED_RECORDS, SAMPLE), "AWS": AWS, "output": OUTPUT},
+    action="airflow_wisdom.cli.jobs:show",
+)
+
+WAIT = Command(
+    name="wait",
+    help="Wait until an import job is COMPLETE",
+    description="Wait until an import job is COMPLETE. Exits with 1 if it fails or is deleted, and with 4 if it does "
+    "not end in time.",
+    examples=(("cd856dd2-4736-453b-a1d2-8f051e14c120 --timeout 30m", ""),),
+    options={"arguments": (JOB,), "waiting": (TIMEOUT,), "AWS": AWS, "output": OUTPUT},
+    action="airflow_wisdom.cli.jobs:wait",
+)
+
+DELETE = Command(
+    name="delete",
+    help="Delete an import job",
+    description="Delete an import job. The quick responses that it imported stay. A deleted job is no longer found by "
+    "a later run of the same file, which then imports its rows again.",
+    examples=(("cd856dd2-4736-453b-a1d2-8f051e14c120 --wait", "until it is gone"),),
+    options={
+        "arguments": (JOB,),
+        "waiting": (option("--wait", action="store_true", help="wait until the job is gone"), TIMEOUT),
+        "AWS": AWS,
+        "output": OUTPUT,
+    },
+    action="airflow_wisdom.cli.jobs:delete",
+)
+
+COMMANDS = (CHECK, IMPORT, JOBS, SHOW_JOB, WAIT, DELETE)
+"""All commands. A new one is an entry here, and the function that it names."""

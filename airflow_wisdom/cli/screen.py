@@ -1,0 +1,98 @@
+"""Where a command writes: what it found to stdout, everything else to stderr. Only a terminal makes it load rich."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TextIO
+
+from airflow_wisdom.cli.progress import PlainProgress, RichProgress, SilentProgress
+from airflow_wisdom.cli.text import visible, write_plain, write_rich
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+
+    from airflow_wisdom.cli.outcome import Outcome
+    from airflow_wisdom.cli.progress import CommandProgress
+
+
+class Screen:
+    """The two streams of a command.
+
+    :param out: Where what a command found goes.
+    :param err: Where progress, warnings and errors go.
+    :param as_json: Whether what it found is shown as JSON. Default: as tables.
+    :param quiet: Whether progress is not shown. Default: it is.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, as_json: bool = False, quiet: bool = False) -> None:
+        self._out = out
+        self._err = err
+        self._as_json = as_json
+        self._quiet = quiet
+        self._console = console_of(err) if err.isatty() else None
+
+    @classmethod
+    def of_process(cls, *, as_json: bool, quiet: bool) -> Screen:
+        """Return the screen of this process; parameters as for the class."""
+        return cls(sys.stdout, sys.stderr, as_json=as_json, quiet=quiet)
+
+    def say(self, line: str) -> None:
+        """Write a line to stderr, above the progress if there is any.
+
+        :param line: The line.
+        """
+        if self._console:
+            self._console.print(visible(line), markup=False, highlight=False)
+            return
+        # Whoever read it may be gone: that is no reason to give up what goes on.
+        with suppress(BrokenPipeError):
+            self._err.write(f"{visible(line)}\n")
+            self._err.flush()
+
+    def progress(self, doing: str) -> AbstractContextManager[CommandProgress]:
+        """Return who is told by a run, for a block: bars on a terminal, else lines, or nothing if that is asked for.
+
+        :param doing: What goes on at first.
+        """
+        if self._quiet:
+            return SilentProgress()
+        return RichProgress(self._console, doing) if self._console else PlainProgress(self.say, doing)
+
+    @contextmanager
+    def waiting(self, doing: str) -> Iterator[None]:
+        """Show that something goes on, for a block.
+
+        :param doing: What.
+        """
+        with self.progress(doing):
+            yield
+
+    def show(self, outcome: Outcome) -> None:
+        """Write to stdout what a command found.
+
+        :param outcome: What it found.
+        :raises BrokenPipeError: Nobody reads it.
+        """
+        if self._as_json:
+            in_ascii = "utf" not in (self._out.encoding or "").lower()
+            self._out.write(json.dumps(outcome.document, indent=2, ensure_ascii=in_ascii) + "\n")
+        elif self._out.isatty():
+            write_rich(outcome.sheets, console_of(self._out))
+        else:
+            write_plain(outcome.sheets, self._out)
+        self._out.flush()
+
+
+def console_of(stream: TextIO) -> Console:
+    """Return rich's console for a terminal; it keeps to ``NO_COLOR``, ``COLUMNS`` and ``TERM``.
+
+    :param stream: The terminal.
+    """
+    from rich.console import Console
+
+    return Console(file=stream)

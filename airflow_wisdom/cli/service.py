@@ -1,0 +1,51 @@
+"""How a command reaches AWS, and which knowledge base it is about."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.cli.commands import KNOWLEDGE_BASE
+from airflow_wisdom.cli.exits import UsageError
+from airflow_wisdom.hooks.connection import AwsConnection
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from airflow_wisdom.hooks import WisdomHook
+
+
+def reach(args: Namespace) -> tuple[WisdomHook, str]:
+    """Return what AWS is reached with, and the id or ARN of the knowledge base.
+
+    :param args: What the command was given.
+    :raises UsageError: No knowledge base is named, or two places say where the service is.
+    """
+    if args.conn_id and args.endpoint_url:
+        raise UsageError("--endpoint-url does not go with --conn-id: put endpoint_url into the connection's extra")
+    if not args.conn_id and not _named(args):
+        raise _no_knowledge_base()
+    hook = AwsConnection(args.conn_id, args.region, service_name=args.service_name).hook()
+    return hook, args.knowledge_base_id or _of_connection(args.conn_id, hook) or _of_environment()
+
+
+def _named(args: Namespace) -> bool:
+    return bool(args.knowledge_base_id or os.environ.get(KNOWLEDGE_BASE))
+
+
+def _of_connection(conn_id: str | None, hook: WisdomHook) -> str:
+    return str(hook.get_connection(conn_id).extra_dejson.get("knowledge_base_id") or "") if conn_id else ""
+
+
+def _of_environment() -> str:
+    named = os.environ.get(KNOWLEDGE_BASE)
+    if not named:
+        raise _no_knowledge_base()
+    return named
+
+
+def _no_knowledge_base() -> UsageError:
+    return UsageError(
+        f"no knowledge base is named: pass --knowledge-base-id, set {KNOWLEDGE_BASE}, "
+        "or put knowledge_base_id into the extra of the Airflow connection that --conn-id names"
+    )

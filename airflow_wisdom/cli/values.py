@@ -1,0 +1,80 @@
+"""What is written on a command line, read for argparse; what makes no sense is refused before anything begins."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.values import whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
+
+
+def duration(text: str) -> float:
+    """Return a duration in seconds.
+
+    :param text: Seconds, or a number with one of the units s, m, h and d.
+    :raises ArgumentTypeError: It is neither, or not more than zero.
+    """
+    unit = text[-1:] if text[-1:] in _SECONDS else ""
+    try:
+        seconds = float(text.removesuffix(unit)) * _SECONDS.get(unit, 1)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ArgumentTypeError(f"must be seconds, or a number with s, m, h or d, such as 90m, not {text!r}")
+    return seconds
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    :param number: How many there are.
+    :param noun: What one of them is called.
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def mapping(text: str) -> tuple[str, str]:
+    """Return a column and its label.
+
+    :param text: Both, with an equals sign between them.
+    :raises ArgumentTypeError: One of them is missing.
+    """
+    column, _, label = text.rpartition("=")
+    if not (column.strip() and label.strip()):
+        raise ArgumentTypeError(f"must be COLUMN=LABEL, not {text!r}")
+    return column.strip(), label.strip()
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number.
+
+    :param least: The smallest that is allowed.
+    """
+
+    def read(text: str) -> int:
+        try:
+            return whole_number("it", text, least)
+        except ValueError:
+            raise ArgumentTypeError(f"must be a whole number, at least {least}, not {text!r}") from None
+
+    return read
+
+
+def tolerated(text: str) -> str | int:
+    """Return what is to be done about refused records: a word, or the number that is tolerated.
+
+    :param text: The word or the number.
+    :raises ArgumentTypeError: It is neither.
+    """
+    if text in ("fail", "warn", "ignore"):
+        return text
+    try:
+        return whole_number("it", text, 0)
+    except ValueError:
+        raise ArgumentTypeError(f"must be fail, warn, ignore or a whole number, not {text!r}") from None
