@@ -21,7 +21,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from running import GOOD_CSV, start_job
+from rigs.running import GOOD_CSV, start_job
 
 from airflow_wisdom import exceptions
 from airflow_wisdom.cli import main
@@ -897,6 +897,129 @@ def test_a_pipe_has_lines_with_tabs_and_no_colours(environment, service, fake_wi
     _, out, _ = finish(start(["jobs", *service], {**environment, "FORCE_COLOR": "1"}))
     assert out.startswith("Import job\tStatus\tCreated\tBy\n")
     assert "\x1b" not in out
+
+
+# plan, sync and export
+
+
+DAY_ONE = "Name,Content\nHello,Good morning!\nBye,Have a nice day!\nSorry,Please wait.\n"
+DAY_TWO = "Name,Content\nHello,Good evening!\nSorry,Please wait.\nThanks,You are welcome!\n"
+OWNED = ["--owner-tag", "faq", "--on-missing", "delete"]
+
+
+@pytest.fixture
+def synced(cli, base, file):
+    """A knowledge base that says what the first day's file says."""
+    assert cli("sync", file(DAY_ONE), *OWNED, "--yes", "-q").code == DONE
+    return base
+
+
+def test_a_plan_shows_every_field_that_would_change_and_writes_nothing(cli, synced, file, fake_wisdom):
+    before = fake_wisdom.quick_responses(synced)
+    ran = cli("plan", file(DAY_TWO), *OWNED)
+    assert ran.code == DONE
+    lines = ran.out.splitlines()
+    assert '~\tHello\tcontent\t"Good morning!"\t"Good evening!"\t2' in "\n".join(lines)
+    assert [line[:2] for line in lines if line[:2] in ("+\t", "~\t", "-\t")] == ["~\t", "+\t", "-\t"]
+    assert fake_wisdom.quick_responses(synced) == before
+
+
+def test_a_sync_makes_the_changes_and_then_there_is_nothing_to_do(cli, synced, file):
+    document = cli("sync", file(DAY_TWO), *OWNED, "--yes", "-o", "json").document
+    assert [document[f"rows{what}"] for what in ("Created", "Updated", "Unchanged")] == [1, 1, 1]
+    assert document["itemsRemoved"] == 1
+    assert cli("plan", file(DAY_TWO), *OWNED, "-o", "json").document["plan"]["changes"] == []
+
+
+def test_only_the_plan_that_was_seen_is_applied(cli, synced, file, fake_wisdom):
+    seen = cli("plan", file(DAY_TWO), *OWNED, "-o", "json").document["plan"]["fingerprint"]
+    refused = cli("sync", file(DAY_ONE + "New,New\n"), *OWNED, "--yes", "--expected-plan", seen)
+    assert refused.code == DATA
+    assert "no longer the one that was approved" in refused.error
+    assert len(fake_wisdom.quick_responses(synced)) == 3
+    assert cli("sync", file(DAY_TWO), *OWNED, "--yes", "--expected-plan", seen).code == DONE
+
+
+@pytest.mark.parametrize("command", ["plan", "sync"])
+def test_an_unsafe_plan_is_shown_and_refused(cli, synced, file, command, fake_wisdom):
+    ran = cli(command, file("Name,Content\n"), *OWNED, *(["--yes"] if command == "sync" else []))
+    assert ran.code == DATA
+    assert "has no rows, so that all 3 would be removed; nothing was written" in ran.error
+    assert ran.out.count("\n-\t") == 3
+    assert len(fake_wisdom.quick_responses(synced)) == 3
+
+
+def test_protection_can_be_switched_off(cli, synced, file, fake_wisdom):
+    assert cli("sync", file("Name,Content\n"), *OWNED, "--yes", "--no-protection").code == DONE
+    assert fake_wisdom.quick_responses(synced) == []
+
+
+def test_what_makes_no_sense_together_is_wrong_usage(cli, base, file):
+    ran = cli("plan", file(DAY_ONE), "--on-missing", "delete")
+    assert ran.code == USAGE
+    assert "owner_tag is needed" in ran.error
+
+
+def test_invalid_rows_stop_a_sync_before_anything_is_written(cli, base, file, fake_wisdom):
+    ran = cli("sync", file(BAD_CSV), "--yes")
+    assert ran.code == DATA
+    assert "line 3" in ran.error
+    assert fake_wisdom.quick_responses(base) == []
+    skipped = cli("sync", file(BAD_CSV), "--yes", "--on-invalid-rows", "skip", "-o", "json")
+    assert (skipped.code, skipped.document["rowsCreated"], skipped.document["rowsInvalid"]) == (DONE, 1, 1)
+
+
+def test_changes_that_fail_are_named_and_tried_again_by_the_same_command(cli, base, file, fake_wisdom):
+    fake_wisdom.fail_quick_responses("create")
+    ran = cli("sync", file(DAY_ONE), "--yes")
+    assert ran.code != DONE
+    assert "changes failed. Run the same command again" in ran.error
+    assert re.search(r"^\+\tHello\t2\t.*CREATE_FAILED", ran.out, re.MULTILINE)
+    fake_wisdom.clear_faults()
+    assert cli("sync", file(DAY_ONE), "--yes").code == DONE
+
+
+def test_an_export_is_read_by_a_sync_as_it_is(cli, synced, fake_wisdom, tmp_path):
+    path = tmp_path / "backup.csv"
+    ran = cli("export", path, "-o", "json")
+    assert (ran.code, ran.document["itemsExported"]) == (DONE, 3)
+    document = cli("plan", path, *OWNED, "-o", "json").document
+    assert (document["rowsUnchanged"], document["plan"]["changes"]) == (3, [])
+
+
+def test_a_sync_that_can_ask_nobody_does_nothing(environment, service, file, fake_wisdom_over_http):
+    code, _, err = finish(start(["sync", file(DAY_ONE), *service], environment, stdin=subprocess.DEVNULL))
+    assert code == USAGE
+    assert "pass --yes" in err
+    assert fake_wisdom_over_http.quick_responses(environment[KNOWLEDGE_BASE]) == []
+
+
+def answered(argv, env, answer):
+    """Exit code, and what a command shows on a terminal on which somebody answers its question."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+    process = start(argv, env, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while piece := _read(ours):
+        shown += piece
+        if b"[y/N] " in shown and answer:
+            os.write(ours, answer)
+            answer = b""
+    os.close(ours)
+    return process.wait(timeout=120), shown.decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "made"), [(b"y\n", DONE, 3), (b"\n", INTERRUPTED, 0), (b"\x04", INTERRUPTED, 0)]
+)
+def test_a_terminal_shows_the_plan_and_asks(environment, service, file, fake_wisdom_over_http, answer, code, made):
+    ended, shown = answered(["sync", file(DAY_ONE), *service], environment, answer)
+    question = plain(shown).index("Apply this to")
+    assert "Hello" in plain(shown)[:question]
+    assert COLOUR.search(shown)
+    assert ended == code
+    assert len(fake_wisdom_over_http.quick_responses(environment[KNOWLEDGE_BASE])) == made
 
 
 # In Airflow

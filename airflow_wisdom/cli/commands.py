@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.cli.values import at_least, duration, mapping, tolerated
+from airflow_wisdom.cli.values import at_least, duration, mapping, share, tolerated
 from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, SAMPLE_SIZE
 from airflow_wisdom.settings import SERVICE_NAMES
 from airflow_wisdom.values import ONE_DAY
@@ -66,11 +66,25 @@ class Command:
         return "examples:\n" + "\n".join(lines)
 
 
+TARGET = option("file", metavar="FILE", help="path or URI: JSON Lines if it ends in .jsonl, else CSV")
 FILE = option("file", metavar="FILE", help="path or URI of a CSV or JSON Lines file, such as s3://bucket/key")
 JOB = option("job_id", metavar="ID", help="id of the import job")
 
 CONNECTION_ID = option(
     "--conn-id", metavar="ID", help="Airflow connection that AWS is reached with (default: boto3's own credentials)"
+)
+INSTANCE = option(
+    "--instance-id",
+    metavar="ID",
+    help="id or ARN of the Amazon Connect instance, whose knowledge base is looked up if no --knowledge-base-id is "
+    "given; files may then name routing profiles by their names",
+)
+OWNER_TAG = option("--owner-tag", metavar="NAME", help="name of this table: a tag of the quick responses that it owns")
+INVALID_ROWS = option(
+    "--on-invalid-rows",
+    choices=("fail", "skip"),
+    default="fail",
+    help="what to do if rows are invalid: fail before anything is sent, or skip them (default: fail)",
 )
 TIMEOUT = option(
     "--timeout",
@@ -128,6 +142,7 @@ AWS = (
         help="id or ARN of the knowledge base (default: knowledge_base_id in the extra of the Airflow connection, or "
         f"the environment variable {KNOWLEDGE_BASE})",
     ),
+    INSTANCE,
     CONNECTION_ID,
     option("--region", metavar="NAME", help="AWS region (default: that of the connection, or of boto3)"),
     option(
@@ -184,12 +199,7 @@ IMPORT = Command(
         "arguments": (FILE,),
         "rows": (*ROWS, SAMPLE),
         "import": (
-            option(
-                "--on-invalid-rows",
-                choices=("fail", "skip"),
-                default="fail",
-                help="what to do if rows are invalid: fail before anything is sent, or skip them (default: fail)",
-            ),
+            INVALID_ROWS,
             option(
                 "--on-failed-records",
                 type=tolerated,
@@ -214,6 +224,130 @@ IMPORT = Command(
         "output": OUTPUT,
     },
     action="airflow_wisdom.cli.importing:import_file",
+)
+
+PLANNING = (
+    option(
+        "--key",
+        choices=("name", "shortcut_key"),
+        default="name",
+        help="what rows and quick responses are matched by (default: name)",
+    ),
+    OWNER_TAG,
+    option("--adopt", action="store_true", help="make quick responses that rows name, and nobody owns, this table's"),
+    option(
+        "--on-missing",
+        choices=("keep", "deactivate", "delete"),
+        default="keep",
+        help="what happens to this table's quick responses that no row names (default: keep)",
+    ),
+    option(
+        "--max-removal-share",
+        type=share,
+        default=0.3,
+        metavar="SHARE",
+        help="removals that are allowed, as a share of this table's quick responses (default: 0.3)",
+    ),
+    option(
+        "--min-removals",
+        type=at_least(0),
+        default=10,
+        metavar="N",
+        help="removals that are allowed whatever their share (default: 10)",
+    ),
+    option(
+        "--no-protection",
+        dest="protection",
+        action="store_false",
+        help="allow any number of removals, also those of an empty file",
+    ),
+    option(
+        "--content-format",
+        choices=("markdown", "plain"),
+        default="markdown",
+        help="format of what is created where the file has no column for it (default: markdown)",
+    ),
+    option(
+        "--on-unremovable",
+        choices=("warn", "fail"),
+        default="warn",
+        help="what to do about empty cells of fields that AWS cannot empty (default: warn)",
+    ),
+    INVALID_ROWS,
+    option("--plan-path", metavar="PATH", help="write the whole plan to this file, CSV or JSON Lines: a path or URI"),
+)
+
+PLAN = Command(
+    name="plan",
+    help="Show what a sync would change",
+    description="Compare the rows of a file with the quick responses that there are, and show what a sync would "
+    "create, update and remove, and why. Nothing is written. Exits with 1 if a sync would refuse the plan.",
+    examples=(
+        ("faq.csv --knowledge-base-id 6ea7414c-318d-492d-9c5b-57e2fae1ba9c", "what differs?"),
+        ("faq.csv --owner-tag faq --on-missing delete --plan-path plan.csv", "with removals, all of it in a file"),
+    ),
+    options={
+        "arguments": (FILE,),
+        "rows": (*ROWS, SAMPLE),
+        "plan": (*PLANNING, TIMEOUT),
+        "AWS": AWS,
+        "output": OUTPUT,
+    },
+    action="airflow_wisdom.cli.syncing:plan",
+)
+
+SYNC = Command(
+    name="sync",
+    help="Make the quick responses say what a file says",
+    description="Compare the rows of a file with the quick responses that there are, show the plan, ask, and apply it. "
+    "What was changed is read again. After an interruption the same command does the rest.",
+    examples=(
+        ("faq.csv --knowledge-base-id 6ea7414c-318d-492d-9c5b-57e2fae1ba9c", "shows the plan and asks"),
+        ("faq.csv --owner-tag faq --on-missing deactivate --yes", "for a script: asks nothing"),
+        ("faq.csv --yes --expected-plan 5d41402abc4b2a76b9719d911017c592", "only the plan that was seen"),
+    ),
+    options={
+        "arguments": (FILE,),
+        "rows": (*ROWS, SAMPLE),
+        "plan": PLANNING,
+        "sync": (
+            option("-y", "--yes", action="store_true", help="apply the plan without a question"),
+            option(
+                "--expected-plan",
+                metavar="FINGERPRINT",
+                help="apply only the plan with this fingerprint, which `plan` has shown",
+            ),
+            option(
+                "--on-failed-items",
+                type=tolerated,
+                default="fail",
+                metavar="WHAT",
+                help="what to do if changes fail: fail, warn, ignore, or the number that is tolerated (default: fail)",
+            ),
+            TIMEOUT,
+        ),
+        "AWS": AWS,
+        "output": OUTPUT,
+    },
+    action="airflow_wisdom.cli.syncing:sync",
+)
+
+EXPORT = Command(
+    name="export",
+    help="Save all quick responses to a file that a sync reads",
+    description="Save all quick responses of a knowledge base to a file in the form that `plan`, `sync` and `import` "
+    "read: a backup, or a copy for another instance.",
+    examples=(
+        ("backup.csv --knowledge-base-id 6ea7414c-318d-492d-9c5b-57e2fae1ba9c", ""),
+        ("s3://bucket/faq.jsonl --owner-tag faq", "only those of one table, as JSON Lines"),
+    ),
+    options={
+        "arguments": (TARGET,),
+        "export": (OWNER_TAG, SAMPLE, TIMEOUT),
+        "AWS": AWS,
+        "output": OUTPUT,
+    },
+    action="airflow_wisdom.cli.syncing:export",
 )
 
 JOBS = Command(
@@ -265,5 +399,5 @@ DELETE = Command(
     action="airflow_wisdom.cli.jobs:delete",
 )
 
-COMMANDS = (CHECK, IMPORT, JOBS, SHOW_JOB, WAIT, DELETE)
+COMMANDS = (CHECK, PLAN, SYNC, EXPORT, IMPORT, JOBS, SHOW_JOB, WAIT, DELETE)
 """All commands. A new one is an entry here, and the function that it names."""

@@ -8,13 +8,16 @@ from airflow_wisdom.exceptions import (
     AccessDeniedError,
     AirflowConnectionNotFoundError,
     ClientConfigurationError,
+    ConflictError,
     EndpointError,
     FailedRecordsError,
     ImportJobError,
     ImportJobTimeoutError,
     InvalidCredentialsError,
     OptionError,
+    PlanError,
     ResourceNotFoundError,
+    RunTimeoutError,
     ServiceUnavailableError,
     SourceError,
     StorageError,
@@ -28,12 +31,13 @@ DONE, DATA, USAGE, AWS, TIMED_OUT, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    rows are invalid, AWS refused records, or an import job failed
+  1    rows are invalid, AWS refused records, an import job or a change failed,
+       or a plan was refused
   2    wrong usage, or a file cannot be read or written
   3    AWS or the connection: access, credentials, endpoint, not found
   4    not done in time
   70   an error of this program
-  130  interrupted"""
+  130  interrupted, or a plan was not agreed to"""
 
 _HINTS: dict[type[WisdomError], str] = {
     AccessDeniedError: "The credentials need the permission for this operation",
@@ -46,7 +50,7 @@ _HINTS: dict[type[WisdomError], str] = {
 }
 """What to do about an error, as far as a command line can tell."""
 
-_DATA = (SourceError, FailedRecordsError, ImportJobError, UploadTooLargeError)
+_DATA = (SourceError, FailedRecordsError, ImportJobError, PlanError, ConflictError, UploadTooLargeError)
 _LIBRARIES_OF_AWS = ("boto3", "botocore", "s3transfer")
 
 
@@ -103,7 +107,7 @@ def code_of(error: BaseException | None) -> int:
 
     :param error: An exception of this package, or what caused it; None for an unknown cause.
     """
-    if isinstance(error, ImportJobTimeoutError):
+    if isinstance(error, (ImportJobTimeoutError, RunTimeoutError)):
         return TIMED_OUT
     if isinstance(error, OptionError):
         return USAGE

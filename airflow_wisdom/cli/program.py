@@ -30,7 +30,7 @@ _WIDTH = 79
 PROGRAM = "airflow-wisdom"
 
 SUBJECT = "Quick responses of Amazon Connect Wisdom (Amazon Q in Connect)"
-DESCRIPTION = f"{SUBJECT}: check and import files, follow the import jobs."
+DESCRIPTION = f"{SUBJECT}: keep them in line with a file, import files, follow import jobs."
 
 
 def main(argv: Sequence[str] | None = None) -> int:

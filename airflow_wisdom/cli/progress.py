@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.cli.values import counted
@@ -9,7 +10,7 @@ from airflow_wisdom.model.import_job import ImportJobStatus
 from airflow_wisdom.runs.run import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
     from rich.progress import Progress as Bars
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.apply import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.plan import SyncPlan
 
 
 RUNNING = ImportJobStatus.START_IN_PROGRESS.value
@@ -35,6 +38,11 @@ class CommandProgress(Progress):
 
     def __exit__(self, *raised: object) -> None:
         """End what is shown."""
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal alone, for a block."""
+        yield
 
     def say(self, line: str) -> None:
         """Show a line.
@@ -72,6 +80,13 @@ class CommandProgress(Progress):
             f"{counted(manifest.rows_read, 'row')} of {manifest.source}: {valid:,} valid in "
             f"{counted(len(manifest.parts), 'file')}, {manifest.rows_invalid:,} invalid"
         )
+
+    def say_what_differs(self, plan: SyncPlan) -> None:
+        """Say what a plan changes.
+
+        :param plan: The plan.
+        """
+        self.say(f"{counted(plan.rows_read, 'row')} of {plan.source}: {plan}")
 
     def say_what_was_found(self, total: int) -> None:
         """Say that jobs of an earlier run are taken over, if there are any.
@@ -126,6 +141,10 @@ class PlainProgress(CommandProgress):
         if not self.is_over(import_job_id):
             self.say(f"Import job {import_job_id} runs: {place}")
 
+    def compared(self, plan: SyncPlan) -> None:
+        """Say what a plan changes."""
+        self.say_what_differs(plan)
+
     def ended(self, import_job_id: str, error: WisdomError | None) -> None:
         """Say how a job has ended, unless it had before."""
         was_over = self.is_over(import_job_id)
@@ -154,6 +173,13 @@ class RichProgress(CommandProgress):
     def __exit__(self, *raised: object) -> None:
         self._bars.stop()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away, for a block."""
+        self._bars.stop()
+        yield
+        self._bars.start()
+
     def say(self, line: str) -> None:
         """Write a line above the bar."""
         self._console.print(line, markup=False, highlight=False)
@@ -174,6 +200,15 @@ class RichProgress(CommandProgress):
     def ended(self, import_job_id: str, error: WisdomError | None) -> None:
         """Move the bar on."""
         super().ended(import_job_id, error)
+        self._bars.advance(self._bar)
+
+    def compared(self, plan: SyncPlan) -> None:
+        """Say what a plan changes, and begin to count the changes that were made."""
+        self.say_what_differs(plan)
+        self._bars.update(self._bar, description="Applying changes", total=len(plan.changes), completed=0)
+
+    def applied(self, end: ChangeEnd) -> None:  # noqa: ARG002 - how it ended is in the account
+        """Move the bar on."""
         self._bars.advance(self._bar)
 
 

@@ -11,12 +11,12 @@ from airflow_wisdom.cli.progress import PlainProgress, RichProgress, SilentProgr
 from airflow_wisdom.cli.text import visible, write_plain, write_rich
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from rich.console import Console
 
-    from airflow_wisdom.cli.outcome import Outcome
+    from airflow_wisdom.cli.outcome import Outcome, Sheet
     from airflow_wisdom.cli.progress import CommandProgress
 
 
@@ -71,6 +71,28 @@ class Screen:
         """
         with self.progress(doing):
             yield
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer a question."""
+        return self._console is not None and sys.stdin.isatty()
+
+    def ask(self, question: str) -> bool:
+        """Ask for a yes, and return whether it was given.
+
+        :param question: The question.
+        """
+        self._err.write(f"{visible(question)} [y/N] ")
+        self._err.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def preview(self, sheets: Sequence[Sheet]) -> None:
+        """Write to the terminal what a question is about.
+
+        :param sheets: What there is to be seen.
+        """
+        if self._console:
+            write_rich(sheets, self._console)
 
     def show(self, outcome: Outcome) -> None:
         """Write to stdout what a command found.

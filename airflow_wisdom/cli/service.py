@@ -26,11 +26,17 @@ def reach(args: Namespace) -> tuple[WisdomHook, str]:
     if not args.conn_id and not _named(args):
         raise _no_knowledge_base()
     hook = AwsConnection(args.conn_id, args.region, service_name=args.service_name).hook()
-    return hook, args.knowledge_base_id or _of_connection(args.conn_id, hook) or _of_environment()
+    return hook, args.knowledge_base_id or _of_instance(args.instance_id, hook) or _of_connection(
+        args.conn_id, hook
+    ) or _of_environment()
 
 
 def _named(args: Namespace) -> bool:
-    return bool(args.knowledge_base_id or os.environ.get(KNOWLEDGE_BASE))
+    return bool(args.knowledge_base_id or args.instance_id or os.environ.get(KNOWLEDGE_BASE))
+
+
+def _of_instance(instance_id: str | None, hook: WisdomHook) -> str:
+    return hook.find_knowledge_base(instance_id) if instance_id else ""
 
 
 def _of_connection(conn_id: str | None, hook: WisdomHook) -> str:
@@ -46,6 +52,6 @@ def _of_environment() -> str:
 
 def _no_knowledge_base() -> UsageError:
     return UsageError(
-        f"no knowledge base is named: pass --knowledge-base-id, set {KNOWLEDGE_BASE}, "
+        f"no knowledge base is named: pass --knowledge-base-id or --instance-id, set {KNOWLEDGE_BASE}, "
         "or put knowledge_base_id into the extra of the Airflow connection that --conn-id names"
     )

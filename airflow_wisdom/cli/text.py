@@ -17,8 +17,8 @@ _GAP = 2
 _NARROWEST_TEXT = 12
 """Characters that a column of text needs at least to be readable."""
 
-_STYLES = {"COMPLETE": "green", "START_IN_PROGRESS": "yellow", "valid": "green"}
-"""How a status is shown; every other one is shown as a failure."""
+_STYLES = {"COMPLETE": "green", "START_IN_PROGRESS": "yellow", "valid": "green", "+": "green", "~": "yellow"}
+"""How a status, or the sign of a change, is shown; every other one is shown as a failure."""
 
 
 def visible(text: str) -> str:

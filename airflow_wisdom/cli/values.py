@@ -66,8 +66,23 @@ def at_least(least: int) -> Callable[[str], int]:
     return read
 
 
+def share(text: str) -> float:
+    """Return a share.
+
+    :param text: A number from 0 to 1.
+    :raises ArgumentTypeError: It is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
+    return number
+
+
 def tolerated(text: str) -> str | int:
-    """Return what is to be done about refused records: a word, or the number that is tolerated.
+    """Return what is to be done about refused records or failed changes: a word, or the number that is tolerated.
 
     :param text: The word or the number.
     :raises ArgumentTypeError: It is neither.

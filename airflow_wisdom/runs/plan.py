@@ -91,11 +91,11 @@ class Change:
         """Yield what changes, for people: a line with sign and name, then one for each field."""
         place = f" ({self.unit} {self.line})" if self.line else ""
         edited = f"; edited by hand: {self.last_modified_by}, {self.last_modified_time}" if self.by_hand else ""
-        held = f"; the name or shortcut key is taken by {_shown(self.held_by)}" if self.held_by else ""
-        yield f"{SIGNS[self.kind]} {self.kind} {_shown(self.name)}{place}: {self.why}{edited}{held}"
+        held = f"; the name or shortcut key is taken by {shown(self.held_by)}" if self.held_by else ""
+        yield f"{SIGNS[self.kind]} {self.kind} {shown(self.name)}{place}: {self.why}{edited}{held}"
         if self.kind == "update":
             for name, value in self.new.items():
-                yield f"    {name}: {_shown(self.old.get(name))} -> {_shown(value)}"
+                yield f"    {name}: {shown(self.old.get(name))} -> {shown(value)}"
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class SyncPlan:
 
     def _unsafe(self, what: str) -> UnsafePlanError:
         return UnsafePlanError(
-            f"{what}; nothing was written. If that is meant, pass protection=False for one run",
+            f"{what}; nothing was written. If that is meant, switch protection off for one run",
             removals=self.removals,
             in_scope=self.in_scope,
             where=self._where(),
@@ -423,16 +423,19 @@ def _plain(value: Any) -> Any:
     return dict(value) if hasattr(value, "items") else value
 
 
-def _shown(value: Value) -> str:
-    """Return a value fit for one line of a diff."""
+def shown(value: Value) -> str:
+    """Return a value fit for one line of a diff.
+
+    :param value: The value of a field.
+    """
     if value is None or value == ():
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = ", ".join(value) if isinstance(value, tuple) else value
     # Texts are shown as they are, but for what would break the line.
-    shown = "".join(map(_visible, redact(text[: 10 * LONGEST_SHOWN])[:LONGEST_SHOWN]))
-    return f'"{shown}..."' if len(text) > LONGEST_SHOWN else f'"{shown}"'
+    visible = "".join(map(_visible, redact(text[: 10 * LONGEST_SHOWN])[:LONGEST_SHOWN]))
+    return f'"{visible}..."' if len(text) > LONGEST_SHOWN else f'"{visible}"'
 
 
 def _visible(character: str) -> str:

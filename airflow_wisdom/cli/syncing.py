@@ -1,0 +1,232 @@
+"""The commands that compare and copy quick responses: ``plan``, ``sync`` and ``export``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom.cli.exits import INTERRUPTED, Failed, Failure, Interrupted, UsageError, code_of, worst
+from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, titled
+from airflow_wisdom.cli.service import reach
+from airflow_wisdom.cli.values import counted
+from airflow_wisdom.exceptions import PlanError, WisdomError
+from airflow_wisdom.runs.export import Export, ExportOptions
+from airflow_wisdom.runs.plan import SIGNS, shown
+from airflow_wisdom.runs.run import Origin, Run
+from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
+from airflow_wisdom.sources import FileSource
+from airflow_wisdom.storage import Storage
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow_wisdom.cli.progress import CommandProgress
+    from airflow_wisdom.cli.screen import Screen
+    from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.runs.apply import ChangeEnd
+    from airflow_wisdom.runs.plan import Change
+    from airflow_wisdom.runs.sync import Planned
+
+_CHANGES = (
+    Column("", "status"),
+    Column("Name"),
+    Column("Field", "id"),
+    Column("Now"),
+    Column("Then"),
+    Column("Line", "number", optional=True),
+    Column("Why", optional=True),
+)
+_FAILURES = (Column("", "status"), Column("Name"), Column("Line", "number", optional=True), Column("Error"))
+_TO_GO_ON = "Run the same command again: it compares again, and does the rest"
+
+
+def plan(args: Namespace, screen: Screen) -> Outcome:
+    """Show what a sync would change; nothing is written.
+
+    :param args: What the command was given.
+    :param screen: Where progress goes.
+    """
+    with screen.progress(f"Comparing {args.file}") as progress, _new_sync(args, progress) as syncing:
+        planned, refusal = _planned(syncing, args)
+    return _outcome(SyncAccount(planned, None, args.sample_size, args.plan_path), refusal)
+
+
+def sync(args: Namespace, screen: Screen) -> Outcome:
+    """Make the quick responses say what a file says, once somebody has agreed to the plan.
+
+    :param args: What the command was given.
+    :param screen: Where progress and the question go.
+    :raises UsageError: There is nobody to ask, and ``--yes`` was not given.
+    :raises Interrupted: Changes were being made; the text says how to go on.
+    """
+    if not (args.yes or screen.can_ask):
+        raise UsageError("there is no terminal to ask whether the plan may be applied: pass --yes, or see `plan` first")
+    with screen.progress(f"Comparing {args.file}") as progress, _new_sync(args, progress) as syncing:
+        planned, refusal = _planned(syncing, args)
+        if refusal is None and planned.plan.changes and not args.yes:
+            with progress.paused():
+                _ask(planned, args, screen)
+        ends = None if refusal else _applied(syncing, planned)
+    account = SyncAccount(planned, ends, args.sample_size, args.plan_path)
+    return _outcome(account, refusal or _failure(account, syncing.options.on_failed_items))
+
+
+def export(args: Namespace, screen: Screen) -> Outcome:
+    """Save all quick responses of a knowledge base to a file that a sync reads.
+
+    :param args: What the command was given.
+    :param screen: Where progress goes.
+    """
+    hook, knowledge_base_id = reach(args)
+    options = ExportOptions(args.file, args.owner_tag, args.sample_size).checked()
+    storage, deadline = Storage(aws_conn_id=args.conn_id), time.time() + args.timeout
+    profiles = _routing_profiles(hook, args)
+    with screen.waiting(f"Reading knowledge base {knowledge_base_id}"):
+        made = Export(hook, knowledge_base_id, options, storage, deadline, routing_profiles=profiles)
+        with made as exporting:
+            exported = exporting.plan()
+            exporting.apply(exported)
+    summary = exporting.account(exported).summary()
+    sheet = facts(
+        knowledge_base=summary["knowledgeBaseId"],
+        quick_responses=summary["itemsExported"],
+        a_sync_would_change=summary["itemsUnrestorable"] or None,
+        exported_to=summary["path"],
+    )
+    rows = [(each.line, each.column, each.value, each.reason) for each in exported.mistakes[: args.sample_size]]
+    columns = (Column("Line", "number"), Column("Column"), Column("Value", optional=True), Column("Reason"))
+    title = titled("A sync would not read it as it is", len(rows), len(exported.mistakes))
+    return Outcome(summary, [sheet, Sheet(title, columns, rows)])
+
+
+def _new_sync(args: Namespace, progress: CommandProgress) -> Sync:
+    hook, knowledge_base_id = reach(args)
+    options, storage = _options(args), Storage(aws_conn_id=args.conn_id)
+    run = Run(Origin.of_command(args.file), time.time() + args.timeout, progress=progress)
+    profiles = _routing_profiles(hook, args)
+    return Sync(hook, knowledge_base_id, options, storage, run, routing_profiles=profiles)
+
+
+def _routing_profiles(hook: WisdomHook, args: Namespace) -> Mapping[str, str] | None:
+    return hook.routing_profiles(args.instance_id) if args.instance_id else None
+
+
+def _options(args: Namespace) -> SyncOptions:
+    """Return the options of a sync; of what only ``sync`` has, ``plan`` keeps the defaults."""
+    given = {name: getattr(args, name) for name in SyncOptions.__dataclass_fields__ if hasattr(args, name)}
+    try:
+        return SyncOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given).checked()
+    except ValueError as exc:
+        raise UsageError(str(exc)) from exc
+
+
+def _planned(syncing: Sync, args: Namespace) -> tuple[Planned, Failure | None]:
+    """Return the plan, and why it is refused, if it is."""
+    planned = syncing.plan(FileSource(args.file, Storage(aws_conn_id=args.conn_id), args.format))
+    try:
+        syncing.check(planned)
+    except PlanError as exc:
+        return planned, Failure.of(exc)
+    return planned, None
+
+
+def _ask(planned: Planned, args: Namespace, screen: Screen) -> None:
+    """Show the plan, and ask whether it may be applied."""
+    screen.preview(_plan_sheets(SyncAccount(planned, None, args.sample_size)))
+    if not screen.ask(f"Apply this to {planned.plan.knowledge_base_id}: {planned.plan}?"):
+        raise Failed(Failure("not applied, as you said; nothing was written", INTERRUPTED))
+
+
+def _applied(syncing: Sync, planned: Planned) -> list[ChangeEnd]:
+    try:
+        return syncing.apply(planned)
+    except KeyboardInterrupt:
+        raise Interrupted(f"a part of the changes may be made. {_TO_GO_ON}") from None
+
+
+def _failure(account: SyncAccount, tolerated: str | int) -> Failure | None:
+    try:
+        account.judge(tolerated)
+    except WisdomError:
+        code = worst({code_of(end.error) for end in account.failed})
+        changes = counted(len(account.planned.plan.changes), "change")
+        return Failure(f"{len(account.failed):,} of {changes} failed. {_TO_GO_ON}", code)
+    return None
+
+
+def _outcome(account: SyncAccount, failure: Failure | None) -> Outcome:
+    summary = account.summary()
+    if failure:
+        summary |= {"status": "FAILED", "error": failure.message}
+    return Outcome(summary, _plan_sheets(account) if account.ends is None else _sheets(account, summary), failure)
+
+
+def _plan_sheets(account: SyncAccount) -> list[Sheet]:
+    """Return what is shown of a plan that is not applied."""
+    planned = account.planned
+    plan = planned.plan
+    counts = plan.counts
+    sheet = facts(
+        knowledge_base=plan.knowledge_base_id,
+        rows_read=plan.rows_read,
+        rows_invalid=plan.rows_invalid or None,
+        unchanged=plan.unchanged,
+        to_create=counts["create"],
+        to_update=counts["update"],
+        to_deactivate=counts["deactivate"] or None,
+        to_remove=counts["remove"] or None,
+        kept_although_missing=plan.kept or None,
+        fingerprint=plan.fingerprint,
+        plan_in=account.plan_path,
+        invalid_rows_in=planned.invalid_rows_path,
+    )
+    changes = plan.changes[: account.sample]
+    rows = [row for change in changes for row in _rows(change)]
+    title = titled("Plan", len(changes), len(plan.changes))
+    return [sheet, Sheet(title, _CHANGES, rows), _warnings(account), _invalid(account)]
+
+
+def _rows(change: Change) -> Iterator[Sequence[Any]]:
+    """Yield a row for each field that an update changes, or one for the change."""
+    by_hand = f"; edited by hand: {change.last_modified_by}" if change.by_hand else ""
+    why, sign = change.why + by_hand, SIGNS[change.kind]
+    if change.kind != "update" or not change.new:
+        yield sign, change.name, "", "", "", change.line or "", why
+        return
+    for name, value in change.new.items():
+        yield sign, change.name, name, shown(change.old.get(name)), shown(value), change.line or "", why
+
+
+def _warnings(account: SyncAccount) -> Sheet:
+    warnings = account.planned.plan.warnings
+    found = [(warning,) for warning in warnings[: account.sample]]
+    return Sheet(titled("Worth knowing", len(found), len(warnings)), (Column("Warning"),), found)
+
+
+def _invalid(account: SyncAccount) -> Sheet:
+    sifted = account.planned.sifted
+    rows = [(each.line, each.column, each.value, each.reason) for each in sifted.mistakes]
+    columns = (Column("Line", "number"), Column("Column"), Column("Value", optional=True), Column("Reason"))
+    return Sheet(titled("Invalid, found by the check", len(rows), sifted.mistakes_total), columns, rows)
+
+
+def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:
+    """Return what is shown of changes that were made."""
+    sheet = facts(
+        knowledge_base=summary["knowledgeBaseId"],
+        rows_read=summary["rowsRead"],
+        rows_invalid=summary["rowsInvalid"] or None,
+        unchanged=summary["rowsUnchanged"],
+        created=summary["rowsCreated"],
+        updated=summary["rowsUpdated"],
+        deactivated=summary["itemsDeactivated"] or None,
+        removed=summary["itemsRemoved"] or None,
+        failed=len(account.failed) or None,
+        plan_in=account.plan_path,
+        invalid_rows_in=summary["invalidRowsPath"],
+    )
+    failed = account.failed[: account.sample]
+    rows = [(SIGNS[end.change.kind], end.change.name, end.change.line or "", str(end.error)) for end in failed]
+    title = titled("Failed", len(rows), len(account.failed))
+    return [sheet, Sheet(title, _FAILURES, rows), _warnings(account), _invalid(account)]
