@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from rigs.imports import ROWS, deferral_of, importing, jobs_of, killed_while_it_waits, wait_until
+from rigs.imports import ROWS, deferral_of, importing, jobs_of, killed_while_it_waits, run_with_store, wait_until
+from rigs.network import Killed
 from rigs.running import run
 
 pytestmark = pytest.mark.usefixtures("no_patience")
@@ -62,3 +63,14 @@ def test_a_deferred_task_that_a_user_ends_deletes_the_jobs_that_run_if_asked(fak
     asyncio.run(kill_once_two_run())
     assert fake_wisdom.calls()["DeleteImportJob"] == 2
     assert fake_wisdom.calls()["StartImportJob"] == 2
+
+
+def test_a_job_in_a_status_of_the_future_does_not_save_the_others_from_deletion(fake_wisdom, knowledge_base):
+    """Nobody knows whether it runs; those that do are deleted, and so is it, if AWS lets us."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    with pytest.raises(Killed):
+        run_with_store(importing(knowledge_base), None, killed_after=3)
+    first, *_ = jobs_of(fake_wisdom, knowledge_base)
+    fake_wisdom.set_status(first["importJobId"], "PAUSED")
+    deferral_of(importing(knowledge_base, deferrable=True, delete_jobs_on_kill=True)).delete_jobs()
+    assert fake_wisdom.calls()["DeleteImportJob"] == 3

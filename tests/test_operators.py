@@ -231,6 +231,21 @@ def test_another_run_of_the_dag_imports_again(fake_wisdom, knowledge_base, sourc
     assert fake_wisdom.calls()["StartImportJob"] == 2
 
 
+@pytest.mark.parametrize("operation", ["StartContentUpload", "StartImportJob"])
+def test_throttling_is_waited_out_while_a_file_is_sent(fake_wisdom, knowledge_base, source, operation):
+    fake_wisdom.fault(operation, "ThrottlingException", http_status=429, times=4)
+    assert run(start(knowledge_base, source=str(source)))["status"] == "COMPLETE"
+
+
+@pytest.mark.parametrize("operation", ["ListImportJobs", "GetImportJob"])
+def test_throttling_is_waited_out_while_the_job_of_an_earlier_try_is_looked_for(
+    fake_wisdom, knowledge_base, source, operation
+):
+    first = run(start(knowledge_base, source=str(source)))
+    fake_wisdom.fault(operation, "ThrottlingException", http_status=429, times=4)
+    assert run(start(knowledge_base, source=str(source)), try_number=2)["importJobId"] == first["importJobId"]
+
+
 def test_a_first_try_does_not_search_the_history(fake_wisdom, knowledge_base, source):
     run(start(knowledge_base, source=str(source)))
     assert "ListImportJobs" not in fake_wisdom.calls()

@@ -211,7 +211,7 @@ def test_the_configured_parameters_are_known_where_a_client_is_made(fake_wisdom_
         arguments = {"knowledge_base_id": knowledge_base, "import_job_ids": ["5" * 8 + "-1111-2222-3333-" + "4" * 12]}
         code = (
             f"import sys, asyncio; sys.path.insert(0, {str(Path(__file__).parent)!r});"
-            "from running import fire; from airflow_wisdom.triggers import WisdomJobsCompleteTrigger;"
+            "from rigs.running import fire; from airflow_wisdom.triggers import WisdomJobsCompleteTrigger;"
             f"print(fire(WisdomJobsCompleteTrigger(**{json.dumps(arguments)}))['message'])"
         )
     else:

@@ -6,17 +6,20 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_wisdom.model.import_job import ImportJob
 from airflow_wisdom.runs.run import Limit, Origin, Run, task_progress
+from airflow_wisdom.runs.sending import patiently
 from airflow_wisdom.runs.starting import Standing, Submission, drive, find, starting
 from airflow_wisdom.runs.waiting import ends_of, raise_for, reread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_wisdom.hooks import WisdomHook
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +80,10 @@ class SingleImport:
         :raises AwsError: AWS did not accept the job.
         """
         mark = self.run.origin.mark(self.knowledge_base_id, self.upload_id or _sha256(Path(str(self.source))))
-        standing = Standing() if self.run.is_first_try else find(self.hook, self.knowledge_base_id, mark)
-        if standing.job:
-            self.run.progress.found(standing.job)
-            return self.hook.get_import_job(self.knowledge_base_id, standing.job.import_job_id)
+        standing = Standing() if self.run.is_first_try else self._patiently(lambda: self._find(mark))
+        if (found := standing.job) is not None:
+            self.run.progress.found(found)
+            return self._patiently(lambda: self.hook.get_import_job(self.knowledge_base_id, found.import_job_id))
         job = drive(starting(self._submission(mark, standing.attempt)), self.hook, Limit(self.run.deadline))
         log.info("Import job %s is started", job.import_job_id)
         return job
@@ -108,8 +111,17 @@ class SingleImport:
             may_exist=bool(self.upload_id) and not self.run.is_first_try,
         )
 
+    def _find(self, mark: str) -> Standing:
+        return find(self.hook, self.knowledge_base_id, mark)
+
     def _upload(self) -> str:
-        return self.hook.upload(self.knowledge_base_id, str(self.source), self.content_type, max_bytes=self.max_bytes)
+        source = str(self.source)
+        return self._patiently(
+            lambda: self.hook.upload(self.knowledge_base_id, source, self.content_type, max_bytes=self.max_bytes)
+        )
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        return patiently(ask, self.run.deadline)
 
 
 def job_of(event: Mapping[str, Any]) -> ImportJob:

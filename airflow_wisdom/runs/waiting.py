@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_wisdom.cadence import Cadence
 from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
-from airflow_wisdom.model.import_job import JobEnd
+from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.runs.run import FILE, MARK, Limit, Progress
 from airflow_wisdom.runs.starting import drive_in_loop, look_back, starting, take_in_loop
 from airflow_wisdom.watcher import ImportJobWatcher
@@ -78,7 +78,8 @@ def delete_running(hook: WisdomHook, knowledge_base_id: str, under_way: UnderWay
         log.warning("Import jobs that are not known to run cannot be looked for: %s", exc)
     else:
         jobs = [standing.job for standing in listed.values() if standing.job]
-        running |= {job.import_job_id for job in jobs if not job.is_complete()}
+        # By AWS's word: one in a status that this version does not know may run as well.
+        running |= {job.import_job_id for job in jobs if job.status != ImportJobStatus.COMPLETE.value}
     for import_job_id in sorted(running):
         hook.try_to_delete_import_job(knowledge_base_id, import_job_id)
 
