@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from conftest import is_at_least
 from rigs.running import start_job
 
 ROOT = Path(__file__).parent.parent
@@ -33,7 +34,9 @@ from demo import prepare_connect, print_summary  # noqa: E402 - see above
 
 @pytest.fixture
 def dag_files():
-    return sorted(path for path in EXAMPLES.glob("*.py") if path.name != "demo.py")
+    """The examples that this Airflow can parse: before 3.1 it has no operator that asks for approval."""
+    left_out = {"demo.py"} if is_at_least("3.1") else {"demo.py", "sync_with_approval.py"}
+    return sorted(path for path in EXAMPLES.glob("*.py") if path.name not in left_out)
 
 
 @pytest.fixture

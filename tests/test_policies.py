@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from airflow_wisdom.operators import (
     WisdomGetImportJobOperator,
     WisdomImportQuickResponsesOperator,
     WisdomStartImportJobOperator,
+    WisdomSyncQuickResponsesOperator,
 )
 from airflow_wisdom.sensors import WisdomImportJobSensor
 from airflow_wisdom.storage import Storage
@@ -29,13 +30,13 @@ POLICIES = Path(__file__).parent.parent / "docs" / "policies"
 QUICK = {"poll_interval": 0.01}
 PRESIGNED = {"GetObject", "PutObject"}
 """Requests to presigned URLs, which need no permission; the fake counts them too."""
-OF_CONNECT = {"ListIntegrationAssociations", "ListRoutingProfiles"}
-"""Operations of Amazon Connect, which the fake counts with the others."""
+CONNECT = {"ListIntegrationAssociations", "ListRoutingProfiles"}
+"""Operations of Amazon Connect."""
 
 
 @pytest.fixture
 def called(fake_wisdom, knowledge_base, monkeypatch):
-    """Return the actions of the service and of Amazon S3 that a function calls."""
+    """Return the actions of the service, of Amazon Connect and of Amazon S3 that a function calls."""
     monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
     fake_wisdom.client("s3").create_bucket(Bucket="bucket")
     s3 = []
@@ -54,8 +55,8 @@ def called(fake_wisdom, knowledge_base, monkeypatch):
         function()
         after = fake_wisdom.calls()
         operations = {name for name in after if after[name] > before.get(name, 0)} - PRESIGNED
-        actions = {f"{'connect' if operation in OF_CONNECT else 'wisdom'}:{operation}" for operation in operations}
-        return actions | {f"s3:{operation}" for operation in s3}
+        ours = {f"{'connect' if operation in CONNECT else 'wisdom'}:{operation}" for operation in operations}
+        return ours | {f"s3:{operation}" for operation in s3}
 
     return called
 
@@ -214,38 +215,133 @@ def test_exporting(fake_wisdom, knowledge_base, called, tmp_path):
     # What a search lacks is read alone.
     fake_wisdom.stale_search(missing=1)
     allowed = policy(WisdomExportQuickResponsesOperator)
-    assert called(lambda: run(export(str(tmp_path / "a.csv"), knowledge_base_id=knowledge_base))) == allowed["Always"]
+    look = allowed["Always"] | allowed["ReadOne"]
+    assert called(lambda: run(export(str(tmp_path / "a.csv"), knowledge_base_id=knowledge_base))) == look
     seen = called(lambda: run(export("s3://bucket/a.csv", instance_id=instance)))
-    assert seen == allowed["Always"] | allowed["Instance"] | allowed["PathInS3"]
+    assert seen == look | allowed["Instance"] | allowed["PathInS3"]
+
+
+def test_syncing(fake_wisdom, knowledge_base, called):
+    instance = fake_wisdom.create_instance(knowledge_base, ["Billing"])
+    fake_wisdom.client("s3").put_object(Bucket="bucket", Key="a.csv", Body=b"Name,Content\n,no name\nb,new\n")
+
+    def sync(source, **kwargs):
+        return WisdomSyncQuickResponsesOperator(
+            task_id="t", source=source, **{"knowledge_base_id": knowledge_base, **kwargs}
+        )
+
+    def rows(*names, content="c"):
+        return [{"Name": name, "Content": content} for name in names]
+
+    allowed = policy(WisdomSyncQuickResponsesOperator)
+    look = allowed["Always"] | allowed["ReadOne"]
+    # A search that lacks some makes the sync read them one by one.
+    run(sync(rows("a", "b")))
+    fake_wisdom.stale_search(missing=1)
+    assert called(lambda: run(sync(rows("a", "c"), mode="plan"))) == look
+    fake_wisdom.stale_search()
+    assert called(lambda: run(sync(rows("c")))) == look | allowed["Create"]
+    assert called(lambda: run(sync(rows("c", content="new")))) == look | allowed["Update"]
+    tagged = sync(rows("a", "b"), owner_tag="faq", adopt=True)
+    assert called(lambda: run(tagged)) - look == {"wisdom:TagResource"}
+    assert called(lambda: run(sync(rows("a"), owner_tag="faq", on_missing="deactivate"))) - look == (
+        allowed["Update"] | {"wisdom:TagResource"}
+    )
+    assert allowed["OwnerTag"] == {"wisdom:TagResource", "wisdom:UntagResource"}
+    back = sync(rows("a", "b"), owner_tag="faq")
+    assert called(lambda: run(back)) - look == allowed["Update"] | {"wisdom:UntagResource"}
+    gone = sync(rows("a"), owner_tag="faq", on_missing="delete")
+    assert called(lambda: run(gone)) - look == allowed["Delete"]
+    by_instance = sync(rows("a"), knowledge_base_id=None, instance_id=instance)
+    assert called(lambda: run(by_instance)) - look == allowed["Instance"]
+    from_s3 = sync("s3://bucket/a.csv", on_invalid_rows="skip", mode="plan")
+    assert called(lambda: run(from_s3)) - look == allowed["SourceInS3"]
+    reports = {"invalid_rows_path": "s3://bucket/invalid.csv", "plan_path": "s3://bucket/plan.csv"}
+    saved = sync([*rows("b"), {"Name": ""}], on_invalid_rows="skip", mode="plan", **reports)
+    assert called(lambda: run(saved)) - look == allowed["ReportsInS3"]
+
+
+def test_a_creation_that_failed_is_deleted_first(fake_wisdom, knowledge_base, called):
+    """Whatever becomes of missing ones: who may not delete is left with one that nobody can see."""
+    fake_wisdom.fail_quick_responses("create")
+    task = WisdomSyncQuickResponsesOperator(
+        task_id="t", knowledge_base_id=knowledge_base, source=[{"Name": "a", "Content": "c"}]
+    )
+    with pytest.raises(WisdomError):
+        run(task)
+    assert policy(type(task))["Delete"] <= called(lambda: run(task))
+
+
+ASKS_FOR = {
+    WisdomDeleteImportJobOperator: {"import_job_id": "job"},
+    WisdomGetImportJobOperator: {"import_job_id": "job"},
+    WisdomImportJobSensor: {"import_job_id": "job"},
+    WisdomImportQuickResponsesOperator: {"source": []},
+    SqlToWisdomOperator: {"sql": "SELECT 'a' AS Name, 'b' AS Content", "sql_conn_id": "db"},
+    WisdomStartImportJobOperator: {"source": "none.csv"},
+}
+"""Task -> what else it takes to get as far as looking up the instance."""
+
+
+@pytest.mark.parametrize("kind", ASKS_FOR, ids=lambda kind: kind.__name__)
+def test_finding_the_knowledge_base_of_an_instance(fake_wisdom, knowledge_base, called, tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("AIRFLOW_CONN_DB", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "a.db")}))
+    instance = fake_wisdom.create_instance(knowledge_base)
+
+    def look_up():
+        task = kind(task_id="t", instance_id=instance, **ASKS_FOR[kind])
+        with suppress(WisdomError, FileNotFoundError):  # it has nothing to do but to look up
+            run(task)
+
+    seen = {action for action in called(look_up) if action.startswith("connect:")}
+    assert seen == policy(kind)["Instance"]
 
 
 KNOWLEDGE_BASE = "arn:aws:wisdom:<region>:<account>:knowledge-base/<id>"
 QUICK_RESPONSES = "arn:aws:wisdom:<region>:<account>:quick-response/<id>/*"
-ITEMS = {f"wisdom:{verb}QuickResponse" for verb in ("Get", "Update", "Delete")}
-STARTING = {"SqlToWisdomOperator", "WisdomImportQuickResponsesOperator", "WisdomStartImportJobOperator"}
+INSTANCE = "arn:aws:connect:<region>:<account>:instance/<instance>"
+RESOURCES = {
+    "CreateQuickResponse": "*",
+    "GetQuickResponse": [KNOWLEDGE_BASE, QUICK_RESPONSES],
+    "UpdateQuickResponse": [KNOWLEDGE_BASE, QUICK_RESPONSES],
+    "DeleteQuickResponse": [KNOWLEDGE_BASE, QUICK_RESPONSES],
+    "TagResource": QUICK_RESPONSES,
+    "UntagResource": QUICK_RESPONSES,
+    "ListIntegrationAssociations": INSTANCE,
+    "ListRoutingProfiles": INSTANCE,
+    "SearchRoutingProfiles": [INSTANCE, f"{INSTANCE}/routing-profile/*"],
+    "DescribeRoutingProfile": [INSTANCE, f"{INSTANCE}/routing-profile/*"],
+    "GetObject": "arn:aws:s3:::<bucket>/<prefix>*",
+    "PutObject": "arn:aws:s3:::<bucket>/<prefix>*",
+}
+"""What AWS's Service Authorization Reference checks an action against; any other, against the knowledge base."""
+WRITING = {
+    "SqlToWisdomOperator",
+    "WisdomImportQuickResponsesOperator",
+    "WisdomStartImportJobOperator",
+    "WisdomSyncQuickResponsesOperator",
+}
+"""Tasks that write quick responses, or let AWS do so."""
 
 
 @pytest.mark.parametrize("path", sorted(POLICIES.glob("*.json")), ids=lambda path: path.stem)
 def test_statements_name_the_resources_that_aws_checks(path):
-    """By AWS's Service Authorization Reference: single quick responses also as such, all else by its knowledge base."""
     for statement in json.loads(path.read_text())["Statement"]:
-        services = {action.partition(":")[0] for action in statement["Action"]}
-        assert len(services) == 1
-        of_items = not ITEMS.isdisjoint(statement["Action"])
-        resource = [KNOWLEDGE_BASE, QUICK_RESPONSES] if of_items else KNOWLEDGE_BASE
-        assert (services == {"wisdom"}) == (statement["Resource"] == resource)
-        assert "*" not in (statement["Resource"], *statement["Action"])
+        assert len({action.partition(":")[0] for action in statement["Action"]}) == 1
+        for action in statement["Action"]:
+            assert "*" not in action
+            assert statement["Resource"] == RESOURCES.get(action.partition(":")[2], KNOWLEDGE_BASE)
 
 
 @pytest.mark.parametrize("path", sorted(POLICIES.glob("*.json")), ids=lambda path: path.stem)
-def test_who_starts_jobs_may_look_up_routing_profiles_apart_from_the_rest(path):
+def test_who_writes_may_look_up_routing_profiles_apart_from_the_rest(path):
     """Whether an import needs that is unverified, so whoever does not need it leaves one statement out."""
     statements = {each["Sid"]: each["Action"] for each in json.loads(path.read_text())["Statement"]}
-    looked_up = ("connect:SearchRoutingProfiles", "connect:DescribeRoutingProfile")
-    looks_up = {sid for sid, actions in statements.items() if not set(looked_up).isdisjoint(actions)}
-    assert looks_up == ({"RoutingProfiles"} if path.stem in STARTING else set())
-    if looks_up:
-        assert statements["RoutingProfiles"] == list(looked_up)
+    by_aws = ["connect:SearchRoutingProfiles", "connect:DescribeRoutingProfile"]
+    assert {sid for sid, actions in statements.items() if set(actions) & set(by_aws)} == (
+        {"RoutingProfiles"} if path.stem in WRITING else set()
+    )
+    assert statements.get("RoutingProfiles", by_aws) == by_aws
 
 
 def test_every_statement_is_explained():
