@@ -55,7 +55,7 @@ with DAG(
     )
 
     @task.short_circuit
-    def is_anything_to_do(summary: dict[str, Any]) -> bool:
+    def is_anything_to_do(summary: Any) -> bool:
         """Skip the rest if the plan is empty, so that nobody is asked to approve nothing."""
         return any(summary["plan"][kind] for kind in ("create", "update", "deactivate", "remove"))
 

@@ -336,4 +336,4 @@ def test_the_dag_of_the_readme_is_a_dag():
     names = {}
     exec(block, names)
     assert len(block.strip().splitlines()) <= 12
-    assert names["WisdomImportQuickResponsesOperator"].__name__ in block
+    assert names["WisdomSyncQuickResponsesOperator"].__name__ in block

@@ -16,7 +16,7 @@ import pytest
 from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
 
 from airflow_wisdom import exceptions, operators, sensors, transfers
-from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.rows import Rules
 from airflow_wisdom.testing import FakeWisdom
@@ -45,7 +45,7 @@ ELSEWHERE = {
     "docs/testing.md": "test_the_tests_that_the_docs_show_pass",
     "docs/refused-rows.md": "test_the_report_of_a_single_job_is_read_as_shown",
     "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",
-    "README.md": "test_the_dag_of_the_readme_imports_its_file",
+    "README.md": "test_the_dag_of_the_readme_syncs_its_file",
 }
 """Pages whose snippets need something around them -> the test that runs them."""
 
@@ -69,16 +69,16 @@ def test_python_that_is_run_elsewhere_is_there():
         assert name in globals() or (ROOT / "tests" / f"{name}.py").exists()
 
 
-def test_the_dag_of_the_readme_imports_its_file(fake_wisdom, knowledge_base, tmp_path):
+def test_the_dag_of_the_readme_syncs_its_file(fake_wisdom, knowledge_base, tmp_path):
     (code,) = blocks(ROOT / "README.md", "python")
     source = tmp_path / "quick_responses.csv"
     source.write_bytes(GOOD_CSV)
     names = {}
     exec(code.replace("/data/quick_responses.csv", str(source)), names)
     (task,) = names["dag"].tasks
-    task.knowledge_base_id = knowledge_base
-    task.poll_interval = 0.01
-    assert run(task)["rowsImported"] == 2
+    task.instance_id = fake_wisdom.create_instance(knowledge_base)
+    assert run(task)["rowsCreated"] == 2
+    assert run(task)["rowsUnchanged"] == 2
 
 
 def test_the_report_of_a_single_job_is_read_as_shown(fake_wisdom, knowledge_base, capsys):
@@ -172,6 +172,73 @@ def test_the_summary_has_the_members_that_the_docs_show(fake_wisdom, knowledge_b
     assert shape(run(task)) == shape(json.loads(shown))
 
 
+def test_the_summary_of_a_sync_has_the_members_that_the_docs_show(fake_wisdom, knowledge_base, tmp_path):
+    fake_wisdom.fault("CreateQuickResponse", "ValidationException", http_status=400, times=1)
+    task = WisdomSyncQuickResponsesOperator(
+        task_id="sync",
+        knowledge_base_id=knowledge_base,
+        source=[{"Name": "refused by AWS", "Content": "text"}, {"Name": "", "Content": "not valid"}],
+        on_invalid_rows="skip",
+        invalid_rows_path=str(tmp_path / "invalid.csv"),
+        on_failed_items="warn",
+        plan_path=str(tmp_path / "plan.csv"),
+    )
+    (shown,) = blocks(DOCS / "guides" / "sync.md", "json")
+    shown = json.loads(shown)
+    assert shape(run(task)) == shape(shown)
+    ends = ("Invalid", "Unchanged", "Created", "Updated", "Failed", "Planned")
+    assert shown["rowsRead"] == sum(shown[f"rows{end}"] for end in ends)
+
+
+def marked(page, mark):
+    """The block of a page after a comment that names it."""
+    return re.search(rf"<!-- {mark} -->\n\n```\w+\n(.*?)```", page.read_text(), re.DOTALL)[1]
+
+
+def test_the_log_of_a_sync_is_what_the_docs_show(fake_wisdom, knowledge_base, tmp_path, monkeypatch, caplog):
+    guide = DOCS / "guides" / "sync.md"
+    monkeypatch.chdir(tmp_path)
+    sync = WisdomSyncQuickResponsesOperator(
+        task_id="sync",
+        knowledge_base_id=knowledge_base,
+        source="responses.csv",
+        owner_tag="faq",
+        on_missing="deactivate",
+    )
+    Path("responses.csv").write_text(marked(guide, "first day"))
+    run(sync)
+    (router,) = (one for one in fake_wisdom.quick_responses(knowledge_base) if one["name"] == "Router")
+    by_hand = {"content": {"content": "Unplug it, and wait 10 seconds."}}
+    fake_wisdom.edit_by_hand(knowledge_base, router["quickResponseId"], **by_hand)
+    Path("responses.csv").write_text(marked(guide, "second day"))
+    caplog.clear()
+    with caplog.at_level("INFO", logger="airflow_wisdom.runs.run"):
+        run(sync)
+    said = [record.getMessage() for record in caplog.records if record.name == "airflow_wisdom.runs.run"]
+
+    def without_ids(line):
+        return re.sub(r"fingerprint \w{32}$|arn:aws:connect:\S+, \S+$", "", line)
+
+    assert list(map(without_ids, said)) == list(map(without_ids, marked(guide, "log").splitlines()))
+
+
+def test_a_sync_takes_as_many_calls_as_the_docs_say(fake_wisdom, knowledge_base):
+    table = re.findall(
+        r"^\| (none|20|50|all)\b.* \| ([\d,]+) \|$", (DOCS / "guides" / "sync.md").read_text(), re.MULTILINE
+    )
+    shown = {which: int(calls.replace(",", "")) for which, calls in table}
+    rows = [{"Name": f"n{number}", "Content": "old"} for number in range(1000)]
+
+    def calls(changed=0):
+        for row in rows[:changed]:
+            row["Content"] = f"the {changed} first ones are new"
+        before = sum(fake_wisdom.calls().values())
+        run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=rows))
+        return sum(fake_wisdom.calls().values()) - before
+
+    assert shown == {"all": calls(), "none": calls(), "20": calls(20), "50": calls(50)}
+
+
 def test_the_event_of_a_failed_job_has_the_members_that_the_docs_show(fake_wisdom, knowledge_base):
     fake_wisdom.import_jobs(status="FAILED")
     job = start_job(fake_wisdom, knowledge_base)
@@ -213,7 +280,7 @@ def test_links_to_the_outside_are_of_one_kind():
             assert link.startswith("https://")
 
 
-@pytest.mark.parametrize("drawing", ["rows", "wait", "retry"])
+@pytest.mark.parametrize("drawing", ["rows", "wait", "retry", "sync"])
 def test_drawings_say_what_they_show_and_load_nothing(drawing):
     text = (DOCS / "images" / f"{drawing}.svg").read_text()
     root = ET.fromstring(text)

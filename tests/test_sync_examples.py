@@ -171,10 +171,11 @@ def _with(task, **rendered):
 
 @HITL
 @OUR_WARNINGS_ALONE
-def test_the_person_sees_the_plan(airflow_database, aws, table):
-    """The templates of the approval, rendered as Airflow does, from the XCom of a plan."""
+def test_the_person_sees_the_plan_that_is_then_expected(airflow_database, aws, table):
+    """The templates, rendered as Airflow does, from the XCom of a plan."""
     _, _, xcoms = run_dag("sync_with_approval", table(("Hello", "Hi!", "")), mark_success_pattern="(approve|apply)")
-    task = _with(import_module("sync_with_approval").dag.get_task("approve"))
+    dag = import_module("sync_with_approval").dag
+    task = _with(dag.get_task("approve"))
 
     class Pulls:
         def xcom_pull(self, task_ids):
@@ -184,6 +185,8 @@ def test_the_person_sees_the_plan(airflow_database, aws, table):
     assert aws.knowledge_base_id in task.subject
     assert '+ create "Hello" (line 2): there is none' in task.body
     assert xcoms["plan"]["planPath"] in task.body
+    apply = dag.get_task("apply")
+    assert apply.render_template(apply.expected_plan, {"ti": Pulls()}) == xcoms["plan"]["plan"]["fingerprint"]
 
 
 @pytest.mark.skipif(is_at_least("3.1"), reason="Airflow is new enough for the example")
