@@ -82,7 +82,9 @@ def _interrupted(*_: object) -> NoReturn:
 
 def _say(started: float, text: str) -> None:
     stamp = f"{time.monotonic() - started:5.1f} s  "
-    print(_wrapped(text, shutil.get_terminal_size().columns, stamp, " " * len(stamp)), flush=True)
+    # Whatever else reads the lines, such as grep, gets them whole.
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    print(_wrapped(text, width, stamp, " " * len(stamp)), flush=True)
 
 
 def _wrapped(text: str, width: int, first: str, further: str) -> str:

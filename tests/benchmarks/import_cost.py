@@ -12,7 +12,7 @@ from typing import Any
 from measurement import environment
 
 KINDS = ("operators", "sensors", "triggers", "hooks")
-OURS = {kind: f"airflow_wisdom.{kind}" for kind in KINDS}
+OURS = {kind: f"airflow_wisdom.{kind}" for kind in KINDS} | {"hooks": "airflow_wisdom.hooks.wisdom"}
 PEER = {kind: [f"airflow.providers.amazon.aws.{kind}.{service}" for service in ("glue", "bedrock")] for kind in KINDS}
 
 _CHILD = """

@@ -29,7 +29,7 @@ TICKS_PER_SAMPLE = 10
 SHORTEST_COLLECTION = 0.001
 
 PRELOADED = {
-    "ours": ("airflow_wisdom.triggers", "airflow_wisdom.watcher", "airflow_wisdom.hooks", "boto3"),
+    "ours": ("airflow_wisdom.triggers", "airflow_wisdom.watcher", "airflow_wisdom.hooks.wisdom", "boto3"),
     "peer": ("peer", "boto3", "aiobotocore.session", "aiobotocore.waiter"),
 }
 """What is imported before anything is measured: imports cost a triggerer once, however many jobs there are."""
