@@ -944,7 +944,7 @@ def test_only_the_plan_that_was_seen_is_applied(cli, synced, file, fake_wisdom):
 def test_an_unsafe_plan_is_shown_and_refused(cli, synced, file, command, fake_wisdom):
     ran = cli(command, file("Name,Content\n"), *OWNED, *(["--yes"] if command == "sync" else []))
     assert ran.code == DATA
-    assert "has no rows, so that all 3 would be removed; nothing was written" in ran.error
+    assert "so that all 3 would be removed; nothing was written" in ran.error
     assert ran.out.count("\n-\t") == 3
     assert len(fake_wisdom.quick_responses(synced)) == 3
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
-from running import FakeTaskInstance, run
+from rigs.running import FakeTaskInstance, run
 
 from airflow_wisdom.exceptions import (
     AccessDeniedError,

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 import pytest
-from running import run
+from rigs.running import run
 
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.rows.mistake import Mistake

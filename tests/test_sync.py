@@ -139,7 +139,9 @@ def test_an_empty_cell_takes_away_what_aws_can_take_away(fake_wisdom):
     before = fake_wisdom.calls()
     assert sync(None, [{**row, **empty}], instance_id=instance)["plan"]["unremovable"] == 1
     assert writes_since(fake_wisdom, before) == {}
-    with pytest.raises(UnsafePlanError, match="1 rows want a field empty that AWS cannot empty"):
+    with pytest.raises(
+        UnsafePlanError, match="1 rows want a field empty that AWS cannot empty, the first of them row 1: channels"
+    ):
         sync(None, [{**row, **empty}], instance_id=instance, on_unremovable="fail")
 
 
@@ -283,7 +285,7 @@ def test_an_empty_source_removes_nothing(fake_wisdom, knowledge_base, tmp_path):
     sync(knowledge_base, rows_of(2), **FAQ)
     source = tmp_path / "empty.csv"
     source.write_text("Name,Content\n")
-    with pytest.raises(UnsafePlanError, match="has no rows"):
+    with pytest.raises(UnsafePlanError, match="There are no rows in"):
         sync(knowledge_base, str(source), **FAQ, on_missing="delete")
     assert sync(knowledge_base, str(source), **FAQ)["rowsRead"] == 0
     assert len(there(fake_wisdom, knowledge_base)) == 2
@@ -339,6 +341,44 @@ def test_only_the_plan_that_was_approved_is_applied(fake_wisdom, knowledge_base)
         sync(knowledge_base, rows, expected_plan=approved)
     assert writes_since(fake_wisdom, before) == {}
     assert sync(knowledge_base, rows, expected_plan=raised.value.fingerprint)["rowsUpdated"] == 2
+
+
+def test_an_empty_approval_approves_nothing(fake_wisdom, knowledge_base):
+    with pytest.raises(PlanChangedError):
+        sync(knowledge_base, rows_of(1), expected_plan="")
+    assert fake_wisdom.quick_responses(knowledge_base) == []
+
+
+def test_an_approval_holds_for_one_knowledge_base(fake_wisdom, knowledge_base):
+    approved = sync(knowledge_base, rows_of(1), mode="plan")["plan"]["fingerprint"]
+    other = fake_wisdom.create_knowledge_base("other")
+    with pytest.raises(PlanChangedError):
+        sync(other, rows_of(1), expected_plan=approved)
+    # An id and an ARN name the same one.
+    arn = fake_wisdom.client().get_knowledge_base(knowledgeBaseId=knowledge_base)["knowledgeBase"]["knowledgeBaseArn"]
+    assert sync(arn, rows_of(1), expected_plan=approved)["rowsCreated"] == 1
+
+
+def test_an_approved_plan_that_is_done_already_is_no_failure(fake_wisdom, knowledge_base):
+    approved = sync(knowledge_base, rows_of(1), mode="plan")["plan"]["fingerprint"]
+    sync(knowledge_base, rows_of(1), expected_plan=approved)
+    assert sync(knowledge_base, rows_of(1), expected_plan=approved)["rowsUnchanged"] == 1
+
+
+def test_without_an_instance_routing_profiles_are_arns(fake_wisdom, knowledge_base):
+    rows = rows_of(1, **{"Routing profiles": "Billing"})
+    with pytest.raises(InvalidRowsError, match="must be an ARN: names are looked up only if instance_id is given"):
+        sync(knowledge_base, rows)
+
+
+def test_a_sample_of_none_keeps_texts_from_the_log(fake_wisdom, knowledge_base, caplog):
+    sync(knowledge_base, rows_of(1), sample_size=0)
+    with caplog.at_level("INFO"):
+        fake_wisdom.fail_quick_responses("create")
+        new = {"Name": "SECRET", "Content": "SECRET"}
+        sync(knowledge_base, [{**rows_of(1)[0], "Content": "SECRET"}, new], sample_size=0, on_failed_items="warn")
+    assert "1 to create, 1 to update" in caplog.text
+    assert "SECRET" not in caplog.text
 
 
 def test_a_plan_that_cannot_be_written_stops_it(fake_wisdom, knowledge_base):

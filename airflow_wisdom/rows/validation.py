@@ -115,7 +115,7 @@ class Rules:
         :data:`ALLOWED`. Of lists, each item is looked up.
     :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
     :param routing_profiles: Name -> ARN of the routing profiles that there are; other names and ARNs are mistakes.
-        Default: not known, so that any name will do.
+        Empty: none of them is known, so that only ARNs will do. Default: not known, so that any name will do.
     :raises ValueError: `spaces` or `extra_columns` is not one of its words.
     """
 
@@ -346,6 +346,8 @@ def _choice(allowed: Collection[str], *, any_case: bool) -> Check:
 
 def _known(profiles: Mapping[str, str], value: str) -> str | None:
     """Return what is wrong with the name or the ARN of a routing profile."""
+    if not profiles:
+        return None if value.startswith("arn:") else "must be an ARN: names are looked up only if instance_id is given"
     if value in profiles or value in profiles.values():
         return None
     # A long text is like no name, and takes long to compare.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import PlanChangedError, UnsafePlanError
 from airflow_wisdom.model.import_job import iso
+from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN, UNIQUE, UNREMOVABLE, differences
 from airflow_wisdom.redaction import redact
 
@@ -124,7 +125,7 @@ class SyncPlan:
     :param rows_invalid: Rows that have mistakes, and decide about nothing.
     :param in_scope: Quick responses that bear the tag of this table's owner.
     :param kept: Quick responses in scope that no row names, and that stay.
-    :param unremovable: Lines of rows that want a field empty that AWS cannot empty -> these fields.
+    :param unremovable: Places of rows that want a field empty that AWS cannot empty -> these fields.
     :param warnings: What is worth knowing besides.
     """
 
@@ -136,7 +137,7 @@ class SyncPlan:
     rows_invalid: int = 0
     in_scope: int = 0
     kept: int = 0
-    unremovable: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    unremovable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -151,12 +152,14 @@ class SyncPlan:
 
     @property
     def fingerprint(self) -> str:
-        """What is the same for two plans that do the same, and for no others: 32 hexadecimal digits."""
+        """What is the same for two plans that do the same to the same, and for no others: 32 hexadecimal digits."""
         what = [
             [change.kind, change.quick_response_id, *map(_plain, (change.old, change.new, change.tags, change.untag))]
             for change in sorted(self.changes, key=lambda change: (change.kind, change.key))
         ]
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+        return hashlib.sha256(
+            json.dumps([short_id(self.knowledge_base_id), what], sort_keys=True).encode()
+        ).hexdigest()[:32]
 
     def check(self, protection: Protection, *, on_unremovable: str = "warn", expected: str | None = None) -> None:
         """Refuse what is unsafe, or was not approved.
@@ -167,7 +170,8 @@ class SyncPlan:
         :raises PlanChangedError: The plan is another than the one that was approved.
         :raises UnsafePlanError: It removes too much, or from an empty source, or cannot empty a field.
         """
-        if expected and expected != self.fingerprint:
+        # Of a plan without changes nothing can go wrong: what was approved may be done already, by an earlier try.
+        if expected is not None and self.changes and expected != self.fingerprint:
             raise PlanChangedError(
                 f"The plan is no longer the one that was approved; nothing was written. It is now: {self}",
                 fingerprint=self.fingerprint,
@@ -175,11 +179,16 @@ class SyncPlan:
                 where=self._where(),
             )
         if on_unremovable == "fail" and self.unremovable:
-            raise self._unsafe(f"{len(self.unremovable):,} rows want a field empty that AWS cannot empty")
+            line, names = next(iter(self.unremovable.items()))
+            raise self._unsafe(
+                f"{len(self.unremovable):,} rows want a field empty that AWS cannot empty, the first of them {line}: "
+                f"{', '.join(names)}",
+                "leave it to on_unremovable='warn'",
+            )
         if not protection.enabled or not self.removals:
             return
         if self.rows_read == 0:
-            raise self._unsafe(f"{self.source} has no rows, so that all {self.removals:,} would be removed")
+            raise self._unsafe(f"There are no rows in {self.source}, so that all {self.removals:,} would be removed")
         allowed = max(float(protection.min_removals), protection.max_removal_share * self.in_scope)
         if self.removals > allowed:
             raise self._unsafe(
@@ -187,9 +196,9 @@ class SyncPlan:
                 f"more than {protection.max_removal_share:.0%} and more than {protection.min_removals:,}"
             )
 
-    def _unsafe(self, what: str) -> UnsafePlanError:
+    def _unsafe(self, what: str, otherwise: str = "switch protection off for one run") -> UnsafePlanError:
         return UnsafePlanError(
-            f"{what}; nothing was written. If that is meant, switch protection off for one run",
+            f"{what}; nothing was written. If that is meant, {otherwise}",
             removals=self.removals,
             in_scope=self.in_scope,
             where=self._where(),
@@ -272,7 +281,7 @@ class Comparison:
         """
         changes: list[Change] = []
         named: set[str] = set()
-        unremovable: dict[int, tuple[str, ...]] = {}
+        unremovable: dict[str, tuple[str, ...]] = {}
         warnings: list[str] = []
         unchanged = 0
         wanted_keys: set[Value] = set()
@@ -288,6 +297,7 @@ class Comparison:
             else:
                 changes.append(change)
             warnings += _warnings(row, change)
+        warnings += [f"{place}: AWS cannot empty {', '.join(names)}" for place, names in unremovable.items()]
         mine = [item for item in self._there.values() if self._is_mine(item) and not item.is_gone]
         missing = [item for item in mine if item.quick_response_id not in named]
         # An invalid row decides about nothing, and so it names nothing that could be missing.
@@ -399,10 +409,10 @@ class Comparison:
             yield replace(change, held_by=others[0].name) if others else change
 
 
-def _unremovable(row: Wanted, item: QuickResponse) -> dict[int, tuple[str, ...]]:
+def _unremovable(row: Wanted, item: QuickResponse) -> dict[str, tuple[str, ...]]:
     names = tuple(sorted(name for name in UNREMOVABLE if name in row.values and not row.values[name]))
     stuck = tuple(name for name in names if item.values.get(name))
-    return {row.line: stuck} if stuck else {}
+    return {_place(row): stuck} if stuck else {}
 
 
 def _warnings(row: Wanted, change: Change | None) -> list[str]:
@@ -412,8 +422,11 @@ def _warnings(row: Wanted, change: Change | None) -> list[str]:
     is_plain = change.new.get("contentType") == PLAIN
     if not (is_plain and isinstance(channels, tuple) and "Email" in channels):
         return []
-    place = f"{row.unit.capitalize()} {row.line}"
-    return [f"{place}: a plain quick response may not show where agents write e-mails; use markdown"]
+    return [f"{_place(row)}: a plain quick response may not show where agents write e-mails; use markdown"]
+
+
+def _place(row: Wanted) -> str:
+    return f"{row.unit} {row.line}"
 
 
 def _plain(value: Any) -> Any:

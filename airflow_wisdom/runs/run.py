@@ -240,7 +240,14 @@ class Progress:
 
 
 class LogProgress(Progress):
-    """Writes to the log what a run does: what operators and triggers have."""
+    """Writes to the log what a run does: what operators and triggers have.
+
+    :param sample: How many changes of a plan, and how many failures, may be shown.
+    """
+
+    def __init__(self, sample: int = LINES_OF_A_PLAN) -> None:
+        self._sample = sample
+        self._failures = 0
 
     def planned(self, manifest: Manifest) -> None:
         """Log each mistake that is shown, and a source without rows."""
@@ -252,14 +259,17 @@ class LogProgress(Progress):
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""
         log.info("Plan for %s: %s; fingerprint %s", plan.source, plan, plan.fingerprint)
-        for line in islice((line for change in plan.changes for line in change.lines()), LINES_OF_A_PLAN):
+        for line in islice(
+            (line for change in plan.changes[: self._sample] for line in change.lines()), LINES_OF_A_PLAN
+        ):
             log.info("%s", line)
-        for warning in plan.warnings[:LINES_OF_A_PLAN]:
+        for warning in plan.warnings[: self._sample]:
             log.warning("%s", warning)
 
     def applied(self, end: ChangeEnd) -> None:
         """Log a change that failed."""
-        if end.error:
+        self._failures += end.error is not None
+        if end.error and self._failures <= self._sample:
             log.warning('"%s" was not changed: %s', end.change.name, end.error)
 
     def found(self, job: ImportJob) -> None:
@@ -284,12 +294,15 @@ class LogProgress(Progress):
         log.info("%s", account)
 
 
-_make_progress: Callable[[], Progress] = LogProgress
+_make_progress: Callable[[int], Progress] = LogProgress
 
 
-def task_progress() -> Progress:
-    """Return whom the tasks and triggers of this process notify: the log, or who asked for it by :func:`telling`."""
-    return _make_progress()
+def task_progress(sample: int = LINES_OF_A_PLAN) -> Progress:
+    """Return whom the tasks and triggers of this process notify: the log, or who asked for it by :func:`telling`.
+
+    :param sample: How many changes of a plan, and how many failures, the log may show.
+    """
+    return _make_progress(sample)
 
 
 @contextmanager
@@ -299,7 +312,7 @@ def telling(progress: Progress) -> Iterator[None]:
     :param progress: Who is notified.
     """
     global _make_progress  # noqa: PLW0603 - of the process: Airflow makes the tasks, and takes no parameters for them
-    before, _make_progress = _make_progress, lambda: progress
+    before, _make_progress = _make_progress, lambda _: progress
     try:
         yield
     finally:

@@ -214,8 +214,8 @@ class SyncAccount:
             return
         shown = "; ".join(f'"{end.change.name}": {end.error}' for end in failed[: self.sample])
         message = (
-            f"{len(failed):,} of {len(self.planned.plan.changes):,} changes failed, so that not all quick responses "
-            f"are as {self.planned.plan.source} says: {shown}. Another try compares again, and does the rest"
+            f"{len(failed):,} of {len(self.planned.plan.changes):,} changes failed, so that Amazon Connect is not "
+            f"in line with {self.planned.plan.source}: {shown}. Another try compares again, and does the rest"
         )
         if most is not None and len(failed) > int(most):
             raise SyncIncompleteError(
@@ -310,7 +310,7 @@ class Sync:
         :param storage: What reads templates and writes reports.
         :param deadline: POSIX time at which it ends.
         """
-        run = Run(Origin.of_task(context["ti"]), deadline, progress=task_progress())
+        run = Run(Origin.of_task(context["ti"]), deadline, progress=task_progress(options.sample_size))
         profiles = task.hook.routing_profiles(task.instance_id) if task.instance_id else None
         return cls(task.hook, task.find_knowledge_base(), options, storage, run, routing_profiles=profiles)
 
@@ -352,7 +352,8 @@ class Sync:
             spaces=options.spaces,
             extra_columns=options.extra_columns,
             allowed=options.allowed_values or {},
-            routing_profiles=self._routing_profiles,
+            # The API takes ARNs alone.
+            routing_profiles=self._routing_profiles or {},
         )
         template = _with_key(template_of(options.import_template, self._storage), KEYS[options.key])
         with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
