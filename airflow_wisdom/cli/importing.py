@@ -118,9 +118,7 @@ def _sent(importing: Import, manifest: Manifest, origin: Origin) -> list[Submiss
     try:
         return importing.send(manifest)
     except ImportIncompleteError as exc:
-        message = (
-            f"a file could not be uploaded, and no import job was started: {exc.__cause__}. {_how_to_go_on(origin)}"
-        )
+        message = f"a file could not be uploaded, and no further import job was started: {exc.__cause__}. {_how_to_go_on(origin)}"
         raise Failed(Failure(message, code_of(exc.__cause__))) from exc
 
 

@@ -12,6 +12,7 @@ from airflow_wisdom.cli.exits import Failure, Interrupted
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, records, titled
 from airflow_wisdom.cli.service import reach
 from airflow_wisdom.exceptions import ImportJobError
+from airflow_wisdom.model.import_job import ImportJobStatus
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
 from airflow_wisdom.rows import DEFAULT_TEMPLATE
 from airflow_wisdom.runs.account import FailedRecordReports
@@ -63,11 +64,13 @@ def show(args: Namespace, screen: Screen) -> Outcome:
         if reports.count and args.failed_records_path:
             path = args.failed_records_path
             Storage(aws_conn_id=args.conn_id).save(reports.write(), path)
-    document = {**job.to_dict(), "recordsRefused": reports.count, "failedRecords": reports.sample}
-    sheet = _facts(job, records_refused=reports.count, refused_records_in=path)
+    # Without a report, a job that is COMPLETE refused nothing, and any other keeps it to itself.
+    refused = reports.count if job.has_failed_record_report or job.status == ImportJobStatus.COMPLETE.value else None
+    document = {**job.to_dict(), "recordsRefused": refused, "failedRecords": reports.sample}
+    sheet = _facts(job, records_refused=refused, refused_records_in=path)
     title = titled("Refused by AWS", len(reports.sample), reports.count)
-    refused = records(title, reports.sample, DEFAULT_TEMPLATE.columns)
-    return Outcome({**document, "failedRecordsPath": path}, [sheet, refused])
+    sheets = [sheet, records(title, reports.sample, DEFAULT_TEMPLATE.columns)]
+    return Outcome({**document, "failedRecordsPath": path}, sheets)
 
 
 def wait(args: Namespace, screen: Screen) -> Outcome:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import textwrap
 import traceback
 from importlib import import_module
@@ -93,7 +91,7 @@ def _failure(command: Command, args: argparse.Namespace, screen: Screen) -> Fail
     """Run a command and show what it found; return why it failed, if it did."""
     try:
         outcome = _outcome(command, args, screen)
-        _show(outcome, screen)
+        screen.show(outcome)
     except KeyboardInterrupt as exc:
         what = f": {exc}" if isinstance(exc, Interrupted) else ""
         return Failure(f"interrupted{what}", INTERRUPTED)
@@ -113,15 +111,6 @@ def _outcome(command: Command, args: argparse.Namespace, screen: Screen) -> Outc
         module, _, function = command.action.partition(":")
         action: Action = getattr(import_module(module), function)
         return action(args, screen)
-
-
-def _show(outcome: Outcome, screen: Screen) -> None:
-    """Show what a command found; that nobody reads it any more changes nothing about what was done."""
-    try:
-        screen.show(outcome)
-    except BrokenPipeError:
-        # Python would complain about it once more as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(args: argparse.Namespace, screen: Screen, failure: Failure) -> Failure:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from airflow_wisdom.cli.progress import PlainProgress, RichProgress, SilentProgress
@@ -49,8 +50,7 @@ class Screen:
         if self._console:
             self._console.print(visible(line), markup=False, highlight=False)
             return
-        # Whoever read it may be gone: that is no reason to give up what goes on.
-        with suppress(BrokenPipeError):
+        with _perhaps_broken(self._err):
             self._err.write(f"{visible(line)}\n")
             self._err.flush()
 
@@ -98,8 +98,12 @@ class Screen:
         """Write to stdout what a command found.
 
         :param outcome: What it found.
-        :raises BrokenPipeError: Nobody reads it.
         """
+        with _perhaps_broken(self._out):
+            self._write(outcome)
+            self._out.flush()
+
+    def _write(self, outcome: Outcome) -> None:
         if self._as_json:
             in_ascii = "utf" not in (self._out.encoding or "").lower()
             self._out.write(json.dumps(outcome.document, indent=2, ensure_ascii=in_ascii) + "\n")
@@ -107,7 +111,16 @@ class Screen:
             write_rich(outcome.sheets, console_of(self._out))
         else:
             write_plain(outcome.sheets, self._out)
-        self._out.flush()
+
+
+@contextmanager
+def _perhaps_broken(stream: TextIO) -> Iterator[None]:
+    """Write to a stream that nobody may read any more: that changes nothing about what a command does, and did."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What is left in the stream would fail once more as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def console_of(stream: TextIO) -> Console:

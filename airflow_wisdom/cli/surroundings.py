@@ -30,9 +30,10 @@ def surroundings(args: Namespace, screen: Screen) -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(_environment(environment_of(args)))
-        # Airflow logs to stdout, where nothing but data is to be: once it is loaded, and if it is already.
-        stack.enter_context(_loaded_log(sys.stdout, sys.stderr))
+        # Airflow logs to stdout, where nothing but data is to be: to that of the moment, or to that when it was loaded.
+        out = sys.stdout
         stack.enter_context(redirect_stdout(sys.stderr))
+        stack.enter_context(_loaded_log(out, sys.stderr))
         stack.enter_context(_log(screen, logging.INFO if args.debug else logging.WARNING))
         stack.enter_context(_signals())
         yield
