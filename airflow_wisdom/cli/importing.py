@@ -118,7 +118,8 @@ def _sent(importing: Import, manifest: Manifest, origin: Origin) -> list[Submiss
     try:
         return importing.send(manifest)
     except ImportIncompleteError as exc:
-        message = f"a file could not be uploaded, and no further import job was started: {exc.__cause__}. {_how_to_go_on(origin)}"
+        what = f"a file could not be uploaded, and no further import job was started: {exc.__cause__}"
+        message = f"{what}. {_how_to_go_on(origin)}"
         raise Failed(Failure(message, code_of(exc.__cause__))) from exc
 
 
