@@ -42,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group dev
 	@touch $@
 
-demo: $(READY) ## Import a CSV of quick responses through Airflow, against a fake service on this machine
+demo: $(READY) ## Import a file and sync a table through Airflow, against a fake service on this machine
 	@$(BIN)/python dags_examples/demo.py
 
 test: lint types unit docs ## Lint, types, tests and docs

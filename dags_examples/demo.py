@@ -1,11 +1,15 @@
-"""Run the DAG `import_quick_responses` through Airflow on this machine, against a fake Amazon Connect Wisdom.
+"""Run two DAGs through Airflow on this machine, against a fake Amazon Connect Wisdom.
 
-Everything it writes goes to the folder `.demo` of the checkout. The exit status is 0 only if every import job
-is COMPLETE.
+First `import_quick_responses` loads a large file. Then `sync_quick_responses` keeps a table in line for three days:
+on the second it has changed, on the third it has not.
+
+Everything it writes goes to the folder `.demo` of the checkout. The exit status is 0 only if every import job and
+every sync is COMPLETE.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -26,7 +30,9 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.runs.account import Account
+    from airflow_wisdom.runs.apply import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.plan import SyncPlan
     from airflow_wisdom.testing import FakeWisdom
 
 HERE = Path(__file__).resolve().parent
@@ -35,6 +41,8 @@ HOME = FOLDER / "airflow"
 LOG = FOLDER / "airflow.log"
 RESULT = FOLDER / "result.json"
 REPORTS = FOLDER / "reports"
+TABLE = HERE / "data" / "faq.csv"
+TABLE_OF_DAY_TWO = FOLDER / "faq-day-two.csv"
 
 SECONDS_OF_WORK = 3.0
 """How long the fake service takes for each import job, so that there is something to wait for."""
@@ -64,9 +72,9 @@ def main() -> int:
     try:
         with _fake_service() as endpoint:
             _say(started, f"fake Amazon Connect Wisdom listens on {endpoint}")
-            knowledge_base = _prepare(endpoint)
+            knowledge_base, instance = _prepare(endpoint)
             _say(started, f"knowledge base {knowledge_base} is there; Airflow starts")
-            _run_airflow(_environment(endpoint, knowledge_base), started)
+            _run_airflow(_environment(endpoint, knowledge_base, instance), started)
     except KeyboardInterrupt:
         print("\nInterrupted; everything that was started has been stopped.", file=sys.stderr)
         return 130
@@ -136,14 +144,15 @@ def _fake_service() -> Iterator[str]:
         yield first_line.split()[-1]
 
 
-def _prepare(endpoint: str) -> str:
+def _prepare(endpoint: str) -> tuple[str, str]:
     from airflow_wisdom.testing import FakeWisdom
 
     fake = FakeWisdom(endpoint)
     fake.import_jobs(after_seconds=SECONDS_OF_WORK)
     knowledge_base = fake.create_knowledge_base("contact-centre")
     prepare_connect(fake, knowledge_base)
-    return knowledge_base
+    _write_table_of_day_two()
+    return knowledge_base, fake.create_instance(knowledge_base, ROUTING_PROFILES)
 
 
 def prepare_connect(fake: FakeWisdom, knowledge_base: str) -> None:
@@ -155,11 +164,25 @@ def prepare_connect(fake: FakeWisdom, knowledge_base: str) -> None:
         )
 
 
-def _environment(endpoint: str, knowledge_base: str) -> dict[str, str]:
+def _write_table_of_day_two() -> None:
+    """Write what people have made of the table: one text is changed, one row is new, and one is gone."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    changed, *others, _gone, last = rows
+    changed["Content"] = changed["Content"].replace("8 p.m.", "10 p.m.")
+    new = {**last, "Name": "Spring sale", "Shortcut key": "spring", "Content": "The spring sale starts on March 20."}
+    with TABLE_OF_DAY_TWO.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(changed))
+        writer.writeheader()
+        writer.writerows([changed, *others, last, new])
+
+
+def _environment(endpoint: str, knowledge_base: str, instance: str) -> dict[str, str]:
     extra = {
         "region_name": "us-east-1",
         "endpoint_url": endpoint,
         "knowledge_base_id": knowledge_base,
+        "instance_id": instance,
         "reports": str(REPORTS),
     }
     connection = {"conn_type": "aws", "login": "demo", "password": "demo", "extra": extra}
@@ -175,19 +198,28 @@ def _environment(endpoint: str, knowledge_base: str) -> dict[str, str]:
 
 
 def _run_airflow(environment: Mapping[str, str], started: float) -> None:
-    with LOG.open("w") as log, _process([__file__, "run-dag"], environment, log) as airflow:
+    with LOG.open("w") as log, _process([__file__, "run-dags"], environment, log) as airflow:
         assert airflow.stdout is not None  # noqa: S101 - it was opened with a pipe
         for line in airflow.stdout:
             _say(started, line.rstrip())
 
 
 class _Lines(Progress):
-    """Says in lines what the import does, and keeps its summary."""
+    """Says in lines what the import and the syncs do, and keeps the summary of the import."""
 
     summary: dict[str, Any] | None = None
 
     def __init__(self, file: IO[str]) -> None:
         self.say = partial(print, file=file, flush=True)
+
+    def compared(self, plan: SyncPlan) -> None:
+        self.say(f"plan: {plan}")
+        for line in (line for change in plan.changes for line in change.lines()):
+            self.say(f"plan: {line}")
+
+    def applied(self, end: ChangeEnd) -> None:
+        if end.error:
+            self.say(f"task: {end.change.name} is not changed: {end.error}")
 
     def planned(self, manifest: Manifest) -> None:
         self.say(f"task: {manifest.rows_read} rows read, {manifest.rows_invalid} are invalid")
@@ -209,8 +241,8 @@ class _Lines(Progress):
         self.say(f"task: the reports are read, {self.summary['rowsRefused']} rows are refused")
 
 
-def _run_dag() -> None:
-    """Run the DAG in this process, and leave its end behind in a file."""
+def _run_dags() -> None:
+    """Run the DAGs in this process, and leave their ends behind in a file."""
     # Standard output is for the progress alone: all else that is printed here goes to the log.
     progress = _Lines(os.fdopen(os.dup(sys.stdout.fileno()), "w"))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -220,22 +252,38 @@ def _run_dag() -> None:
         check_migrations(0)
     except TimeoutError:
         initdb()
+    with telling(progress):
+        states = [_import(progress), *_sync(progress)]
+    RESULT.write_text(json.dumps({"states": states, "summary": progress.summary}))
+
+
+def _import(progress: _Lines) -> str:
     from import_quick_responses import dag
 
-    with telling(progress):
-        run = dag.test()
-    progress.say(f"DAG run: {run.state}")
-    RESULT.write_text(json.dumps({"state": str(run.state), "summary": progress.summary}))
+    run = dag.test()
+    progress.say(f"DAG import_quick_responses: {run.state}")
+    return str(run.state)
+
+
+def _sync(progress: _Lines) -> Iterator[str]:
+    """Sync a table for three days, and yield how each ended."""
+    from sync_quick_responses import dag
+
+    for day, table in enumerate((TABLE, TABLE_OF_DAY_TWO, TABLE_OF_DAY_TWO), 1):
+        progress.say(f"day {day}: {table.name} is compared with Amazon Connect")
+        run = dag.test(run_conf={"source": str(table)})
+        progress.say(f"DAG sync_quick_responses, day {day}: {run.state}")
+        yield str(run.state)
 
 
 def _conclude() -> int:
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     summary = result.get("summary")
     if not summary:
-        print(f"\nThe DAG run did not succeed. Airflow's log: {LOG}", file=sys.stderr)
+        print(f"\nThe DAG runs did not succeed. Airflow's log: {LOG}", file=sys.stderr)
         return 1
     print_summary(summary, shutil.get_terminal_size().columns)
-    return 0 if summary["status"] == "COMPLETE" and result["state"] == "success" else 1
+    return 0 if summary["status"] == "COMPLETE" and set(result["states"]) == {"success"} else 1
 
 
 def print_summary(summary: dict[str, Any], width: int) -> None:
@@ -276,7 +324,7 @@ def _print_list(heads: Sequence[str], texts: Sequence[str], width: int) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["run-dag"]:
-        _run_dag()
+    if sys.argv[1:] == ["run-dags"]:
+        _run_dags()
     else:
         sys.exit(main())

@@ -250,11 +250,19 @@ def test_the_demo_says_what_happened(tmp_path):
     assert process.returncode == 0, said
     for words in ("Status      COMPLETE", "Imported    237 of 250", "line 93, Content", "Order - substitute offered"):
         assert words in said
-    for words in ("250 rows read, 8 are invalid", "file 3 of 3 is uploaded", "5 rows are refused", "DAG run: success"):
+    for words in ("250 rows read, 8 are invalid", "file 3 of 3 is uploaded", "5 rows are refused"):
         assert words in said
     starts_and_ends = re.findall(r"trigger: job .* (runs|is)\b", said)
     running = list(accumulate(1 if what == "runs" else -1 for what in starts_and_ends))
     assert (len(running), max(running), running[-1]) == (6, 2, 0)
+    plans = re.findall(r"plan: (\d.*unchanged)", said)
+    assert plans == [
+        "8 to create, 0 to update, 0 to deactivate, 0 to remove, 0 unchanged",
+        "1 to create, 1 to update, 1 to deactivate, 0 to remove, 6 unchanged",
+        "0 to create, 0 to update, 0 to deactivate, 0 to remove, 8 unchanged",
+    ]
+    assert re.findall(r"day (\d): success", said) == ["1", "2", "3"]
+    assert re.search(r'content: "We are here from 8 a\.m\. to 8 p\.m\..* -> ".* to 10 p\.m\.', said)
     for name, rows in (("invalid-rows.csv", 8), ("failed-records.csv", 5)):
         assert str(tmp_path / ".demo" / "reports" / name) in said
         with (tmp_path / ".demo" / "reports" / name).open() as file:
