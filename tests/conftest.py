@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-AIRFLOW = version("apache-airflow-core")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rigs.versions import AIRFLOW, is_at_least, numbers  # noqa: E402 - see above
+
 EVERYDAY = (3, 3)
 """The Airflow of constraints.txt; `make compat` runs the tests on others too."""
 
@@ -28,20 +30,10 @@ os.environ.update(
     # Hundreds of tests in one process leave garbage that should be collected.
     AIRFLOW__WISDOM__GC_FREEZE="False",
 )
-sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest  # noqa: E402 - see above
 
 pytest_plugins = ["airflow_wisdom.testing.fixtures"]
-
-
-def is_at_least(minor):
-    """Whether the Airflow that runs the tests is of that minor version, as in "3.3", or newer."""
-    return numbers(AIRFLOW) >= numbers(minor)
-
-
-def numbers(text):
-    return tuple(map(int, text.split(".")[:2]))
 
 
 def pytest_configure(config):

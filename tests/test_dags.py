@@ -21,8 +21,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import is_at_least
 from rigs.running import start_job
+from rigs.versions import is_at_least
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "dags_examples"

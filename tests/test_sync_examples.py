@@ -11,8 +11,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from conftest import is_at_least
 from rigs.running import run
+from rigs.versions import is_at_least
 
 from airflow_wisdom.exceptions import PlanChangedError
 
