@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from public_names import PUBLIC
 from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
 
 from airflow_wisdom import exceptions, operators, sensors, transfers
@@ -343,3 +344,8 @@ def test_every_switch_for_an_unverified_behaviour_is_marked_and_listed():
 
 def _parameters(kind):
     return inspect.signature(kind.__init__).parameters if kind.__module__.startswith("airflow_wisdom") else ()
+
+
+def test_the_docs_name_every_public_name():
+    pages = "".join(path.read_text() for path in DOCS.rglob("*.md"))
+    assert [name for names in PUBLIC.values() for name in names if not re.search(rf"\b{name}\b", pages)] == []
