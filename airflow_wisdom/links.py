@@ -13,8 +13,6 @@ from urllib.parse import urlencode
 
 from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, XCom
 
-from airflow_wisdom.model.knowledge_base import Arn, is_arn
-
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey
     from airflow.sdk import Context
@@ -144,6 +142,8 @@ def instance_arn_of(job: ImportJob) -> str | None:
 
     :param job: The import job. Its knowledge base's ARN supplies the account.
     """
+    from airflow_wisdom.model.knowledge_base import Arn, is_arn
+
     try:
         instance = str((job.external_source_configuration or {})["configuration"]["connectConfiguration"]["instanceId"])
         base = Arn.parse(str(job.knowledge_base_arn))

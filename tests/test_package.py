@@ -180,7 +180,6 @@ def test_parsing_a_dag_loads_next_to_nothing_of_the_package_itself():
         "airflow_wisdom.hooks",
         "airflow_wisdom.hooks.connection",
         "airflow_wisdom.links",
-        "airflow_wisdom.model.knowledge_base",
         "airflow_wisdom.operators",
         "airflow_wisdom.operators.export",
         "airflow_wisdom.operators.import_job",

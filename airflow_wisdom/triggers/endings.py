@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_wisdom.exceptions import EndpointError
-from airflow_wisdom.model.endings import Endings
-from airflow_wisdom.model.import_job import ImportJobStatus
-from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.triggers.base import AwsTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from airflow_wisdom.model.endings import Endings
     from airflow_wisdom.model.import_job import ImportJob
 
 log = logging.getLogger(__name__)
@@ -95,9 +93,16 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
             raise ValueError("knowledge_base_id is needed")
         if not self.poll_interval > 0 or self.catch_up < 0:
             raise ValueError("poll_interval must be more than 0 seconds, and catch_up not less")
+        if self.statuses is not None:
+            self._check_statuses(self.statuses)
+
+    @staticmethod
+    def _check_statuses(statuses: list[str]) -> None:
+        from airflow_wisdom.model.import_job import ImportJobStatus
+
         known = {status.value for status in ImportJobStatus if not status.is_running}
-        if self.statuses is not None and not (self.statuses and known.issuperset(self.statuses)):
-            raise ValueError(f"statuses must be some of {', '.join(sorted(known))}, not {self.statuses}")
+        if not (statuses and known.issuperset(statuses)):
+            raise ValueError(f"statuses must be some of {', '.join(sorted(known))}, not {statuses}")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and yield an event for each ending."""
@@ -134,10 +139,15 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         patience = Patience(log.warning, "The asset's state cannot be read, trying again", most=math.inf)
         while True:
             try:
-                return Endings(await self._stored("get"), since=self._since())
+                return self._endings(await self._stored("get"))
             except Exception as exc:  # noqa: BLE001 - beginning without what is there would lose endings
                 pause = patience.endure(EndpointError(repr(exc)))
             await asyncio.sleep(pause)
+
+    def _endings(self, stored: Any) -> Endings:
+        from airflow_wisdom.model.endings import Endings
+
+        return Endings(stored, since=self._since())
 
     def _since(self) -> float:
         # Without catching up no clock is asked: the triggerer's may differ from AWS's.
@@ -175,6 +185,8 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
             return None
 
     def _key(self) -> str:
+        from airflow_wisdom.model.knowledge_base import short_id
+
         # An ARN ends in the id: either names the same knowledge base.
         identity = [short_id(self.knowledge_base_id), self.statuses]
         return f"airflow_wisdom.endings.{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]}"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
-from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.triggers.base import JobsTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
+    from airflow_wisdom.model.import_job import JobEnd
     from airflow_wisdom.runs.waiting import ImportJobs
     from airflow_wisdom.watcher import Outcome
 
@@ -50,7 +50,7 @@ class WisdomJobsCompleteTrigger(JobsTrigger):
         else:
             outcomes = await asyncio.gather(*(_wait(self, import_job_id) for import_job_id in self.import_job_ids))
         ends = [
-            JobEnd.of(self.knowledge_base_id, import_job_id, outcome.job, outcome.error)
+            _end_of(self, import_job_id, outcome)
             for import_job_id, outcome in zip(self.import_job_ids, outcomes, strict=True)
         ]
         yield _event(ends)
@@ -95,7 +95,7 @@ class WisdomJobSensorTrigger(JobsTrigger):
             await sync_to_async(self._push, thread_sensitive=False)(metadata)
             yield TaskSuccessEvent()
         else:
-            yield _event([JobEnd.of(self.knowledge_base_id, self.import_job_id, outcome.job, outcome.error)])
+            yield _event([_end_of(self, self.import_job_id, outcome)])
 
     def where_it_stands(self) -> str:
         """Say which job goes on."""
@@ -204,6 +204,12 @@ def _wait(trigger: JobsTrigger, import_job_id: str, *, whole: bool = False) -> C
         cadence=Cadence.of(trigger.poll_interval),
         whole=whole,
     )
+
+
+def _end_of(trigger: JobsTrigger, import_job_id: str, outcome: Outcome) -> JobEnd:
+    from airflow_wisdom.model.import_job import JobEnd
+
+    return JobEnd.of(trigger.knowledge_base_id, import_job_id, outcome.job, outcome.error)
 
 
 def _delete(trigger: JobsTrigger, import_job_ids: Sequence[str]) -> None:
