@@ -23,16 +23,15 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from airflow_wisdom.runs.run import Progress, telling
+from airflow_wisdom.runs.progress import Progress, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.runs.account import Account
-    from airflow_wisdom.runs.apply import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
-    from airflow_wisdom.runs.plan import SyncPlan
+    from airflow_wisdom.runs.plan import ChangeEnd, SyncPlan
     from airflow_wisdom.testing import FakeWisdom
 
 HERE = Path(__file__).resolve().parent

@@ -213,9 +213,9 @@ def test_the_log_of_a_sync_is_what_the_docs_show(fake_wisdom, knowledge_base, tm
     fake_wisdom.edit_by_hand(knowledge_base, router["quickResponseId"], **by_hand)
     Path("responses.csv").write_text(marked(guide, "second day"))
     caplog.clear()
-    with caplog.at_level("INFO", logger="airflow_wisdom.runs.run"):
+    with caplog.at_level("INFO", logger="airflow_wisdom.runs.progress"):
         run(sync)
-    said = [record.getMessage() for record in caplog.records if record.name == "airflow_wisdom.runs.run"]
+    said = [record.getMessage() for record in caplog.records if record.name == "airflow_wisdom.runs.progress"]
 
     def without_ids(line):
         return re.sub(r"fingerprint \w{32}$|arn:aws:connect:\S+, \S+$", "", line)

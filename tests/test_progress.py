@@ -12,7 +12,7 @@ from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.rows.mistake import Mistake
 from airflow_wisdom.runs.account import Account
 from airflow_wisdom.runs.manifest import Manifest
-from airflow_wisdom.runs.run import LogProgress, Progress, telling
+from airflow_wisdom.runs.progress import LogProgress, Progress, telling
 
 ROWS = [{"Name": f"Answer {n}", "Content": f"Text {n}", "Routing Profile": "Billing"} for n in range(1, 151)]
 ROWS[0]["Content"] = ""
@@ -98,7 +98,7 @@ def test_an_import_that_is_not_accepted_is_told_to_its_end(importing):
 def test_the_log_has_a_line_at_the_deferral_and_one_at_the_end(importing, caplog, tmp_path):
     caplog.set_level(logging.INFO)
     summary = importing(deferrable=True, timeout=60)
-    lines = [record.getMessage() for record in caplog.records if record.name == "airflow_wisdom.runs.run"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "airflow_wisdom.runs.progress"]
     (deferral,) = [line for line in lines if line.startswith("Deferred until 2")]
     assert deferral.endswith("+00:00 at the latest: the rows given, 149 of 150 rows in 2 files")
     assert lines[-1] == (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_wisdom.cli.values import counted
 from airflow_wisdom.model.import_job import ImportJobStatus
-from airflow_wisdom.runs.run import Progress
+from airflow_wisdom.runs.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.import_job import ImportJob
-    from airflow_wisdom.runs.apply import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
-    from airflow_wisdom.runs.plan import SyncPlan
+    from airflow_wisdom.runs.plan import ChangeEnd, SyncPlan
 
 
 RUNNING = ImportJobStatus.START_IN_PROGRESS.value

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.cli.progress import CommandProgress
     from airflow_wisdom.cli.screen import Screen
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.runs.apply import ChangeEnd
-    from airflow_wisdom.runs.plan import Change
+    from airflow_wisdom.runs.plan import Change, ChangeEnd
     from airflow_wisdom.runs.sync import Planned
 
 _CHANGES = (

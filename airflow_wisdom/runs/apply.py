@@ -6,7 +6,6 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.exceptions import (
@@ -18,6 +17,7 @@ from airflow_wisdom.exceptions import (
 )
 from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.runs.inventory import AT_ONCE, Inventory
+from airflow_wisdom.runs.plan import Change, ChangeEnd
 from airflow_wisdom.runs.run import ask
 from airflow_wisdom.runs.steps import steps_of
 
@@ -27,27 +27,11 @@ if TYPE_CHECKING:
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.calls import Calls
     from airflow_wisdom.model.quick_response import QuickResponse
-    from airflow_wisdom.runs.plan import Change
-    from airflow_wisdom.runs.run import Limit, Progress
+    from airflow_wisdom.runs.progress import Progress
+    from airflow_wisdom.runs.run import Limit
     from airflow_wisdom.runs.steps import Step
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class ChangeEnd:
-    """How a change ended.
-
-    :param change: The change.
-    :param quick_response_id: Id of the quick response; None where it could not be created.
-    :param error: Why it is not as wanted; None if it is.
-    :param was_tried: Whether anything was sent for it.
-    """
-
-    change: Change
-    quick_response_id: str | None = None
-    error: WisdomError | None = None
-    was_tried: bool = False
 
 
 class Applier:

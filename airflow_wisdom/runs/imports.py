@@ -20,7 +20,8 @@ from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, Validat
 from airflow_wisdom.rows.template import unmarked
 from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
 from airflow_wisdom.runs.manifest import Manifest, Part
-from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run, task_progress
+from airflow_wisdom.runs.progress import task_progress
+from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
 from airflow_wisdom.values import check_interval, whole_number

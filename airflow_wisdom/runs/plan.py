@@ -17,6 +17,7 @@ from airflow_wisdom.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.quick_response import QuickResponse, Value, Values
     from airflow_wisdom.rows.quick_responses import Wanted
 
@@ -97,6 +98,22 @@ class Change:
         if self.kind == "update":
             for name, value in self.new.items():
                 yield f"    {name}: {shown(self.old.get(name))} -> {shown(value)}"
+
+
+@dataclass
+class ChangeEnd:
+    """How a change ended.
+
+    :param change: The change.
+    :param quick_response_id: Id of the quick response; None where it could not be created.
+    :param error: Why it is not as wanted; None if it is.
+    :param was_tried: Whether anything was sent for it.
+    """
+
+    change: Change
+    quick_response_id: str | None = None
+    error: WisdomError | None = None
+    was_tried: bool = False
 
 
 @dataclass(frozen=True)

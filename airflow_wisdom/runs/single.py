@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_wisdom.model.import_job import ImportJob
-from airflow_wisdom.runs.run import Limit, Origin, Run, task_progress
+from airflow_wisdom.runs.progress import task_progress
+from airflow_wisdom.runs.run import Limit, Origin, Run
 from airflow_wisdom.runs.sending import patiently
 from airflow_wisdom.runs.starting import Standing, Submission, drive, find, starting
 from airflow_wisdom.runs.waiting import ends_of, raise_for, reread

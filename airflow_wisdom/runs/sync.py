@@ -19,12 +19,13 @@ from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
 from airflow_wisdom.rows import Rules, Validator, field_limits
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import wanted
-from airflow_wisdom.runs.apply import Applier, ChangeEnd
+from airflow_wisdom.runs.apply import Applier
 from airflow_wisdom.runs.imports import must_be_one_of, template_of, tolerated
 from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.manifest import refuse_invalid_rows
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection
-from airflow_wisdom.runs.run import Limit, Origin, Run, task_progress
+from airflow_wisdom.runs.progress import task_progress
+from airflow_wisdom.runs.run import Limit, Origin, Run
 from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.rows.quick_responses import Wanted
     from airflow_wisdom.rows.reading import Row
-    from airflow_wisdom.runs.plan import Change, SyncPlan
+    from airflow_wisdom.runs.plan import Change, ChangeEnd, SyncPlan
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
 

@@ -12,7 +12,8 @@ from airflow_wisdom.cadence import Cadence
 from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
-from airflow_wisdom.runs.run import FILE, MARK, Limit, Progress
+from airflow_wisdom.runs.progress import Progress
+from airflow_wisdom.runs.run import FILE, MARK, Limit
 from airflow_wisdom.runs.starting import drive_in_loop, look_back, starting, take_in_loop
 from airflow_wisdom.watcher import ImportJobWatcher
 

@@ -178,7 +178,7 @@ class WisdomRunImportTrigger(JobsTrigger):
         delete_running(self.connection().make_hook(), self.knowledge_base_id, jobs.under_way)
 
     def _import_jobs(self) -> ImportJobs:
-        from airflow_wisdom.runs.run import task_progress
+        from airflow_wisdom.runs.progress import task_progress
         from airflow_wisdom.runs.starting import Submission
         from airflow_wisdom.runs.waiting import ImportJobs
 

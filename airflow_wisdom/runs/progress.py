@@ -1,0 +1,167 @@
+"""Who is notified of what a run does, as it does it: the log, or whoever asked for it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_wisdom.exceptions import WisdomError
+    from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.account import Account
+    from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.plan import ChangeEnd, SyncPlan
+
+log = logging.getLogger(__name__)
+
+LINES_OF_A_PLAN = 60
+"""Lines of a plan that go to the log."""
+
+
+class Progress:
+    """Is notified of what a run does, as it does it. This one ignores it all, and is what others derive from."""
+
+    def planned(self, manifest: Manifest) -> None:
+        """Take note that all rows are judged, and nothing was sent.
+
+        :param manifest: What is going to be imported.
+        """
+
+    def uploaded(self, number: int, total: int) -> None:
+        """Take note that a file is uploaded.
+
+        :param number: Its place among the files, from 1.
+        :param total: How many files there are.
+        """
+
+    def found(self, job: ImportJob) -> None:
+        """Take note that a job was started by an earlier try, and is not started again.
+
+        :param job: The import job.
+        """
+
+    def deferred(self, manifest: Manifest, deadline: float) -> None:
+        """Take note that the task defers: a trigger starts the jobs and waits for them.
+
+        :param manifest: What is being imported.
+        :param deadline: POSIX time at which starting and waiting end.
+        """
+
+    def started(self, import_job_id: str, place: str) -> None:
+        """Take note that a job runs.
+
+        :param import_job_id: Its id.
+        :param place: Which part of the source it imports, in words.
+        """
+
+    def ended(self, import_job_id: str, error: WisdomError | None) -> None:
+        """Take note that a job runs no longer.
+
+        :param import_job_id: Its id.
+        :param error: Why it is not COMPLETE; None if it is.
+        """
+
+    def concluded(self, account: Account) -> None:
+        """Take note that every row is accounted for, whether or not the account is then accepted.
+
+        :param account: What became of the rows.
+        """
+
+    def compared(self, plan: SyncPlan) -> None:
+        """Take note that the rows are compared with what there is, and nothing was written.
+
+        :param plan: What is going to be changed.
+        """
+
+    def applied(self, end: ChangeEnd) -> None:
+        """Take note that a change has ended, well or not.
+
+        :param end: How it ended.
+        """
+
+
+class LogProgress(Progress):
+    """Writes to the log what a run does: what operators and triggers have.
+
+    :param sample: How many changes of a plan, and how many failures, may be shown.
+    """
+
+    def __init__(self, sample: int = LINES_OF_A_PLAN) -> None:
+        self._sample = sample
+        self._failures = 0
+
+    def planned(self, manifest: Manifest) -> None:
+        """Log each mistake that is shown, and a source without rows."""
+        for mistake in manifest.mistakes:
+            log.warning("Invalid row of %s: %s", redact(manifest.source), mistake)
+        if not manifest.parts and not manifest.rows_invalid:
+            log.warning("%s has no rows: there is nothing to import", redact(manifest.source))
+
+    def compared(self, plan: SyncPlan) -> None:
+        """Log the plan, and the first of its changes."""
+        log.info("Plan for %s: %s; fingerprint %s", plan.source, plan, plan.fingerprint)
+        for line in islice(
+            (line for change in plan.changes[: self._sample] for line in change.lines()), LINES_OF_A_PLAN
+        ):
+            log.info("%s", line)
+        for warning in plan.warnings[: self._sample]:
+            log.warning("%s", warning)
+
+    def applied(self, end: ChangeEnd) -> None:
+        """Log a change that failed."""
+        self._failures += end.error is not None
+        if end.error and self._failures <= self._sample:
+            log.warning('"%s" was not changed: %s', end.change.name, end.error)
+
+    def found(self, job: ImportJob) -> None:
+        """Log which job is not started again."""
+        log.info("Import job %s was started by an earlier try", job.import_job_id)
+
+    def deferred(self, manifest: Manifest, deadline: float) -> None:
+        """Log how much is imported, and until when."""
+        until = datetime.fromtimestamp(deadline, timezone.utc).isoformat(timespec="seconds")
+        log.info("Deferred until %s at the latest: %s", until, manifest)
+
+    def started(self, import_job_id: str, place: str) -> None:
+        """Log which job runs."""
+        log.info("Import job %s runs: %s", import_job_id, place)
+
+    def ended(self, import_job_id: str, error: WisdomError | None) -> None:
+        """Log how a job has ended."""
+        log.info("Import job %s ended: %s", import_job_id, error or "COMPLETE")
+
+    def concluded(self, account: Account) -> None:
+        """Log what became of the rows."""
+        log.info("%s", account)
+
+
+_make_progress: Callable[[int], Progress] = LogProgress
+
+
+def task_progress(sample: int = LINES_OF_A_PLAN) -> Progress:
+    """Return whom the tasks and triggers of this process notify: the log, or who asked for it by :func:`telling`.
+
+    :param sample: How many changes of a plan, and how many failures, the log may show.
+    """
+    return _make_progress(sample)
+
+
+@contextmanager
+def telling(progress: Progress) -> Iterator[None]:
+    """Let the tasks and triggers of this process notify somebody else than the log, for a block.
+
+    :param progress: Who is notified.
+    """
+    global _make_progress  # noqa: PLW0603 - of the process: Airflow makes the tasks, and takes no parameters for them
+    before, _make_progress = _make_progress, lambda _: progress
+    try:
+        yield
+    finally:
+        _make_progress = before
