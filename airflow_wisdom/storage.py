@@ -92,6 +92,20 @@ class Storage:
         except CAUSES as exc:
             raise StorageError(f"{redact(uri)} cannot be written: {exc}") from exc
 
+    def try_to_save(self, path: Path | None, uri: str | None) -> tuple[str | None, str | None]:
+        """Copy a report to where a user asked for it; return where, and what went wrong, as there is more to say.
+
+        :param path: The file; None if there is nothing to report.
+        :param uri: As for :meth:`save`; None if it was not asked for.
+        """
+        if path is None or not uri:
+            return None, None
+        try:
+            self.save(path, uri)
+        except StorageError as exc:
+            return uri, exc.message
+        return uri, None
+
     @contextmanager
     def _opened(self, uri: str) -> Iterator[BinaryIO]:
         if uri.startswith("s3://"):

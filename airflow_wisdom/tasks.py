@@ -121,6 +121,13 @@ class WisdomKnowledgeBaseTask(WisdomTask):
             self.knowledge_base_id = self.hook.find_knowledge_base(str(self.instance_id))
         return self.knowledge_base_id
 
+    def routing_profiles(self) -> dict[str, str] | None:
+        """Return the routing profiles of the Amazon Connect instance, name -> ARN; None if no instance is named.
+
+        :raises ResourceNotFoundError: There is no such instance.
+        """
+        return self.hook.routing_profiles(self.instance_id) if self.instance_id else None
+
 
 class WisdomExistingJobTask(WisdomKnowledgeBaseTask):
     """Base of the tasks that are about one import job that is already there.

@@ -48,6 +48,42 @@ def check_interval(poll_interval: float | None) -> None:
         raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
 
 
+def must_be_one_of(name: str, value: object, words: tuple[str, ...]) -> None:
+    """Refuse a word that means nothing.
+
+    :param name: Name of the parameter.
+    :param value: What was given.
+    :param words: What it may be.
+    :raises ValueError: It is not one of them.
+    """
+    if value not in words:
+        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r:.100}")
+
+
+def tolerated(name: str, value: Any) -> Any:
+    """Return how many failures are tolerated: a word, or a number.
+
+    :param name: Name of the parameter.
+    :param value: ``fail``, ``warn``, ``ignore``, or a number, also as text.
+    :raises ValueError: It is neither.
+    """
+    if value in ("fail", "warn", "ignore"):
+        return value
+    try:
+        return whole_number(name, value, 0)
+    except ValueError:
+        raise ValueError(f"{name} must be fail, warn, ignore or a whole number, not {value!r:.100}") from None
+
+
+def most_tolerated(tolerated: str | int) -> int | None:
+    """Return how many failures are tolerated, as a number; None for any number.
+
+    :param tolerated: What :func:`tolerated` returned.
+    """
+    words = {"fail": 0, "warn": None, "ignore": None}
+    return words[str(tolerated)] if tolerated in words else int(tolerated)
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words, such as ``1 file`` or ``1,200 files``.
 

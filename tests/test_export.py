@@ -259,10 +259,8 @@ def hook():
 def export_file(hook, path, knowledge_base, routing_profiles=None):
     """Export without Airflow, and return the summary."""
     options = ExportOptions(str(path)).checked()
-    with Export(
-        hook, knowledge_base, options, Storage(), time.time() + 60, routing_profiles=routing_profiles
-    ) as running:
-        plan = running.plan()
+    with Export(hook, knowledge_base, options, Storage(), time.time() + 60) as running:
+        plan = running.plan(routing_profiles)
         running.check(plan)
         running.apply(plan)
         return running.account(plan).summary()
@@ -271,10 +269,8 @@ def export_file(hook, path, knowledge_base, routing_profiles=None):
 def sync_file(hook, path, knowledge_base, routing_profiles=None):
     """Sync without Airflow, and return the summary."""
     run = Run(Origin.of_command("table"), time.time() + 60)
-    with Sync(
-        hook, knowledge_base, SyncOptions().checked(), Storage(), run, routing_profiles=routing_profiles
-    ) as running:
-        planned = running.plan(FileSource(str(path), Storage()))
+    with Sync(hook, knowledge_base, SyncOptions().checked(), Storage(), run) as running:
+        planned = running.plan(FileSource(str(path), Storage()), routing_profiles)
         running.check(planned)
         account = running.account(planned, running.apply(planned))
         account.judge("fail")

@@ -154,3 +154,10 @@ def test_parameters_that_make_no_sense_are_refused_before_anything_is_sent(fake_
     with pytest.raises(ValueError, match=next(iter(wrong)).replace("poll_", "").replace("_per_file", "")):
         run(importing(**{"knowledge_base": knowledge_base, **wrong}))
     assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
+
+
+def test_routing_profiles_are_looked_up_where_rows_are_judged_and_not_after_the_wait(fake_wisdom, knowledge_base):
+    instance = fake_wisdom.create_instance(knowledge_base, ["Billing"])
+    rows = [{"Name": "a", "Content": "b", "Routing Profile": "Billing"}]
+    assert run(importing(knowledge_base, rows, instance_id=instance, deferrable=True))["rowsImported"] == 1
+    assert fake_wisdom.calls()["ListRoutingProfiles"] == 1

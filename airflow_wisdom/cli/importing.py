@@ -5,36 +5,35 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import DATA, Failed, Failure, Interrupted, UsageError, code_of, worst
-from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, records, titled
+from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, records, titled
 from airflow_wisdom.cli.service import reach
-from airflow_wisdom.cli.values import counted
 from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableError, WisdomError
 from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.runs.account import Account, accounts_of
-from airflow_wisdom.runs.imports import Import, ImportOptions, judge, template_of
+from airflow_wisdom.runs.imports import Import, ImportOptions, judge
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import mark_of
 from airflow_wisdom.sources import FileSource
 from airflow_wisdom.storage import Storage
+from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
     from airflow_wisdom.cli.progress import CommandProgress
     from airflow_wisdom.cli.screen import Screen
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.rows.mistake import Mistake
     from airflow_wisdom.rows.preparing import Prepared
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.starting import Submission
 
-_MISTAKES = (Column("Line", "number"), Column("Column"), Column("Value", optional=True), Column("Reason"))
 _JOBS = (
     Column("Import job", "id"),
     Column("Status", "status"),
@@ -53,9 +52,9 @@ def check(args: Namespace, screen: Screen) -> Outcome:
     :param screen: Where progress goes.
     """
     storage = Storage(aws_conn_id=args.conn_id)
+    options = _options(args)
     with screen.waiting(f"Judging the rows of {args.file}"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
-        template = template_of(args.template, storage)
-        prepared = judge(_source(args, storage), template, _options(args), Path(folder)).prepared
+        prepared = judge(_source(args, storage), options.template(storage), options, Path(folder)).prepared
         path = args.invalid_rows_path if prepared.invalid_path else None
         if prepared.invalid_path and path:
             storage.save(prepared.invalid_path, path)
@@ -85,7 +84,7 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
                 submissions = _sent(importing, manifest, origin)
                 account = importing.account(manifest, importing.wait(submissions))
     failure = _failure(account, options.on_failed_records, origin)
-    return _accounted(account, failure, template_of(args.template, storage).columns)
+    return _accounted(account, failure, options.template(storage).columns)
 
 
 def _source(args: Namespace, storage: Storage) -> FileSource:
@@ -94,17 +93,7 @@ def _source(args: Namespace, storage: Storage) -> FileSource:
 
 def _options(args: Namespace) -> ImportOptions:
     """Return the options of an import; of what only imports have, `check` keeps the defaults."""
-    names = (
-        "extra_columns",
-        "spaces",
-        "on_invalid_rows",
-        "invalid_rows_path",
-        "on_failed_records",
-        "failed_records_path",
-        "max_active_jobs",
-        "sample_size",
-    )
-    given = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    given = {each.name: getattr(args, each.name) for each in fields(ImportOptions) if hasattr(args, each.name)}
     return ImportOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given)
 
 
@@ -156,13 +145,8 @@ def _judged(file: str, prepared: Prepared, path: str | None) -> Outcome:
         invalid_rows_in=path,
     )
     failure = Failure(f"{prepared.rows_invalid:,} of {prepared.rows_read:,} rows of {file} are invalid", DATA)
-    sheets = [sheet, _mistakes(prepared.mistakes, prepared.mistakes_total)]
+    sheets = [sheet, invalid_rows(prepared.mistakes, prepared.mistakes_total)]
     return Outcome(document, sheets, failure if prepared.rows_invalid else None)
-
-
-def _mistakes(mistakes: Sequence[Mistake], total: int) -> Sheet:
-    rows = [(each.line, each.column, each.value, each.reason) for each in mistakes]
-    return Sheet(titled("Invalid, found by the check", len(rows), total), _MISTAKES, rows)
 
 
 # What is said of an import
@@ -206,7 +190,7 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
     sheets = [
         sheet,
         _jobs(summary, manifest.unit),
-        _mistakes(manifest.mistakes, manifest.mistakes_total),
+        invalid_rows(manifest.mistakes, manifest.mistakes_total),
         records(titled("Refused by AWS", len(account.records), account.records_refused), account.records, known),
     ]
     return Outcome(summary, sheets, failure)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from airflow_wisdom.cli.exits import Failure
+    from airflow_wisdom.rows.mistake import Mistake
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,27 @@ def records(title: str, found: Sequence[Mapping[str, str]], known: Collection[st
         return Sheet(title, tuple(titles), rows)
     rows = [[*row, record[IMPORT_JOB]] for row, record in zip(rows, found, strict=True)]
     return Sheet(title, (*titles, Column("Import job", "id", optional=True)), rows)
+
+
+def mistakes(title: str, found: Sequence[Mistake], total: int) -> Sheet:
+    """Return a sheet of what is wrong with cells.
+
+    :param title: What is wrong with them, in general.
+    :param found: The mistakes that are shown.
+    :param total: How many there are.
+    """
+    columns = (Column("Line", "number"), Column("Column"), Column("Value", optional=True), Column("Reason"))
+    rows = [(each.line, each.column, each.value, each.reason) for each in found]
+    return Sheet(titled(title, len(rows), total), columns, rows)
+
+
+def invalid_rows(found: Sequence[Mistake], total: int) -> Sheet:
+    """Return a sheet of what is wrong with invalid rows.
+
+    :param found: The mistakes that are shown.
+    :param total: How many there are.
+    """
+    return mistakes("Invalid, found by the check", found, total)
 
 
 def titled(what: str, shown: int, total: int) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_wisdom.cli.values import counted
 from airflow_wisdom.model.import_job import ImportJobStatus
 from airflow_wisdom.runs.progress import Progress
+from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import INTERRUPTED, Failed, Failure, Interrupted, UsageError, code_of, worst
-from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, titled
+from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, mistakes, titled
 from airflow_wisdom.cli.service import reach
-from airflow_wisdom.cli.values import counted
 from airflow_wisdom.exceptions import PlanError, WisdomError
 from airflow_wisdom.runs.export import Export, ExportOptions
 from airflow_wisdom.runs.plan import SIGNS, shown
@@ -16,6 +16,7 @@ from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
 from airflow_wisdom.sources import FileSource
 from airflow_wisdom.storage import Storage
+from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -46,8 +47,12 @@ def plan(args: Namespace, screen: Screen) -> Outcome:
     :param args: What the command was given.
     :param screen: Where progress goes.
     """
-    with screen.progress(f"Comparing {args.file}") as progress, _new_sync(args, progress) as syncing:
-        planned, refusal = _planned(syncing, args)
+    hook, knowledge_base_id = reach(args)
+    with (
+        screen.progress(f"Comparing {args.file}") as progress,
+        _new_sync(hook, knowledge_base_id, args, progress) as syncing,
+    ):
+        planned, refusal = _planned(syncing, hook, args)
     return _outcome(SyncAccount(planned, None, args.sample_size, args.plan_path), refusal)
 
 
@@ -61,8 +66,12 @@ def sync(args: Namespace, screen: Screen) -> Outcome:
     """
     if not (args.yes or screen.can_ask):
         raise UsageError("there is no terminal to ask whether the plan may be applied: pass --yes, or see `plan` first")
-    with screen.progress(f"Comparing {args.file}") as progress, _new_sync(args, progress) as syncing:
-        planned, refusal = _planned(syncing, args)
+    hook, knowledge_base_id = reach(args)
+    with (
+        screen.progress(f"Comparing {args.file}") as progress,
+        _new_sync(hook, knowledge_base_id, args, progress) as syncing,
+    ):
+        planned, refusal = _planned(syncing, hook, args)
         if refusal is None and planned.plan.changes and not args.yes:
             with progress.paused():
                 _ask(planned, args, screen)
@@ -80,12 +89,12 @@ def export(args: Namespace, screen: Screen) -> Outcome:
     hook, knowledge_base_id = reach(args)
     options = ExportOptions(args.file, args.owner_tag, args.sample_size).checked()
     storage, deadline = Storage(aws_conn_id=args.conn_id), time.time() + args.timeout
-    profiles = _routing_profiles(hook, args)
-    with screen.waiting(f"Reading knowledge base {knowledge_base_id}"):
-        made = Export(hook, knowledge_base_id, options, storage, deadline, routing_profiles=profiles)
-        with made as exporting:
-            exported = exporting.plan()
-            exporting.apply(exported)
+    with (
+        screen.waiting(f"Reading knowledge base {knowledge_base_id}"),
+        Export(hook, knowledge_base_id, options, storage, deadline) as exporting,
+    ):
+        exported = exporting.plan(_routing_profiles(hook, args))
+        exporting.apply(exported)
     summary = exporting.account(exported).summary()
     sheet = facts(
         knowledge_base=summary["knowledgeBaseId"],
@@ -93,18 +102,13 @@ def export(args: Namespace, screen: Screen) -> Outcome:
         a_sync_would_change=summary["itemsUnrestorable"] or None,
         exported_to=summary["path"],
     )
-    rows = [(each.line, each.column, each.value, each.reason) for each in exported.mistakes[: args.sample_size]]
-    columns = (Column("Line", "number"), Column("Column"), Column("Value", optional=True), Column("Reason"))
-    title = titled("A sync would not read it as it is", len(rows), len(exported.mistakes))
-    return Outcome(summary, [sheet, Sheet(title, columns, rows)])
+    shown, total = exported.mistakes[: args.sample_size], len(exported.mistakes)
+    return Outcome(summary, [sheet, mistakes("A sync would not read it as it is", shown, total)])
 
 
-def _new_sync(args: Namespace, progress: CommandProgress) -> Sync:
-    hook, knowledge_base_id = reach(args)
-    options, storage = _options(args), Storage(aws_conn_id=args.conn_id)
+def _new_sync(hook: WisdomHook, knowledge_base_id: str, args: Namespace, progress: CommandProgress) -> Sync:
     run = Run(Origin.of_command(args.file), time.time() + args.timeout, progress=progress)
-    profiles = _routing_profiles(hook, args)
-    return Sync(hook, knowledge_base_id, options, storage, run, routing_profiles=profiles)
+    return Sync(hook, knowledge_base_id, _options(args), Storage(aws_conn_id=args.conn_id), run)
 
 
 def _routing_profiles(hook: WisdomHook, args: Namespace) -> Mapping[str, str] | None:
@@ -113,16 +117,17 @@ def _routing_profiles(hook: WisdomHook, args: Namespace) -> Mapping[str, str] | 
 
 def _options(args: Namespace) -> SyncOptions:
     """Return the options of a sync; of what only ``sync`` has, ``plan`` keeps the defaults."""
-    given = {name: getattr(args, name) for name in SyncOptions.__dataclass_fields__ if hasattr(args, name)}
+    given = {each.name: getattr(args, each.name) for each in fields(SyncOptions) if hasattr(args, each.name)}
     try:
         return SyncOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given).checked()
     except ValueError as exc:
         raise UsageError(str(exc)) from exc
 
 
-def _planned(syncing: Sync, args: Namespace) -> tuple[Planned, Failure | None]:
+def _planned(syncing: Sync, hook: WisdomHook, args: Namespace) -> tuple[Planned, Failure | None]:
     """Return the plan, and why it is refused, if it is."""
-    planned = syncing.plan(FileSource(args.file, Storage(aws_conn_id=args.conn_id), args.format))
+    source = FileSource(args.file, Storage(aws_conn_id=args.conn_id), args.format)
+    planned = syncing.plan(source, _routing_profiles(hook, args))
     try:
         syncing.check(planned)
     except PlanError as exc:
@@ -205,9 +210,7 @@ def _warnings(account: SyncAccount) -> Sheet:
 
 def _invalid(account: SyncAccount) -> Sheet:
     sifted = account.planned.sifted
-    rows = [(each.line, each.column, each.value, each.reason) for each in sifted.mistakes]
-    columns = (Column("Line", "number"), Column("Column"), Column("Value", optional=True), Column("Reason"))
-    return Sheet(titled("Invalid, found by the check", len(rows), sifted.mistakes_total), columns, rows)
+    return invalid_rows(sifted.mistakes, sifted.mistakes_total)
 
 
 def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:

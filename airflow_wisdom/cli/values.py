@@ -30,15 +30,6 @@ def duration(text: str) -> float:
     return seconds
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words.
-
-    :param number: How many there are.
-    :param noun: What one of them is called.
-    """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def mapping(text: str) -> tuple[str, str]:
     """Return a column and its label.
 

@@ -81,7 +81,7 @@ class WisdomExportQuickResponsesOperator(WisdomKnowledgeBaseTask):
         """Read the knowledge base, write the file, and return the summary."""
         deadline = time.time() + seconds(self.timeout)
         with self._new_export(deadline) as export:
-            plan = export.plan()
+            plan = export.plan(self.routing_profiles())
             export.check(plan)
             export.apply(plan)
             self._account = export.account(plan)

@@ -170,7 +170,7 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
         """Judge and send the rows, and wait for the jobs, here or in the triggerer."""
         deadline = time.time() + seconds(self.timeout)
         with self._new_import(context, deadline) as run:
-            manifest = run.plan(self.rows())
+            manifest = run.plan(self.rows(), self.routing_profiles())
             manifest.check(self.on_invalid_rows)
             submissions = run.send(manifest)
             if submissions and self.deferrable:

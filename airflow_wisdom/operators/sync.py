@@ -171,7 +171,7 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
         """Judge and compare the rows, make the changes, and return the summary."""
         deadline = time.time() + seconds(self.timeout)
         with self._new_sync(context, deadline) as sync:
-            planned = sync.plan(self.rows())
+            planned = sync.plan(self.rows(), self.routing_profiles())
             sync.check(planned)
             ends = None if self.mode == "plan" else sync.apply(planned)
             return self._conclude(context, sync.account(planned, ends))

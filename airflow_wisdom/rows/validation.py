@@ -14,6 +14,7 @@ from airflow_wisdom.exceptions import TemplateMismatchError
 from airflow_wisdom.model.limits import MAX_ROUTING_PROFILES
 from airflow_wisdom.rows.mistake import Mistake, listing, shorten
 from airflow_wisdom.rows.template import LABELS, fold, unmarked
+from airflow_wisdom.values import must_be_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -127,13 +128,8 @@ class Rules:
     routing_profiles: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        _one_of_these("spaces", self.spaces, ("trim", "invalid"))
-        _one_of_these("extra_columns", self.extra_columns, ("fail", "ignore"))
-
-
-def _one_of_these(name: str, value: str, words: tuple[str, ...]) -> None:
-    if value not in words:
-        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r}")
+        must_be_one_of("spaces", self.spaces, ("trim", "invalid"))
+        must_be_one_of("extra_columns", self.extra_columns, ("fail", "ignore"))
 
 
 class Validator:

@@ -19,7 +19,7 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.model.failed_records import read_failed_records
 from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.redaction import cut, redact
-from airflow_wisdom.values import counted
+from airflow_wisdom.values import counted, most_tolerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -204,14 +204,14 @@ class Account:
         :raises StorageError: The refused records could not be written where they should be.
         """
         self._judge_jobs()
-        most = {"warn": None, "ignore": None, "fail": 0}.get(str(tolerated), tolerated)
+        most = most_tolerated(tolerated)
         unread = next((each for each in self.parts if each.report_error), None)
         if unread and most is not None:
             raise self._unread(unread)
         message = f"AWS refused {self.records_refused:,} of {sum(self.columns):,} rows"
         if self.records_refused and tolerated != "ignore":
             self._log_records()
-        if most is not None and self.records_refused > int(most):
+        if most is not None and self.records_refused > most:
             raise self._too_many(message)
         if self.records_refused and tolerated != "ignore":
             log.warning("%s; the others are imported", message)

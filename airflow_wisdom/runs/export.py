@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import RunTimeoutError
@@ -15,19 +13,21 @@ from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.limits import SAMPLE_SIZE
 from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
 from airflow_wisdom.redaction import redact
-from airflow_wisdom.rows import DEFAULT_TEMPLATE, Mistake, Rules, Validator, field_limits, read
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, Mistake, Validator, read
 from airflow_wisdom.rows.mistake import shorten
 from airflow_wisdom.rows.quick_responses import wanted
 from airflow_wisdom.rows.reading import format_of
 from airflow_wisdom.rows.template import LABELS
 from airflow_wisdom.rows.writing import cell_of, readable_names, row_of, write_rows
 from airflow_wisdom.runs.inventory import everything
+from airflow_wisdom.runs.options import Options, RowOptions
 from airflow_wisdom.runs.plan import OWNER
-from airflow_wisdom.runs.run import Limit
+from airflow_wisdom.runs.run import HasFolder, Limit
 from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -42,7 +42,7 @@ _LABEL_OF = {name: label for label, name in LABELS.items()}
 
 
 @dataclass(frozen=True)
-class ExportOptions:
+class ExportOptions(Options):
     """How an export is done; what each option means says
     :class:`~airflow_wisdom.operators.WisdomExportQuickResponsesOperator`, whose parameters they are.
     """  # noqa: D205 - one sentence
@@ -51,18 +51,7 @@ class ExportOptions:
     owner_tag: str | None = None
     sample_size: int = SAMPLE_SIZE
 
-    @classmethod
-    def of(cls, task: Any, **defaults: Any) -> ExportOptions:
-        """Return the options of a task, which has them as attributes of the same names.
-
-        :param task: The task, or anything else with these attributes.
-        :param defaults: What stands in for attributes that are None.
-        """
-        given: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(cls)}
-        given.update({name: value for name, value in defaults.items() if given[name] is None})
-        return cls(**given).checked()
-
-    def checked(self) -> ExportOptions:
+    def checked(self) -> Self:
         """Return the options with a path as text and numbers as numbers.
 
         :raises ValueError: An option makes no sense.
@@ -133,7 +122,7 @@ class ExportAccount:
         }
 
 
-class Export:
+class Export(HasFolder):
     """An export of quick responses, from a knowledge base to an account of the file; use it as a context manager.
 
     :param hook: What AWS is reached with.
@@ -141,8 +130,6 @@ class Export:
     :param options: How the export is done.
     :param storage: What writes the file.
     :param deadline: POSIX time at which it ends.
-    :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that they are
-        written as ARNs.
     """
 
     def __init__(
@@ -152,14 +139,11 @@ class Export:
         options: ExportOptions,
         storage: Storage,
         deadline: float,
-        *,
-        routing_profiles: Mapping[str, str] | None = None,
     ) -> None:
         self.options = options
         self._connection = ReadyConnection(hook)
         self._knowledge_base_id = knowledge_base_id
         self._storage = storage
-        self._routing_profiles = routing_profiles
         self._is_stopped = False
         self._limit = Limit(
             deadline, lambda: self._is_stopped, what="The knowledge base was not exported", error=RunTimeoutError
@@ -174,31 +158,25 @@ class Export:
         :param storage: What writes the file.
         :param deadline: POSIX time at which it ends.
         """
-        profiles = task.hook.routing_profiles(task.instance_id) if task.instance_id else None
-        return cls(task.hook, task.find_knowledge_base(), options, storage, deadline, routing_profiles=profiles)
-
-    def __enter__(self) -> Self:
-        self._folder = TemporaryDirectory(prefix="airflow-wisdom-")
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._folder.cleanup()
+        return cls(task.hook, task.find_knowledge_base(), options, storage, deadline)
 
     def stop(self) -> None:
         """End it from another thread or a signal handler: no file is replaced any more."""
         self._is_stopped = True
 
-    def plan(self) -> ExportPlan:
+    def plan(self, routing_profiles: Mapping[str, str] | None = None) -> ExportPlan:
         """Read the knowledge base into a file of this machine, and the file as a sync would.
 
+        :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that they
+            are written as ARNs.
         :raises RunTimeoutError: The time was over, or the task was ended, before all was read.
         """
         there = everything(self._connection, self._knowledge_base_id, self._limit)
         items = tuple(sorted(filter(self._is_wanted, there), key=lambda item: (item.name, item.quick_response_id)))
-        names = readable_names(self._routing_profiles or {})
-        file = Path(self._folder.name) / "quick-responses"
+        names = readable_names(routing_profiles or {})
+        file = self.folder / "quick-responses"
         write_rows((row_of(item.values, names) for item in items), file, self.options.format)
-        return ExportPlan(self._knowledge_base_id, items, file, tuple(self._read_again(file, items)))
+        return ExportPlan(self._knowledge_base_id, items, file, tuple(self._read_again(file, items, routing_profiles)))
 
     def check(self, plan: ExportPlan) -> None:
         """Warn of quick responses that a sync would not read as Amazon Connect has them; nothing is refused for them.
@@ -236,25 +214,25 @@ class Export:
         owner = self.options.owner_tag
         return not item.is_gone and (not owner or item.tags.get(OWNER) == owner)
 
-    def _read_again(self, file: Path, items: Sequence[QuickResponse]) -> list[Mistake]:
+    def _read_again(
+        self, file: Path, items: Sequence[QuickResponse], routing_profiles: Mapping[str, str] | None
+    ) -> list[Mistake]:
         """Return what a sync with nothing but defaults would not read as it is in Amazon Connect."""
-        # Imported here because botocore's models take a while to load.
-        from airflow_wisdom.hooks.models import quick_response_lengths
-
-        rules = Rules(field_limits(quick_response_lengths()), routing_profiles=self._routing_profiles)
+        rules = RowOptions().rules(routing_profiles)
         with file.open("rb") as opened, Validator(DEFAULT_TEMPLATE, rules) as validator:
             table = read(opened, format=self.options.format)
             rows = zip(table.rows, items, strict=True)
-            return [mistake for row, item in rows for mistake in self._mistakes(row, item, validator)]
+            return [mistake for row, item in rows for mistake in _mistakes(row, item, validator)]
 
-    def _mistakes(self, row: Row, item: QuickResponse, validator: Validator) -> list[Mistake]:
-        cells, mistakes = validator.check(row)
-        if cells is None:
-            return mistakes
-        read = wanted(row, validator.fields(cells), self._routing_profiles or {}).values
-        return [
-            _misread(row.line, name, item.values[name], value) for name, value in differences(item.values, read).items()
-        ]
+
+def _mistakes(row: Row, item: QuickResponse, validator: Validator) -> list[Mistake]:
+    cells, mistakes = validator.check(row)
+    if cells is None:
+        return mistakes
+    read = wanted(row, validator.fields(cells), validator.rules.routing_profiles or {}).values
+    return [
+        _misread(row.line, name, item.values[name], value) for name, value in differences(item.values, read).items()
+    ]
 
 
 def _misread(line: int, name: str, there: Value, read: Value) -> Mistake:

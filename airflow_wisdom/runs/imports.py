@@ -6,33 +6,32 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import StorageError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus
-from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES, SAMPLE_SIZE
-from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, Validator, field_limits, prepare
-from airflow_wisdom.rows.template import unmarked
+from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES
+from airflow_wisdom.rows import Validator, prepare
 from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
 from airflow_wisdom.runs.manifest import Manifest, Part
+from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run
+from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Memory, Origin, Remembered, Run
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
-from airflow_wisdom.values import check_interval, whole_number
+from airflow_wisdom.values import check_interval, tolerated, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from typing_extensions import Self
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
+    from airflow_wisdom.rows import ImportTemplate
     from airflow_wisdom.rows.preparing import ImportFile, Prepared
     from airflow_wisdom.runs.account import PartAccount
     from airflow_wisdom.runs.starting import Submission
@@ -46,87 +45,38 @@ REPORT_PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
-class ImportOptions:
+class ImportOptions(RowOptions):
     """How an import is done; what each option means says
     :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
-    import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
-    column_mapping: Mapping[str, str] | None = None
-    extra_columns: Literal["fail", "ignore"] = "fail"
-    spaces: Literal["trim", "invalid"] = "trim"
-    allowed_values: Mapping[str, Collection[str] | None] | None = None
-    on_invalid_rows: Literal["fail", "skip"] = "fail"
-    invalid_rows_path: str | None = None
     on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"
     failed_records_path: str | None = None
     max_rows_per_file: int = MAX_FILE_ROWS
     max_active_jobs: int = 1
     max_bytes: int = MAX_FILE_BYTES
     max_report_bytes: int = MAX_REPORT_BYTES
-    sample_size: int = SAMPLE_SIZE
     metadata: Mapping[str, str] | None = None
     external_source_configuration: Mapping[str, Any] | None = None
     poll_interval: float | None = None
-    routing_profiles: Mapping[str, str] | None = None
 
-    @classmethod
-    def of(cls, task: Any, **defaults: Any) -> ImportOptions:
-        """Return the options of a task, which has them as attributes of the same names.
-
-        :param task: The task, or anything else with these attributes.
-        :param defaults: What stands in for attributes that are None.
-        """
-        given: dict[str, Any] = {each.name: getattr(task, each.name, None) for each in fields(cls)}
-        given.update({name: value for name, value in defaults.items() if given[name] is None})
-        return cls(**given).checked()
-
-    def checked(self) -> ImportOptions:
+    def checked(self) -> Self:
         """Return the options with numbers as numbers.
 
         :raises ValueError: An option makes no sense.
         """
         check_interval(self.poll_interval)
-        must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
         if len(self.metadata or {}) > USERS_PAIRS:
             raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
         return replace(
-            self,
+            super().checked(),
             on_failed_records=tolerated("on_failed_records", self.on_failed_records),
             max_rows_per_file=whole_number("max_rows_per_file", self.max_rows_per_file, 1, MAX_FILE_ROWS),
             max_active_jobs=whole_number("max_active_jobs", self.max_active_jobs, 1),
-            sample_size=whole_number("sample_size", self.sample_size, 0),
         )
 
 
-def must_be_one_of(name: str, value: object, words: tuple[str, ...]) -> None:
-    """Refuse a word that means nothing.
-
-    :param name: Name of the parameter.
-    :param value: What was given.
-    :param words: What it may be.
-    :raises ValueError: It is not one of them.
-    """
-    if value not in words:
-        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r:.100}")
-
-
-def tolerated(name: str, value: Any) -> Any:
-    """Return how many failures are tolerated: a word, or a number.
-
-    :param name: Name of the parameter.
-    :param value: ``fail``, ``warn``, ``ignore``, or a number, also as text.
-    :raises ValueError: It is neither.
-    """
-    if value in ("fail", "warn", "ignore"):
-        return value
-    try:
-        return whole_number(name, value, 0)
-    except ValueError:
-        raise ValueError(f"{name} must be fail, warn, ignore or a whole number, not {value!r:.100}") from None
-
-
-class Import:
+class Import(HasFolder):
     """An import of quick responses, from rows to an account of each of them; use it as a context manager.
 
     :param hook: What AWS is reached with.
@@ -167,26 +117,20 @@ class Import:
             task_progress(),
             is_first_try=ti.try_number == 1,
         )
-        profiles = task.hook.routing_profiles(task.instance_id) if task.instance_id else None
-        return cls(task.hook, task.find_knowledge_base(), replace(options, routing_profiles=profiles), storage, run)
+        return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
-    def __enter__(self) -> Self:
-        self._folder = TemporaryDirectory(prefix="airflow-wisdom-")
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._folder.cleanup()
-
-    def plan(self, source: Source) -> Manifest:
+    def plan(self, source: Source, routing_profiles: Mapping[str, str] | None = None) -> Manifest:
         """Judge every row, and write import files; nothing is sent.
 
         :param source: Where the rows are.
+        :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that any
+            name will do.
         :raises SourceError: The source cannot be read, or does not fit the template.
         """
-        options, folder = self.options, Path(self._folder.name)
-        judging = judge(source, template_of(options.import_template, self._storage), options, folder)
+        options = self.options
+        judging = judge(source, options.template(self._storage), options, self.folder, routing_profiles)
         self._files = judging.prepared.files
-        path, not_saved = self._save_invalid_rows(judging.prepared)
+        path, not_saved = self._storage.try_to_save(judging.prepared.invalid_path, options.invalid_rows_path)
         manifest = Manifest(
             knowledge_base_id=self._knowledge_base_id,
             source=source.name,
@@ -311,18 +255,6 @@ class Import:
         described = self._run.origin.describe(f"{manifest.source}, {manifest.place(number)}")
         return {**described, **(self.options.metadata or {})}
 
-    def _save_invalid_rows(self, prepared: Prepared) -> tuple[str | None, str | None]:
-        """Write the invalid rows where the user asked for them; return where, and what went wrong."""
-        path = self.options.invalid_rows_path
-        if prepared.invalid_path is None or not path:
-            return None, None
-        try:
-            self._storage.save(prepared.invalid_path, path)
-        except StorageError as exc:
-            # Returned: there is more to say.
-            return path, exc.message
-        return path, None
-
     def _remember(self, submission: Submission, import_job_id: str) -> None:
         what = Remembered(submission.upload_id, submission.attempt, import_job_id)
         self._run.memory.remember(submission.mark, what)
@@ -354,7 +286,7 @@ class Import:
         if not job.has_failed_record_report:
             # Then a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
             return 0 if end.status == ImportJobStatus.COMPLETE.value else None
-        path = Path(self._folder.name) / f"{job_id}.csv"
+        path = self.folder / f"{job_id}.csv"
         with path.open("w+b") as file:
             self._hook.download_failed_records(job, file, max_bytes=self.options.max_report_bytes)
         return reports.add(job_id, path)
@@ -389,25 +321,23 @@ class Judged:
     unit: Literal["line", "row"]
 
 
-def judge(source: Source, template: ImportTemplate, options: ImportOptions, folder: Path) -> Judged:
+def judge(
+    source: Source,
+    template: ImportTemplate,
+    options: ImportOptions,
+    folder: Path,
+    routing_profiles: Mapping[str, str] | None = None,
+) -> Judged:
     """Judge every row of a source, and write what is valid into import files; AWS is not needed for that.
 
     :param source: Where the rows are.
     :param template: The header that AWS expects.
     :param options: How the rows are judged.
     :param folder: An empty folder for the files.
+    :param routing_profiles: As for :meth:`Import.plan`.
     :raises SourceError: The source cannot be read, or does not fit the template.
     """
-    # Imported here because botocore's models take a while to load.
-    from airflow_wisdom.hooks.models import quick_response_lengths
-
-    rules = Rules(
-        limits=field_limits(quick_response_lengths()),
-        spaces=options.spaces,
-        extra_columns=options.extra_columns,
-        allowed=options.allowed_values or {},
-        routing_profiles=options.routing_profiles,
-    )
+    rules = options.rules(routing_profiles)
     with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
         prepared = prepare(
             table,
@@ -418,24 +348,6 @@ def judge(source: Source, template: ImportTemplate, options: ImportOptions, fold
             sample=options.sample_size,
         )
         return Judged(prepared, table.unit)
-
-
-def template_of(given: str | Sequence[str] | Mapping[str, str | None] | None, storage: Storage) -> ImportTemplate:
-    """Return the header that AWS expects.
-
-    :param given: Path or URI of the template file, its labels, or a dict of label to field; None for the assumed one.
-    :param storage: What reads the file.
-    :raises SourceError: The file cannot be read.
-    :raises TemplateMismatchError: It is not a template.
-    """
-    if given is None:
-        return DEFAULT_TEMPLATE
-    if isinstance(given, str):
-        with storage.open(given) as file:
-            return ImportTemplate.from_csv(file.read())
-    if not isinstance(given, Mapping):
-        return ImportTemplate.of(given)
-    return ImportTemplate.of(given, fields={unmarked(label): name for label, name in given.items() if name})
 
 
 def _distinct_contents(files: Iterable[ImportFile]) -> Iterator[tuple[ImportFile, str]]:

@@ -8,6 +8,8 @@ import logging
 import time
 import uuid
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_wisdom.cadence import Patience, time_left
@@ -19,6 +21,8 @@ from airflow_wisdom.runs.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.calls import Calls
@@ -224,6 +228,18 @@ async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, d
         except WisdomError as exc:
             last, pause = exc, patience.endure(exc)
         await asyncio.sleep(min(pause, limit.left()))
+
+
+class HasFolder:
+    """What has a folder on this machine while it lasts, for its files; use it as a context manager."""
+
+    def __enter__(self) -> Self:
+        self._temporary = TemporaryDirectory(prefix="airflow-wisdom-")
+        self.folder = Path(self._temporary.name)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._temporary.cleanup()
 
 
 @dataclass(frozen=True)

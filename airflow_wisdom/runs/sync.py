@@ -6,30 +6,28 @@ import asyncio
 import csv
 import json
 import logging
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.limits import SAMPLE_SIZE
 from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
-from airflow_wisdom.rows import Rules, Validator, field_limits
+from airflow_wisdom.rows import Validator
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import wanted
 from airflow_wisdom.runs.apply import Applier
-from airflow_wisdom.runs.imports import must_be_one_of, template_of, tolerated
 from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.manifest import refuse_invalid_rows
+from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import Limit, Origin, Run
-from airflow_wisdom.values import whole_number
+from airflow_wisdom.runs.run import HasFolder, Limit, Origin, Run
+from airflow_wisdom.values import most_tolerated, must_be_one_of, tolerated, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -53,18 +51,11 @@ PLAN_COLUMNS = ("kind", "key", "line", "field", "old", "new", "why", "lastModifi
 
 
 @dataclass(frozen=True)
-class SyncOptions:
+class SyncOptions(RowOptions):
     """How a sync is done; what each option means says
     :class:`~airflow_wisdom.operators.WisdomSyncQuickResponsesOperator`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
-    import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
-    column_mapping: Mapping[str, str] | None = None
-    extra_columns: Literal["fail", "ignore"] = "fail"
-    spaces: Literal["trim", "invalid"] = "trim"
-    allowed_values: Mapping[str, Collection[str] | None] | None = None
-    on_invalid_rows: Literal["fail", "skip"] = "fail"
-    invalid_rows_path: str | None = None
     key: Literal["name", "shortcut_key"] = "name"
     content_format: Literal["markdown", "plain"] = "markdown"
     owner_tag: str | None = None
@@ -78,20 +69,8 @@ class SyncOptions:
     mode: Literal["apply", "plan"] = "apply"
     expected_plan: str | None = None
     plan_path: str | None = None
-    sample_size: int = SAMPLE_SIZE
 
-    @classmethod
-    def of(cls, task: Any, **defaults: Any) -> SyncOptions:
-        """Return the options of a task, which has them as attributes of the same names.
-
-        :param task: The task, or anything else with these attributes.
-        :param defaults: What stands in for attributes that are None.
-        """
-        given: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(cls)}
-        given.update({name: value for name, value in defaults.items() if given[name] is None})
-        return cls(**given).checked()
-
-    def checked(self) -> SyncOptions:
+    def checked(self) -> Self:
         """Return the options with numbers as numbers.
 
         :raises ValueError: An option makes no sense.
@@ -99,20 +78,18 @@ class SyncOptions:
         must_be_one_of("key", self.key, tuple(KEYS))
         must_be_one_of("content_format", self.content_format, tuple(CONTENT_FORMATS))
         must_be_one_of("on_missing", self.on_missing, ("keep", "deactivate", "delete"))
-        must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
         must_be_one_of("on_unremovable", self.on_unremovable, ("warn", "fail"))
         must_be_one_of("mode", self.mode, ("apply", "plan"))
         if not self.owner_tag and (self.on_missing != "keep" or self.adopt):
-            raise ValueError("owner_tag is needed where on_missing is not keep, or adopt is set: it says what is yours")
+            raise ValueError("owner_tag is needed where on_missing is not keep, or adopt is set: it marks your items")
         share = float(self.max_removal_share)
         if not 0 <= share <= 1:
             raise ValueError(f"max_removal_share must be from 0 to 1, not {self.max_removal_share!r}")
         return replace(
-            self,
+            super().checked(),
             max_removal_share=share,
             min_removals=whole_number("min_removals", self.min_removals, 0),
             on_failed_items=tolerated("on_failed_items", self.on_failed_items),
-            sample_size=whole_number("sample_size", self.sample_size, 0),
         )
 
     @property
@@ -207,10 +184,7 @@ class SyncAccount:
         :param tolerated_failures: ``fail``, ``warn``, ``ignore``, or a number of changes that may have failed.
         :raises SyncIncompleteError: More changes failed than are tolerated.
         """
-        failed, most = (
-            self.failed,
-            {"warn": None, "ignore": None, "fail": 0}.get(str(tolerated_failures), tolerated_failures),
-        )
+        failed, most = self.failed, most_tolerated(tolerated_failures)
         if not failed:
             return
         shown = "; ".join(f'"{end.change.name}": {end.error}' for end in failed[: self.sample])
@@ -218,7 +192,7 @@ class SyncAccount:
             f"{len(failed):,} of {len(self.planned.plan.changes):,} changes failed, so that Amazon Connect is not "
             f"in line with {self.planned.plan.source}: {shown}. Another try compares again, and does the rest"
         )
-        if most is not None and len(failed) > int(most):
+        if most is not None and len(failed) > most:
             raise SyncIncompleteError(
                 message,
                 failed=len(failed),
@@ -234,7 +208,7 @@ def _failure(end: ChangeEnd) -> dict[str, Any]:
     return {"kind": change.kind, "key": change.key, "line": change.line, "error": str(end.error)}
 
 
-class Sync:
+class Sync(HasFolder):
     """A sync of quick responses, from rows to an account of each of them; use it as a context manager.
 
     :param hook: What AWS is reached with.
@@ -242,47 +216,32 @@ class Sync:
     :param options: How the sync is done.
     :param storage: What reads templates and writes reports.
     :param run: Who does it, until when, and who is notified.
-    :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that rows must
-        name them by ARN.
     """
 
     def __init__(
-        self,
-        hook: WisdomHook,
-        knowledge_base_id: str,
-        options: SyncOptions,
-        storage: Storage,
-        run: Run,
-        *,
-        routing_profiles: Mapping[str, str] | None = None,
+        self, hook: WisdomHook, knowledge_base_id: str, options: SyncOptions, storage: Storage, run: Run
     ) -> None:
         self.options = options
         self._connection = ReadyConnection(hook)
         self._knowledge_base_id = knowledge_base_id
         self._storage = storage
         self._run = run
-        self._routing_profiles = routing_profiles
         self._is_stopped = False
-
-    def __enter__(self) -> Self:
-        self._folder = TemporaryDirectory(prefix="airflow-wisdom-")
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._folder.cleanup()
 
     def stop(self) -> None:
         """End it from another thread or a signal handler: nothing more is written."""
         self._is_stopped = True
 
-    def plan(self, source: Source) -> Planned:
+    def plan(self, source: Source, routing_profiles: Mapping[str, str] | None = None) -> Planned:
         """Judge every row, and compare the valid ones with what there is; nothing is written.
 
         :param source: Where the rows are.
+        :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that rows
+            must name them by ARN.
         :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
         """
-        rows, sifted, unit = self._judge(source)
-        path, not_saved = self._save(sifted.invalid_path, self.options.invalid_rows_path)
+        rows, sifted, unit = self._judge(source, routing_profiles or {})
+        path, not_saved = self._storage.try_to_save(sifted.invalid_path, self.options.invalid_rows_path)
         if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not rows):
             refuse_invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
         if not_saved:
@@ -312,8 +271,7 @@ class Sync:
         :param deadline: POSIX time at which it ends.
         """
         run = Run(Origin.of_task(context["ti"]), deadline, progress=task_progress(options.sample_size))
-        profiles = task.hook.routing_profiles(task.instance_id) if task.instance_id else None
-        return cls(task.hook, task.find_knowledge_base(), options, storage, run, routing_profiles=profiles)
+        return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
     def check(self, planned: Planned) -> None:
         """Write the plan where the user wants it, and refuse it if it is unsafe, or not what was approved.
@@ -324,7 +282,7 @@ class Sync:
         """
         options = self.options
         if options.plan_path:
-            self._storage.save(write_plan(planned.plan, Path(self._folder.name), options.plan_path), options.plan_path)
+            self._storage.save(write_plan(planned.plan, self.folder, options.plan_path), options.plan_path)
         protection = Protection(options.protection, options.max_removal_share, options.min_removals)
         planned.plan.check(protection, on_unremovable=options.on_unremovable, expected=options.expected_plan)
 
@@ -343,38 +301,20 @@ class Sync:
         """
         return SyncAccount(planned, ends, self.options.sample_size, self.options.plan_path)
 
-    def _judge(self, source: Source) -> tuple[list[Wanted], Sifted, Literal["line", "row"]]:
-        # Imported here because botocore's models take a while to load.
-        from airflow_wisdom.hooks.models import quick_response_lengths
-
-        options, rows = self.options, []
-        rules = Rules(
-            limits=field_limits(quick_response_lengths()),
-            spaces=options.spaces,
-            extra_columns=options.extra_columns,
-            allowed=options.allowed_values or {},
-            # The API takes ARNs alone.
-            routing_profiles=self._routing_profiles or {},
-        )
-        template = _with_key(template_of(options.import_template, self._storage), KEYS[options.key])
+    def _judge(
+        self, source: Source, routing_profiles: Mapping[str, str]
+    ) -> tuple[list[Wanted], Sifted, Literal["line", "row"]]:
+        # The API takes ARNs alone: where no name is known, none will do.
+        options, rules, rows = self.options, self.options.rules(routing_profiles), []
+        template = _with_key(options.template(self._storage), KEYS[options.key])
         with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
 
             def take(row: Row, cells: tuple[str, ...]) -> list[Any]:
-                rows.append(wanted(row, validator.fields(cells), self._routing_profiles or {}))
+                rows.append(wanted(row, validator.fields(cells), routing_profiles))
                 return []
 
-            sifted = sift(table, validator, Path(self._folder.name), take, sample=options.sample_size)
+            sifted = sift(table, validator, self.folder, take, sample=options.sample_size)
             return rows, sifted, table.unit
-
-    def _save(self, path: Path | None, uri: str | None) -> tuple[str | None, str | None]:
-        """Write the invalid rows where the user asked for them; return where, and what went wrong."""
-        if path is None or not uri:
-            return None, None
-        try:
-            self._storage.save(path, uri)
-        except StorageError as exc:
-            return uri, exc.message
-        return uri, None
 
     def _limit(self, what: str) -> Limit:
         return Limit(self._run.deadline, lambda: self._is_stopped, what=what, error=RunTimeoutError)

@@ -1,0 +1,99 @@
+"""How a run is done: what the options of all runs have in common, and those of all runs that read rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_wisdom.model.limits import SAMPLE_SIZE
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
+from airflow_wisdom.rows.template import unmarked
+from airflow_wisdom.values import must_be_one_of, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from typing_extensions import Self
+
+    from airflow_wisdom.storage import Storage
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is done. The options are parameters of a task, by the same names; its docstring says what they mean."""
+
+    @classmethod
+    def of(cls, task: Any, **defaults: Any) -> Self:
+        """Return the options of a task, which has them as attributes of the same names.
+
+        :param task: The task, or anything else with these attributes.
+        :param defaults: What stands in for attributes that are None.
+        """
+        given: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(cls)}
+        given.update({name: value for name, value in defaults.items() if given[name] is None})
+        return cls(**given).checked()
+
+    def checked(self) -> Self:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        return self
+
+
+@dataclass(frozen=True)
+class RowOptions(Options):
+    """How rows are judged; what each option means says
+    :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`, whose parameters they are.
+    """  # noqa: D205 - one sentence
+
+    import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
+    column_mapping: Mapping[str, str] | None = None
+    extra_columns: Literal["fail", "ignore"] = "fail"
+    spaces: Literal["trim", "invalid"] = "trim"
+    allowed_values: Mapping[str, Collection[str] | None] | None = None
+    on_invalid_rows: Literal["fail", "skip"] = "fail"
+    invalid_rows_path: str | None = None
+    sample_size: int = SAMPLE_SIZE
+
+    def checked(self) -> Self:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
+        return replace(self, sample_size=whole_number("sample_size", self.sample_size, 0))
+
+    def rules(self, routing_profiles: Mapping[str, str] | None) -> Rules:
+        """Return what rows are judged by.
+
+        :param routing_profiles: As for :class:`~airflow_wisdom.rows.validation.Rules`.
+        """
+        # Imported here because botocore's models take a while to load.
+        from airflow_wisdom.hooks.models import quick_response_lengths
+
+        return Rules(
+            limits=field_limits(quick_response_lengths()),
+            spaces=self.spaces,
+            extra_columns=self.extra_columns,
+            allowed=self.allowed_values or {},
+            routing_profiles=routing_profiles,
+        )
+
+    def template(self, storage: Storage) -> ImportTemplate:
+        """Return the header that AWS expects.
+
+        :param storage: What reads the template file, where there is one.
+        :raises SourceError: The file cannot be read.
+        :raises TemplateMismatchError: It is not a template.
+        """
+        given = self.import_template
+        if given is None:
+            return DEFAULT_TEMPLATE
+        if isinstance(given, str):
+            with storage.open(given) as file:
+                return ImportTemplate.from_csv(file.read())
+        if not isinstance(given, Mapping):
+            return ImportTemplate.of(given)
+        return ImportTemplate.of(given, fields={unmarked(label): name for label, name in given.items() if name})
