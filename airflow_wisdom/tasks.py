@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
+from airflow_wisdom.values import ONE_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.storage import Storage
 
 
 class WisdomTask(LinksToConsole, BaseOperator):
@@ -127,6 +129,40 @@ class WisdomKnowledgeBaseTask(WisdomTask):
         :raises ResourceNotFoundError: There is no such instance.
         """
         return self.hook.routing_profiles(self.instance_id) if self.instance_id else None
+
+
+class WisdomStorageTask(WisdomKnowledgeBaseTask):
+    """Base of the tasks that read or write files, and that may take long.
+
+    :param storage_conn_id: Airflow connection for URIs. Default: `aws_conn_id` for Amazon S3, and for others the
+        connection that the URI names, or none.
+    :param sample_size: How many rows, changes and failures go to log, XCom and exceptions; 0 for none, as their texts
+        may not be everybody's. Default: Airflow's option ``[wisdom] sample_size``, by itself 20.
+    :param timeout: Seconds, or a timedelta, after which nothing more is done and the task fails. Default: one day.
+
+    Which knowledge base: as for :class:`WisdomKnowledgeBaseTask`.
+    """
+
+    template_fields: Sequence[str] = ("storage_conn_id", *WisdomKnowledgeBaseTask.template_fields)
+
+    def __init__(
+        self,
+        *,
+        storage_conn_id: str | None = None,
+        sample_size: int | None = None,
+        timeout: timedelta | float = ONE_DAY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.storage_conn_id = storage_conn_id
+        self.sample_size = sample_size
+        self.timeout = timeout
+
+    def storage(self) -> Storage:
+        """Return what reads and writes files."""
+        from airflow_wisdom.storage import Storage
+
+        return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
 
 
 class WisdomExistingJobTask(WisdomKnowledgeBaseTask):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.operators.quick_responses import WisdomRowsTask
+from airflow_wisdom.operators.quick_responses import WisdomImportTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-class SqlToWisdomOperator(WisdomRowsTask):
+class SqlToWisdomOperator(WisdomImportTask):
     """Imports the rows of a query as quick responses; AWS operation ``StartImportJob`` for each 100 of them.
 
     Any database whose Airflow connection has a hook of the common.sql provider. The rows are fetched in batches, and
@@ -34,12 +34,12 @@ class SqlToWisdomOperator(WisdomRowsTask):
     :param fetch_size: Rows of a batch. Default 1,000.
     :param sql_hook_params: Extra parameters for the database's hook. Default: none.
 
-    The rest: as for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    The rest: as for :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
 
     :raises ValueError: The connection does not point to a database, or the query has no result, such as an ``UPDATE``.
     """
 
-    template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomRowsTask.template_fields)
+    template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomImportTask.template_fields)
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own annotation
 

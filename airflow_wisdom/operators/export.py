@@ -6,22 +6,20 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom import settings
-from airflow_wisdom.tasks import WisdomKnowledgeBaseTask
-from airflow_wisdom.values import ONE_DAY, seconds
+from airflow_wisdom.tasks import WisdomStorageTask
+from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from airflow_wisdom.runs.export import Export, ExportAccount, ExportOptions
-    from airflow_wisdom.storage import Storage
 
 
-class WisdomExportQuickResponsesOperator(WisdomKnowledgeBaseTask):
+class WisdomExportQuickResponsesOperator(WisdomStorageTask):
     """Exports a knowledge base's quick responses to a file; ``ListQuickResponses`` and ``SearchQuickResponses``.
 
     The file has the columns of the default template, and one row for each quick response, active or not, sorted by
@@ -38,13 +36,8 @@ class WisdomExportQuickResponsesOperator(WisdomKnowledgeBaseTask):
     :param path: Path or URI that the file is written to, and replaced at: JSON Lines if it ends in ``.jsonl``,
         ``.ndjson`` or ``.json``, else CSV in UTF-8 with a byte-order mark, for Excel.
     :param owner_tag: Only quick responses that a sync with this `owner_tag` made or adopted are exported. Default: all.
-    :param storage_conn_id: Airflow connection for `path`, if that is a URI. Default: `aws_conn_id` for Amazon S3, and
-        for others the connection that the URI names, or none.
-    :param sample_size: How many of the values that a sync would not read go to log and XCom; 0 for none. Default:
-        Airflow's option ``[wisdom] sample_size``, by itself 20.
-    :param timeout: Seconds, or a timedelta, after which the task fails if the file is not written. Default: one day.
 
-    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`.
+    Which knowledge base, and how files are reached: as for :class:`~airflow_wisdom.tasks.WisdomStorageTask`.
 
     :raises RunTimeoutError: The time was over before everything was read.
     :raises StorageError: The file cannot be written to where it should be.
@@ -54,8 +47,7 @@ class WisdomExportQuickResponsesOperator(WisdomKnowledgeBaseTask):
     template_fields: Sequence[str] = (
         "path",
         "owner_tag",
-        "storage_conn_id",
-        *WisdomKnowledgeBaseTask.template_fields,
+        *WisdomStorageTask.template_fields,
     )
 
     def __init__(
@@ -63,17 +55,11 @@ class WisdomExportQuickResponsesOperator(WisdomKnowledgeBaseTask):
         *,
         path: str | os.PathLike[str],
         owner_tag: str | None = None,
-        storage_conn_id: str | None = None,
-        sample_size: int | None = None,
-        timeout: timedelta | float = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.owner_tag = owner_tag
-        self.storage_conn_id = storage_conn_id
-        self.sample_size = sample_size
-        self.timeout = timeout
         self._export: Export | None = None
         self._account: ExportAccount | None = None
 
@@ -86,12 +72,6 @@ class WisdomExportQuickResponsesOperator(WisdomKnowledgeBaseTask):
             export.apply(plan)
             self._account = export.account(plan)
         return self._account.summary()
-
-    def storage(self) -> Storage:
-        """Return what writes the file."""
-        from airflow_wisdom.storage import Storage
-
-        return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
 
     def on_kill(self) -> None:
         """Leave the file that is there as it is, unless it is being replaced right now."""

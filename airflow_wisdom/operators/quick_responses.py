@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import conf
@@ -11,14 +10,11 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_wisdom import settings
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS, MAX_REPORT_BYTES
-from airflow_wisdom.operators.given import given
-from airflow_wisdom.tasks import WisdomKnowledgeBaseTask
-from airflow_wisdom.values import ONE_DAY, seconds
+from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
+from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import timedelta
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
@@ -26,11 +22,9 @@ if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.imports import Import, ImportOptions
     from airflow_wisdom.runs.manifest import Manifest
-    from airflow_wisdom.sources import Source, SqlSource
-    from airflow_wisdom.storage import Storage
 
 
-class WisdomRowsTask(WisdomKnowledgeBaseTask):
+class WisdomImportTask(WisdomRowsTask):
     """Base of the tasks that import quick responses: rows in, import jobs out, and an account of each row.
 
     All rows are judged before anything is sent. The valid ones are written to files of at most 100 rows, in order; each
@@ -45,43 +39,24 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
     the same for each job, samples ``invalidRows`` and ``failedRecords``, and where all of these were written to. It is
     pushed also when the task then fails.
 
-    :param import_template: The header that AWS expects: path or URI of the template file downloaded from Amazon
-        Connect, a list of labels, or a dict of label to the field that it means (None: no known one). Default:
-        Airflow's option ``[wisdom] import_template``, by itself an assumption:
-        :data:`~airflow_wisdom.rows.template.DEFAULT_TEMPLATE`.
-    :param column_mapping: Own column -> label of the template, for columns that have another name. Default: a column is
-        its label, whatever its case and spacing.
-    :param extra_columns: What to do about columns that the template does not have: ``fail`` (default) or ``ignore``.
-    :param spaces: What to do about spaces at the ends of a cell, other than of content and description: ``trim``
-        (default) them, or make the row ``invalid``.
-    :param allowed_values: Field -> allowed values, or None for any; takes precedence over
-        :data:`~airflow_wisdom.rows.validation.ALLOWED`. Default: nothing does.
-    :param on_invalid_rows: What to do if rows have mistakes: ``fail`` (default) before anything is sent, or ``skip``
-        them. If no row is valid, the task fails in any case.
-    :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be fixed and
-        imported. Default: they are not written.
     :param on_failed_records: What to do if AWS refuses records: ``fail`` (default), ``warn``, ``ignore``, or the
         number that is tolerated. A job that is FAILED fails the task in any case.
     :param failed_records_path: Path or URI of a CSV to write all of them to, by the columns of AWS's reports. Default:
         they are not written.
-    :param storage_conn_id: Airflow connection for URIs. Default: for Amazon S3 `aws_conn_id`, for others none.
     :param max_rows_per_file: Rows of a file, 1 to 100. Default: 100, which is what AWS allows.
     :param max_active_jobs: How many jobs run at the same time, at most. Default: Airflow's option ``[wisdom]
         max_active_import_jobs``, by itself 3.
     :param max_bytes: Largest file that is uploaded, in bytes. Default: Airflow's option ``[wisdom] upload_max_bytes``,
         by itself 1,000,000.
     :param max_report_bytes: Largest report of failed records that is fetched, in bytes. Default 10,000,000.
-    :param sample_size: How many invalid rows and failed records go to log, XCom and exceptions; 0 for none, as their
-        texts may not be everybody's. Default: Airflow's option ``[wisdom] sample_size``, by itself 20.
     :param metadata: At most 5 pairs of text to keep with each job; the others say where it comes from. Default: none.
     :param external_source_configuration: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
     :param deferrable: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
     :param poll_interval: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
-    :param timeout: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
     :param delete_jobs_on_kill: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`; it is the jobs
         that run.
 
-    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`.
+    How rows are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`.
 
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
     :raises ImportIncompleteError: A file could not be uploaded, or not every job became COMPLETE in time.
@@ -92,79 +67,47 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
     """
 
     template_fields: Sequence[str] = (
-        "import_template",
-        "column_mapping",
-        "extra_columns",
-        "spaces",
-        "allowed_values",
-        "on_invalid_rows",
-        "invalid_rows_path",
         "on_failed_records",
         "failed_records_path",
-        "storage_conn_id",
         "max_rows_per_file",
         "max_active_jobs",
         "metadata",
         "external_source_configuration",
-        *WisdomKnowledgeBaseTask.template_fields,
+        *WisdomRowsTask.template_fields,
     )
 
     def __init__(
         self,
         *,
-        import_template: str | Sequence[str] | Mapping[str, str | None] | None = None,
-        column_mapping: Mapping[str, str] | None = None,
-        extra_columns: Literal["fail", "ignore"] = "fail",
-        spaces: Literal["trim", "invalid"] = "trim",
-        allowed_values: Mapping[str, Collection[str] | None] | None = None,
-        on_invalid_rows: Literal["fail", "skip"] = "fail",
-        invalid_rows_path: str | None = None,
         on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
         failed_records_path: str | None = None,
-        storage_conn_id: str | None = None,
         max_rows_per_file: int = MAX_FILE_ROWS,
         max_active_jobs: int | None = None,
         max_bytes: int | None = None,
         max_report_bytes: int = MAX_REPORT_BYTES,
-        sample_size: int | None = None,
         metadata: Mapping[str, str] | None = None,
         external_source_configuration: Mapping[str, Any] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | None = None,
-        timeout: timedelta | float = ONE_DAY,
         delete_jobs_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.import_template = import_template
-        self.column_mapping = column_mapping
-        self.extra_columns = extra_columns
-        self.spaces = spaces
-        self.allowed_values = allowed_values
-        self.on_invalid_rows = on_invalid_rows
-        self.invalid_rows_path = invalid_rows_path
         self.on_failed_records = on_failed_records
         self.failed_records_path = failed_records_path
-        self.storage_conn_id = storage_conn_id
         self.max_rows_per_file = max_rows_per_file
         self.max_active_jobs = max_active_jobs
         self.max_bytes = max_bytes
         self.max_report_bytes = max_report_bytes
-        self.sample_size = sample_size
         self.metadata = metadata
         self.external_source_configuration = external_source_configuration
         self.deferrable = deferrable
         self.poll_interval = poll_interval
-        self.timeout = timeout
         self.delete_jobs_on_kill = delete_jobs_on_kill
         self._ti: Any = None
         self._import: Import | None = None
         self._jobs: list[ImportJob] = []
         self._records: dict[str, int] = {}
-
-    @abstractmethod
-    def rows(self) -> Source:
-        """Return where the rows are."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and send the rows, and wait for the jobs, here or in the triggerer."""
@@ -225,12 +168,6 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
             sample_size=settings.sample_size(),
         )
 
-    def storage(self) -> Storage:
-        """Return what reads sources and templates, and writes reports."""
-        from airflow_wisdom.storage import Storage
-
-        return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
-
     def _defer(self, parameters: dict[str, Any], deadline: float) -> None:
         from airflow_wisdom.triggers import WisdomRunImportTrigger
 
@@ -252,10 +189,6 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
         self.record_import(context, *self._jobs, **self._records)
         return summary
 
-    def lineage_inputs(self) -> Sequence[Any]:
-        """Return where the rows come from, as :func:`~airflow_wisdom.lineage.import_lineage` takes it."""
-        return []
-
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as it asks
         """Return where the rows came from and went to, for OpenLineage's Airflow provider, which alone asks."""
         from airflow_wisdom.lineage import import_lineage
@@ -263,40 +196,11 @@ class WisdomRowsTask(WisdomKnowledgeBaseTask):
         return import_lineage(self.lineage_inputs(), self._jobs, self._records)
 
 
-class WisdomImportQuickResponsesOperator(WisdomRowsTask):
+class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):
     """Imports quick responses from a file or from rows, however many; AWS operation ``StartImportJob`` for each file.
 
-    :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
-        Airflow's object storage understands, a :class:`~airflow_wisdom.sources.SqlSource`, or the rows themselves: a
-        list of dicts, also from XCom. Rows are not templates: what stands in double braces in them is Amazon Connect's.
-    :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
-        says, and else its first bytes.
-
-    The rest: as for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
+    Where the rows are: as for :class:`~airflow_wisdom.operators.rows.WisdomSourceTask`. The rest: as for
+    :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", *WisdomRowsTask.template_fields)
-
-    def __init__(
-        self,
-        *,
-        source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
-        source_format: Literal["csv", "json_lines"] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.source = given(source)
-        self.source_format = source_format
-
-    def rows(self) -> Source:
-        """Return the file, or the rows themselves."""
-        from airflow_wisdom.sources import source_of
-
-        return source_of(self.source, self.storage(), self.source_format)
-
-    def lineage_inputs(self) -> Sequence[Any]:
-        """Return the path or URI of the source, if it has one."""
-        from airflow_wisdom.sources import FileSource
-
-        source = self.rows()
-        return [source.name] if isinstance(source, FileSource) else []
+    template_fields: Sequence[str] = ("source", "source_format", *WisdomImportTask.template_fields)

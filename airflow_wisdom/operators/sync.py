@@ -6,24 +6,19 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom import settings
-from airflow_wisdom.operators.given import given
-from airflow_wisdom.tasks import WisdomKnowledgeBaseTask
-from airflow_wisdom.values import ONE_DAY, seconds
+from airflow_wisdom.operators.rows import WisdomSourceTask
+from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import timedelta
+    from collections.abc import Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
-    from airflow_wisdom.sources import Source, SqlSource
-    from airflow_wisdom.storage import Storage
 
 
-class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
+class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     """Keeps a knowledge base's quick responses in line with a table; ``Create``, ``Update``, ``DeleteQuickResponse``.
 
     All rows are judged, and compared with what Amazon Connect has. Rows without a quick response are created; quick
@@ -38,9 +33,6 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
     The XCom is one summary: ``status``, numbers of rows by what became of them, and the plan in short with its
     ``fingerprint``. It is pushed also when the task then fails.
 
-    :param source: As for :class:`~airflow_wisdom.operators.WisdomImportQuickResponsesOperator`; also a
-        :class:`~airflow_wisdom.sources.SqlSource`.
-    :param source_format: As for :class:`~airflow_wisdom.operators.WisdomImportQuickResponsesOperator`.
     :param key: What rows and quick responses are matched by: ``name`` (default), or ``shortcut_key``, so that a new
         name is an update. A row without it is invalid.
     :param owner_tag: Name of this table, the value of a tag that its quick responses bear; needed where something may
@@ -62,20 +54,9 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
     :param on_unremovable: What to do if a cell is empty whose field AWS cannot empty: ``warn`` (default) or ``fail``.
     :param on_failed_items: What to do if changes fail: ``fail`` (default), ``warn``, ``ignore``, or the number that is
         tolerated.
-    :param import_template: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param column_mapping: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param extra_columns: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param spaces: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param allowed_values: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param on_invalid_rows: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param invalid_rows_path: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param storage_conn_id: As for :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`.
-    :param sample_size: How many invalid rows, changes and failures go to log, XCom and exceptions; 0 for none. Default:
-        Airflow's option ``[wisdom] sample_size``, by itself 20.
-    :param timeout: Seconds, or a timedelta, after which nothing more is written and the task fails. Default: one day.
 
-    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`. Routing profiles are named by
-    their ARNs, or, with `instance_id`, by their names.
+    Where the rows are, and how they are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomSourceTask`.
+    Routing profiles are named by their ARNs, or, with `instance_id`, by their names.
 
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
     :raises PlanError: The plan is unsafe, is not the one that was approved, or could not be done.
@@ -84,8 +65,6 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
     """
 
     template_fields: Sequence[str] = (
-        "source",
-        "source_format",
         "key",
         "owner_tag",
         "on_missing",
@@ -97,22 +76,12 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
         "content_format",
         "on_unremovable",
         "on_failed_items",
-        "import_template",
-        "column_mapping",
-        "extra_columns",
-        "spaces",
-        "allowed_values",
-        "on_invalid_rows",
-        "invalid_rows_path",
-        "storage_conn_id",
-        *WisdomKnowledgeBaseTask.template_fields,
+        *WisdomSourceTask.template_fields,
     )
 
     def __init__(
         self,
         *,
-        source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
-        source_format: Literal["csv", "json_lines"] | None = None,
         key: Literal["name", "shortcut_key"] = "name",
         owner_tag: str | None = None,
         adopt: bool = False,
@@ -126,21 +95,9 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
         content_format: Literal["markdown", "plain"] = "markdown",
         on_unremovable: Literal["warn", "fail"] = "warn",
         on_failed_items: Literal["fail", "warn", "ignore"] | int = "fail",
-        import_template: str | Sequence[str] | Mapping[str, str | None] | None = None,
-        column_mapping: Mapping[str, str] | None = None,
-        extra_columns: Literal["fail", "ignore"] = "fail",
-        spaces: Literal["trim", "invalid"] = "trim",
-        allowed_values: Mapping[str, Collection[str] | None] | None = None,
-        on_invalid_rows: Literal["fail", "skip"] = "fail",
-        invalid_rows_path: str | None = None,
-        storage_conn_id: str | None = None,
-        sample_size: int | None = None,
-        timeout: timedelta | float = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.source = given(source)
-        self.source_format = source_format
         self.key = key
         self.owner_tag = owner_tag
         self.adopt = adopt
@@ -154,16 +111,6 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
         self.content_format = content_format
         self.on_unremovable = on_unremovable
         self.on_failed_items = on_failed_items
-        self.import_template = import_template
-        self.column_mapping = column_mapping
-        self.extra_columns = extra_columns
-        self.spaces = spaces
-        self.allowed_values = allowed_values
-        self.on_invalid_rows = on_invalid_rows
-        self.invalid_rows_path = invalid_rows_path
-        self.storage_conn_id = storage_conn_id
-        self.sample_size = sample_size
-        self.timeout = timeout
         self._sync: Sync | None = None
         self._account: SyncAccount | None = None
 
@@ -175,18 +122,6 @@ class WisdomSyncQuickResponsesOperator(WisdomKnowledgeBaseTask):
             sync.check(planned)
             ends = None if self.mode == "plan" else sync.apply(planned)
             return self._conclude(context, sync.account(planned, ends))
-
-    def rows(self) -> Source:
-        """Return where the rows are."""
-        from airflow_wisdom.sources import source_of
-
-        return source_of(self.source, self.storage(), self.source_format)
-
-    def storage(self) -> Storage:
-        """Return what reads sources and templates, and writes reports."""
-        from airflow_wisdom.storage import Storage
-
-        return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
 
     def on_kill(self) -> None:
         """Write nothing more; another try compares again, and does the rest."""

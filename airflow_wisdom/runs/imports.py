@@ -47,7 +47,7 @@ REPORT_PATIENCE = 300.0
 @dataclass(frozen=True)
 class ImportOptions(RowOptions):
     """How an import is done; what each option means says
-    :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`, whose parameters they are.
+    :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
     on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"

@@ -45,7 +45,7 @@ class Options:
 @dataclass(frozen=True)
 class RowOptions(Options):
     """How rows are judged; what each option means says
-    :class:`~airflow_wisdom.operators.quick_responses.WisdomRowsTask`, whose parameters they are.
+    :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
     import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
