@@ -123,7 +123,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
 
     def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
         check_interval(self.poll_interval)
-        deadline = time.time() + self.timeout
+        deadline = self.ends_at(self.timeout)
         look = self.poke(context)
         if not look.is_done:
             from airflow_wisdom.triggers import WisdomJobSensorTrigger

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
-from airflow_wisdom.values import ONE_DAY
+from airflow_wisdom.values import ONE_DAY, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,18 @@ class WisdomTask(LinksToConsole, BaseOperator):
         hook = self.aws.hook()
         self.link_to_console(hook)
         return hook
+
+    def ends_at(self, timeout: timedelta | float) -> float:
+        """Return the POSIX time at which the task stops waiting: the earliest of all limits, however it waits.
+
+        Airflow applies an ``execution_timeout`` only while a worker has the task, and not while it is deferred.
+
+        :param timeout: The task's own limit: seconds, or a timedelta.
+        """
+        limits = [seconds(timeout)]
+        if self.execution_timeout is not None:
+            limits.append(seconds(self.execution_timeout))
+        return time.time() + min(limits)
 
     def defer_to(self, trigger: BaseTrigger, deadline: float) -> None:
         """Defer the task to a trigger; it comes back in ``execute_complete``.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, resume, run, start_job
 
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ConflictError,
+    ImportIncompleteError,
     ImportJobFailedError,
     ImportJobTimeoutError,
     UploadTooLargeError,
@@ -17,9 +20,11 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomGetImportJobOperator,
+    WisdomImportQuickResponsesOperator,
     WisdomStartImportJobOperator,
 )
 from airflow_wisdom.runs.starting import MARK
+from airflow_wisdom.sensors import WisdomImportJobSensor
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def source(tmp_path):
 
 def start(knowledge_base, **kwargs):
     kwargs = {"poll_interval": 0.01, **kwargs}
-    return WisdomStartImportJobOperator(task_id="import", knowledge_base_id=knowledge_base, **kwargs)
+    return WisdomStartImportJobOperator(**{"task_id": "import", "knowledge_base_id": knowledge_base, **kwargs})
 
 
 def get(knowledge_base, job, **kwargs):
@@ -368,3 +373,22 @@ def test_a_deletion_that_fails_or_lasts_is_an_error(fake_wisdom, knowledge_base)
     fake_wisdom.deletions(status="DELETE_FAILED")
     with pytest.raises(ImportJobFailedError, match="could not be deleted"):
         run(delete(knowledge_base, job, wait_for_completion=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "deferrable"), [("start", False), ("start", True), ("import", False), ("import", True), ("sensor", True)]
+)
+def test_a_limit_of_airflows_holds_in_every_way_of_waiting(fake_wisdom, knowledge_base, source, kind, deferrable):
+    """Airflow applies `execution_timeout` only while a worker has the task."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    limits = {"execution_timeout": timedelta(seconds=0.3), "deferrable": deferrable, "task_id": kind}
+    where = {"knowledge_base_id": knowledge_base}
+    tasks = {
+        "start": lambda: start(knowledge_base, source=str(source), **limits),
+        "import": lambda: WisdomImportQuickResponsesOperator(source=str(source), poll_interval=0.01, **limits, **where),
+        "sensor": lambda: WisdomImportJobSensor(
+            import_job_id=start_job(fake_wisdom, knowledge_base), poke_interval=0.01, **limits, **where
+        ),
+    }
+    with pytest.raises((ImportJobTimeoutError, ImportIncompleteError, AirflowSensorTimeout)):
+        run(tasks[kind]())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom import settings
 from airflow_wisdom.tasks import WisdomStorageTask
-from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
     import os
@@ -65,7 +63,7 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - as Airflow calls it
         """Read the knowledge base, write the file, and return the summary."""
-        deadline = time.time() + seconds(self.timeout)
+        deadline = self.ends_at(self.timeout)
         with self._new_export(deadline) as export:
             plan = export.plan(self.routing_profiles())
             export.check(plan)

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
 from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomKnowledgeBaseTask
-from airflow_wisdom.values import ONE_DAY, check_interval, seconds
+from airflow_wisdom.values import ONE_DAY, check_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,7 +154,7 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
         check_interval(self.poll_interval)
         self._ti = context["ti"]
-        deadline = time.time() + seconds(self.timeout)
+        deadline = self.ends_at(self.timeout)
         self._started = self._job = job = self._single(context, deadline).find_or_start()
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
         self.link_to_instance(self.hook, job)
@@ -253,7 +253,7 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Delete the job, and wait until it is gone if asked."""
         check_interval(self.poll_interval)
-        deadline = time.time() + seconds(self.timeout)
+        deadline = self.ends_at(self.timeout)
         try:
             self.hook.delete_import_job(self.find_knowledge_base(), self.import_job_id)
         except ResourceNotFoundError as exc:

@@ -11,7 +11,6 @@ from airflow_wisdom import settings
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS, MAX_REPORT_BYTES
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
-from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +110,7 @@ class WisdomImportTask(WisdomRowsTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and send the rows, and wait for the jobs, here or in the triggerer."""
-        deadline = time.time() + seconds(self.timeout)
+        deadline = self.ends_at(self.timeout)
         with self._new_import(context, deadline) as run:
             manifest = run.plan(self.rows(), self.routing_profiles())
             manifest.check(self.on_invalid_rows)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom import settings
 from airflow_wisdom.operators.rows import WisdomSourceTask
-from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +114,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and compare the rows, make the changes, and return the summary."""
-        deadline = time.time() + seconds(self.timeout)
+        deadline = self.ends_at(self.timeout)
         with self._new_sync(context, deadline) as sync:
             planned = sync.plan(self.rows(), self.routing_profiles())
             sync.check(planned)
