@@ -7,32 +7,7 @@ from moto.moto_api._internal import mock_random
 from .core import Core, Page, find, in_order
 from .exceptions import ConflictException, PreconditionFailedException
 from .pages import page
-from .resources import KnowledgeBase, Params, Resource, Upload, changed
-
-
-class Content(Resource):
-    kind = "content"
-
-    def __init__(self, backend: Core, kb: KnowledgeBase, params: Params, upload: Upload) -> None:
-        super().__init__(backend, params, kb.id)
-        self.kb = kb
-        self.upload = upload
-        self.revision = str(mock_random.uuid4())
-
-    def to_dict(self) -> Params:
-        return {
-            **self.kb.ids,
-            "contentArn": self.arn,
-            "contentId": self.id,
-            "name": self.name,
-            "revisionId": self.revision,
-            "title": self.params.get("title") or self.name,
-            "contentType": self.upload.content_type,
-            "status": "ACTIVE",
-            "metadata": self.params.get("metadata") or {},
-            "linkOutUri": self.params.get("overrideLinkOutUri"),
-            "tags": self.tags,
-        }
+from .resources import Content, Params, changed
 
 
 class Contents(Core):

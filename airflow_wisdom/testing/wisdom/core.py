@@ -1,6 +1,6 @@
 """What the operations share: state, locks, tokens, quotas, the bucket of the uploads, knowledge bases and tags."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
 from threading import RLock
@@ -36,7 +36,7 @@ class Core(BaseBackend):
         self.lock = RLock()
         self.switches = Switches()
         self.book = Calls()
-        self.positions = count(1)
+        self.positions: Iterator[int] = count(1)
         self.knowledge_bases: dict[str, KnowledgeBase] = {}
         self.upload_keys: set[str] = set()
         self.objects: dict[str, StoredObject] = {}

@@ -12,37 +12,13 @@ from .core import Page, find, in_order
 from .exceptions import ConflictException, ResourceNotFoundException, ValidationException
 from .instances import refuse_unknown
 from .model import operation_model
-from .pace import Change, moment, seconds_since
+from .pace import Change, seconds_since
 from .pages import page
 from .quick_responses import QuickResponses
-from .resources import Changing, KnowledgeBase, Params, StoredObject, Upload
+from .resources import ImportJob, KnowledgeBase, Params, StoredObject
 from .validation import first_violation
 
 IN_PROGRESS = ("START_IN_PROGRESS", "DELETE_IN_PROGRESS")
-
-
-class ImportJob(Changing):
-    kind = "import-job"
-
-    def __init__(self, backend: "ImportJobs", kb: KnowledgeBase, params: Params, upload: Upload) -> None:
-        super().__init__(backend, params, kb.id)
-        self.kb = kb
-        self.upload = upload
-        self.status = "START_IN_PROGRESS"
-        self.report_key: str | None = None
-        self.caller = backend.caller
-        self.since = moment()
-        self.lists = 0
-
-    def to_dict(self) -> Params:
-        return {
-            **self.params,
-            **self.kb.ids,
-            "importJobId": self.id,
-            "status": self.status,
-            "createdTime": self.created,
-            "lastModifiedTime": self.modified,
-        }
 
 
 class ImportJobs(QuickResponses):

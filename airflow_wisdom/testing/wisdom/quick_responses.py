@@ -6,67 +6,21 @@ from typing import Any
 
 from moto.moto_api._internal import mock_random
 
-from . import imports
 from .arguments import Word
 from .core import Page, find, in_order
 from .exceptions import ConflictException, ValidationException
 from .instances import Instances
-from .markdown import plain_text
 from .model import operation_model
 from .pace import Change
 from .pages import page
 from .parsing import read
-from .resources import Changing, KnowledgeBase, Params, Resource, changed, removed_member
+from .resources import NOT_THERE, KnowledgeBase, Params, QuickResponse, Resource, changed, removed_member
 from .search import search
 from .validation import first_violation
 
 CHANNELS = ("Chat", "Email")
 ENDS = {"CREATE": "CREATED", "UPDATE": "CREATED", "DELETE": "DELETED"}
-NOT_THERE = ("CREATE_FAILED", "DELETED")
 SAMPLES = ({"name": "Sample greeting", "text": "Hello!"}, {"name": "Sample farewell", "text": "Goodbye!"})
-
-
-class QuickResponse(Changing):
-    """CREATE_IN_PROGRESS -> CREATED | CREATE_FAILED, and so on, at the pace of the test.
-
-    `coming` is what an update under way will make of it; until then it shows what it was.
-    """
-
-    kind = "quick-response"
-
-    def __init__(self, backend: "QuickResponses", kb: KnowledgeBase, params: Params, by: str) -> None:
-        super().__init__(backend, {"contentType": imports.PLAIN, "isActive": False, **params}, kb.id)
-        self.kb = kb
-        self.status = "CREATE_IN_PROGRESS"
-        self.coming: Params | None = None
-        self.modified_by = by
-        self.first_answer: Params = {}
-
-    def takes(self, member: str, value: Any) -> bool:
-        """Whether nobody else can have this name or shortcut key; an update under way holds two."""
-        if self.status in NOT_THERE:
-            return False
-        return self.params.get(member) == value or (self.coming is not None and self.coming.get(member) == value)
-
-    def to_dict(self) -> Params:
-        return {
-            **{name: value for name, value in self.params.items() if name != "content"},
-            **self.kb.ids,
-            "quickResponseArn": self.arn,
-            "quickResponseId": self.id,
-            "contents": self._contents(),
-            "status": self.status,
-            "createdTime": self.created,
-            "lastModifiedTime": self.modified,
-            "lastModifiedBy": self.modified_by,
-            "tags": dict(self.tags),
-        }
-
-    def _contents(self) -> Params:
-        content = self.params["content"]
-        if self.params["contentType"] != imports.MARKDOWN:
-            return {"plainText": content}
-        return {"markdown": content, "plainText": {"content": plain_text(content["content"])}}
 
 
 class QuickResponses(Instances):

@@ -1,29 +1,36 @@
-"""What the service keeps: knowledge bases, uploads, and what all resources have in common."""
+"""What the service keeps: knowledge bases, uploads, import jobs, quick responses, contents."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from moto.moto_api._internal import mock_random
 
-from .pace import Change
+from .imports import MARKDOWN, PLAIN
+from .markdown import plain_text
+from .pace import Change, moment
 from .search import Index
 
-if TYPE_CHECKING:
-    from .contents import Content
-    from .core import Core
-    from .import_jobs import ImportJob
-    from .quick_responses import QuickResponse
-
+NOT_THERE = ("CREATE_FAILED", "DELETED")
 Params = dict[str, Any]
 TICK = timedelta(milliseconds=1)
 
 
 def now() -> datetime:
     """To the millisecond, as times travel; aware, because moto would take a naive datetime for UTC."""
-    moment = datetime.now(timezone.utc)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    instant = datetime.now(timezone.utc)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+class Backend(Protocol):
+    """As much of the backend as a new resource needs."""
+
+    positions: Iterator[int]
+    caller: str
+
+    def arn(self, kind: str, *ids: str) -> str: ...
 
 
 class Resource:
@@ -31,7 +38,7 @@ class Resource:
 
     kind: str
 
-    def __init__(self, backend: "Core", params: Params, *parents: str) -> None:
+    def __init__(self, backend: Backend, params: Params, *parents: str) -> None:
         self.id = str(mock_random.uuid4())
         self.arn = backend.arn(self.kind, *parents, self.id)
         self.position = next(backend.positions)
@@ -84,10 +91,119 @@ class Changing(Resource):
         self.touch()
 
 
+@dataclass(frozen=True)
+class Upload:
+    id: str
+    key: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    body: bytes
+    content_type: str
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
+
+
+class Content(Resource):
+    kind = "content"
+
+    def __init__(self, backend: Backend, kb: "KnowledgeBase", params: Params, upload: Upload) -> None:
+        super().__init__(backend, params, kb.id)
+        self.kb = kb
+        self.upload = upload
+        self.revision = str(mock_random.uuid4())
+
+    def to_dict(self) -> Params:
+        return {
+            **self.kb.ids,
+            "contentArn": self.arn,
+            "contentId": self.id,
+            "name": self.name,
+            "revisionId": self.revision,
+            "title": self.params.get("title") or self.name,
+            "contentType": self.upload.content_type,
+            "status": "ACTIVE",
+            "metadata": self.params.get("metadata") or {},
+            "linkOutUri": self.params.get("overrideLinkOutUri"),
+            "tags": self.tags,
+        }
+
+
+class ImportJob(Changing):
+    kind = "import-job"
+
+    def __init__(self, backend: Backend, kb: "KnowledgeBase", params: Params, upload: Upload) -> None:
+        super().__init__(backend, params, kb.id)
+        self.kb = kb
+        self.upload = upload
+        self.status = "START_IN_PROGRESS"
+        self.report_key: str | None = None
+        self.caller = backend.caller
+        self.since = moment()
+        self.lists = 0
+
+    def to_dict(self) -> Params:
+        return {
+            **self.params,
+            **self.kb.ids,
+            "importJobId": self.id,
+            "status": self.status,
+            "createdTime": self.created,
+            "lastModifiedTime": self.modified,
+        }
+
+
+class QuickResponse(Changing):
+    """CREATE_IN_PROGRESS -> CREATED | CREATE_FAILED, and so on, at the pace of the test.
+
+    `coming` is what an update under way will make of it; until then it shows what it was.
+    """
+
+    kind = "quick-response"
+
+    def __init__(self, backend: Backend, kb: "KnowledgeBase", params: Params, by: str) -> None:
+        super().__init__(backend, {"contentType": PLAIN, "isActive": False, **params}, kb.id)
+        self.kb = kb
+        self.status = "CREATE_IN_PROGRESS"
+        self.coming: Params | None = None
+        self.modified_by = by
+        self.first_answer: Params = {}
+
+    def takes(self, member: str, value: Any) -> bool:
+        """Whether nobody else can have this name or shortcut key; an update under way holds two."""
+        if self.status in NOT_THERE:
+            return False
+        return self.params.get(member) == value or (self.coming is not None and self.coming.get(member) == value)
+
+    def to_dict(self) -> Params:
+        return {
+            **{name: value for name, value in self.params.items() if name != "content"},
+            **self.kb.ids,
+            "quickResponseArn": self.arn,
+            "quickResponseId": self.id,
+            "contents": self._contents(),
+            "status": self.status,
+            "createdTime": self.created,
+            "lastModifiedTime": self.modified,
+            "lastModifiedBy": self.modified_by,
+            "tags": dict(self.tags),
+        }
+
+    def _contents(self) -> Params:
+        content = self.params["content"]
+        if self.params["contentType"] != MARKDOWN:
+            return {"plainText": content}
+        return {"markdown": content, "plainText": {"content": plain_text(content["content"])}}
+
+
 class KnowledgeBase(Resource):
     kind = "knowledge-base"
 
-    def __init__(self, backend: "Core", params: Params) -> None:
+    def __init__(self, backend: Backend, params: Params) -> None:
         super().__init__(backend, params)
         self.type = params["knowledgeBaseType"]
         self.uploads: dict[str, Upload] = {}
@@ -109,23 +225,6 @@ class KnowledgeBase(Resource):
             "lastContentModificationTime": self.modified,
             "tags": self.tags,
         }
-
-
-@dataclass(frozen=True)
-class Upload:
-    id: str
-    key: str
-    content_type: str
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    body: bytes
-    content_type: str
-
-    @property
-    def etag(self) -> str:
-        return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
 
 def changed(before: Params, changes: Params, *not_members: str) -> Params:

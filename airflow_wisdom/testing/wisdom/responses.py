@@ -5,12 +5,10 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from .contents import Content
 from .core import URL_LIFETIME
 from .dispatch import SteeredResponse
-from .import_jobs import ImportJob
 from .model import MODEL
-from .resources import Params, now
+from .resources import Content, ImportJob, Params, now
 
 
 class WisdomResponse(SteeredResponse):
