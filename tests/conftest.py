@@ -49,6 +49,12 @@ def pytest_runtest_setup(item):
             pytest.skip(f"Needs Airflow {needed.args[0]}, this is {AIRFLOW}: {needed.kwargs['because']}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def airflow_logs():
+    """Let Airflow set up its logging before a test listens: in the middle of one it would take its log away."""
+    import airflow.sdk  # noqa: F401
+
+
 @pytest.fixture(params=["wisdom", "qconnect"])
 def service_name(request):
     """Both names of the one service."""
