@@ -109,6 +109,51 @@ def test_throttling_holds_the_budget_of_everybody(run):
     assert max(rest) - third < 1.0
 
 
+def test_a_burst_of_throttling_counts_once(run):
+    """What was on its way already says nothing about whether the pause was long enough."""
+
+    async def scenario(service):
+        service.add("kb", "job", 0)
+        service.usual_latency = 3
+        service.next(*[("ThrottlingException", 429)] * 8)
+        with Calls.of(connection()).kept() as calls:
+            ends = await asyncio.gather(*(look(calls) for _ in range(8)), return_exceptions=True)
+            assert {type(end) for end in ends} == {ThrottlingError}
+            throttled = service.loop.now - EPOCH
+            await look(calls)
+            return throttled
+
+    service, throttled = run(scenario)
+    # As after a first failure: a second at most, from the first of the answers.
+    assert times(service)[-1] - throttled <= 1.0
+
+
+def test_answers_to_what_was_sent_before_do_not_end_a_streak_of_throttling(run):
+    async def scenario(service):
+        service.add("kb", "job", 0)
+
+        def slowly(_request):
+            service.latency = 40
+
+        with Calls.of(connection()).kept() as calls:
+            service.next(slowly)
+            slow = asyncio.ensure_future(look(calls))
+            await asyncio.sleep(1)
+            service.next(*[("ThrottlingException", 429)] * 6)
+            for _ in range(5):
+                with pytest.raises(ThrottlingError):
+                    await look(calls)
+            await slow
+            with pytest.raises(ThrottlingError):
+                await look(calls)
+            await look(calls)
+
+    service, _ = run(scenario)
+    *_, before_last, last = times(service)
+    # The sixth in a row: 32 s, of which 30 are allowed, and half of them left to chance.
+    assert last - before_last >= 15
+
+
 def test_credentials_that_worked_before_are_renewed_once(run, monkeypatch):
     def put(key):
         extra = {"region_name": "us-east-1"}

@@ -45,6 +45,7 @@ class Calls:
         self.calls_per_second = calls_per_second
         self.budget = Budget(calls_per_second)
         self._throttled = Backoff()
+        self._bursts = 0
         self._turn = asyncio.Lock()
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="wisdom-calls")
         self._hook: asyncio.Task[WisdomHook] | None = None
@@ -114,15 +115,25 @@ class Calls:
         await self._wait_for_turn()
         if started:
             started()
+        bursts_before = self._bursts
         try:
             result = await self._in_thread(function, *args)
         except ThrottlingError:
-            # The quota is one for all: nobody else would fare better.
-            self.budget.hold(self.loop.time() + self._throttled.failed())
+            if bursts_before == self._bursts:
+                self._hold()
             raise
-        self._throttled.succeeded()
+        if bursts_before == self._bursts:
+            self._throttled.succeeded()
         self._hook_has_worked = True
         return result
+
+    def _hold(self) -> None:
+        """Leave AWS alone for a while, whoever asks: the quota is one for all, and nobody else would fare better.
+
+        Calls that are under way now tell nothing about whether it was long enough: theirs is the same burst.
+        """
+        self._bursts += 1
+        self.budget.hold(self.loop.time() + self._throttled.failed())
 
     async def hook(self) -> WisdomHook:
         """Return the hook that all calls go through, made on first use."""
