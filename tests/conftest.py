@@ -67,6 +67,15 @@ def knowledge_base(fake_wisdom):
 
 
 @pytest.fixture
+def virtual_time(monkeypatch):
+    """Time that passes only where something waits: nothing is late because the machine is busy, and nothing is slow."""
+    from rigs.virtual import jumping_clock
+
+    with jumping_clock(monkeypatch) as clock:
+        yield clock
+
+
+@pytest.fixture
 def no_patience(monkeypatch):
     """Between two looks at a list that may lag behind, no time passes."""
     monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)

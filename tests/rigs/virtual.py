@@ -1,7 +1,7 @@
-"""A clock that jumps and a network that is a dict: what a day of waiting does, in milliseconds.
+"""A clock that jumps: what a day of waiting does, in milliseconds, and the same on a busy machine.
 
-The code under test and boto3 are the real ones. Time passes only when everything waits; a request is answered by
-`Service` where botocore would send it.
+Time passes only where somebody waits. In a `world`, the network is a dict as well: a request is answered by `Service`
+where botocore would send it. The code under test and boto3 are the real ones.
 """
 
 from __future__ import annotations
@@ -21,25 +21,40 @@ from botocore.awsrequest import AWSResponse
 EPOCH = 1_800_000_000.0
 
 
+class Clock:
+    """A time, and what moves it."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
 class Loop(asyncio.SelectorEventLoop):
     """An event loop whose time jumps to the next timer, and whose worker threads are an illusion."""
 
-    def __init__(self):
+    service = None
+
+    def __init__(self, clock=None):
         super().__init__()
-        self.now = EPOCH
+        self.clock = clock or Clock(EPOCH)
         # What is less does not change a number as large as a POSIX time.
         self._clock_resolution = 1e-6
-        self.service = None
         select = self._selector.select
 
         def jump(timeout):
             if timeout:
-                self.now += timeout
+                self.clock.sleep(timeout)
             if timeout is None:
                 raise AssertionError("everything waits for nothing")
             return select(0)
 
         self._selector.select = jump
+
+    @property
+    def now(self):
+        return self.clock.now
 
     def time(self):
         return self.now
@@ -49,14 +64,16 @@ class Loop(asyncio.SelectorEventLoop):
         if executor is not None and executor._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
         done = Future()
-        self.service.latency = 0.0
+        if self.service:
+            self.service.latency = 0.0
         try:
             result = function(*arguments)
         except BaseException as exc:  # noqa: BLE001 - what a worker thread would hand over
             deliver, result = done.set_exception, exc
         else:
             deliver = done.set_result
-        self.call_later(self.service.latency, lambda: done.cancelled() or deliver(result))
+        latency = self.service.latency if self.service else 0.0
+        self.call_later(latency, lambda: done.cancelled() or deliver(result))
         return asyncio.wrap_future(done, loop=self)
 
 
@@ -183,6 +200,17 @@ class Raw:
 def response(request, http_status, body, headers=None):
     headers = {"Content-Type": "application/json", **(headers or {})}
     return AWSResponse(request.url, http_status, headers, Raw(body))
+
+
+@contextmanager
+def jumping_clock(monkeypatch):
+    """Yield the clock of this process, which only moves where something waits, in this thread or an event loop."""
+    clock = Clock(time.time())
+    monkeypatch.setattr(time, "time", lambda: clock.now)
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
+    monkeypatch.setattr("asyncio.events.new_event_loop", lambda: Loop(clock))
+    yield clock
 
 
 @contextmanager
