@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
-
-MOST_FAILURES = 10_000
-"""Failures in a row after which AWS is not asked again, whatever the time: a clock may stand still, a day has more."""
 
 _DOUBLINGS = 64
 """How often a pause is doubled at most: far more often than it takes to reach any ceiling."""
@@ -120,11 +118,21 @@ class Backoff:
         self.failures = 0
 
 
+class Log(Protocol):
+    """As much of a logger as is used here: Airflow's tasks have others than Python's."""
+
+    def warning(self, event: str, /, *args: Any) -> Any:
+        """Log what passes."""
+
+    def error(self, event: str, /, *args: Any, exc_info: Any) -> Any:
+        """Log what lasts."""
+
+
 class Patience:
     """What to do about an error of a call that may be made again: whether, after which pause, and whether to say so.
 
     Throttling, 5xx, connection errors and time-outs are weather: they are waited out, with one line of log for each
-    streak. Everything else is final. A loop that asks AWS again is bound by this, in time and in number::
+    streak. Everything else is final. A loop that asks AWS again is bound by this::
 
         while True:
             try:
@@ -132,53 +140,75 @@ class Patience:
             except WisdomError as exc:
                 time.sleep(patience.endure(exc, time.time()))
 
-    :param say: Called with a line for the log at the beginning of each streak of errors.
+    A streak of failures ends at the deadline: by the clock, or once its pauses add up to the time that was left, should
+    the clock stand still or be set back. So the number of calls is bound by what fits in, and by nothing else.
+
+    :param log: Where each streak is told, at its beginning.
     :param doing: What goes on in spite of the error, as the beginning of that line.
-    :param deadline: POSIX time at which patience ends. Default: none.
-    :param most: Failures in a row after which it ends as well. Default 10,000.
+    :param deadline: POSIX time at which patience ends. Default: never, as where somebody else sees to an end.
+    :param give_up: Called with the last error at the deadline; has to raise. Default: raises that error.
     :param lasting_pause: Seconds to leave AWS alone after an error that no waiting cures, but a person may. Default:
         such an error is raised.
     """
 
     def __init__(
         self,
-        say: Callable[[str], object],
+        log: Log,
         doing: str,
         *,
         deadline: float | None = None,
-        most: float = MOST_FAILURES,
+        give_up: Callable[[Exception], NoReturn] | None = None,
         lasting_pause: float | None = None,
     ) -> None:
-        self._say = say
+        self._log = log
         self._doing = doing
         self._deadline = deadline
-        self._most = most
+        self._give_up = give_up or _raise
         self._lasting_pause = lasting_pause
         self._backoff = Backoff()
-        self._streaks: set[Hashable] = set()
+        self._left = math.inf
+        self._told: set[Hashable] = set()
+        self._told_to_last: set[type[Exception]] = set()
 
     @property
     def is_tried(self) -> bool:
         """Whether the last call failed."""
         return self._backoff.failures > 0
 
-    def endure(self, error: Exception, now: float = 0.0, *, about: Hashable = None) -> float:
+    def endure(
+        self, error: Exception, now: float = 0.0, *, pause: float | None = None, about: Hashable = None
+    ) -> float:
         """Return for how many seconds to leave AWS alone before it is asked again.
 
         :param error: What the call raised.
         :param now: POSIX time now; needed where there is a deadline.
+        :param pause: The pause of the caller's own, where it has one. Default: pauses that grow up to half a minute.
         :param about: What the call was about, where one patience serves several: each has streaks of its own.
-        :raises Exception: `error`, if it is final or patience has ended.
+        :raises Exception: `error`, if it is final, or what giving up raises.
         """
-        lasting = not getattr(error, "transient", False)
-        left = time_left(self._deadline, now)
-        if (lasting and self._lasting_pause is None) or left == 0 or self._backoff.failures >= self._most:
+        transient = getattr(error, "transient", False)
+        lasting = None if transient else self._lasting_pause
+        if lasting is None and not transient:
             raise error
-        if about not in self._streaks and not self.is_tried:
-            self._say(f"{self._doing}: {error}")
-            self._streaks.add(about)
-        pause = self._backoff.failed()
-        return min(self._lasting_pause if lasting and self._lasting_pause else pause, left)
+        self._left = min(self._left, time_left(self._deadline, now))
+        if self._left <= 0:
+            self._give_up(error)
+        self._tell(error, about, lasts=not transient)
+        grown = self._backoff.failed()
+        granted = min(lasting or pause or grown, self._left)
+        self._left -= granted
+        return granted
+
+    def _tell(self, error: Exception, about: Hashable, *, lasts: bool) -> None:
+        # What only a person can cure is told once a streak, too, but in the middle of bad weather as well.
+        if lasts and type(error) not in self._told_to_last:
+            self._told_to_last.add(type(error))
+            # The traceback is for what nobody thought of.
+            unexpected = None if hasattr(error, "transient") else error
+            self._log.error("%s: %s", self._doing, error, exc_info=unexpected)
+        elif not lasts and about not in self._told and not self.is_tried:
+            self._told.add(about)
+            self._log.warning("%s: %s", self._doing, error)
 
     def succeeded(self, about: Hashable = None) -> None:
         """Note that a call has succeeded, so that the streak is over.
@@ -186,7 +216,20 @@ class Patience:
         :param about: As for :meth:`endure`.
         """
         self._backoff.succeeded()
-        self._streaks.discard(about)
+        self._left = math.inf
+        self._told_to_last.clear()
+        self.forget(about)
+
+    def forget(self, about: Hashable) -> None:
+        """Forget the streak of something that is not asked for any more.
+
+        :param about: As for :meth:`endure`.
+        """
+        self._told.discard(about)
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def pages_to_walk(pages: Iterable[int]) -> int:

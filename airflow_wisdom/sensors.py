@@ -119,7 +119,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
     def _patience(self) -> Patience:
         from airflow_wisdom.cadence import Patience
 
-        return Patience(self.log.warning, f"Still waiting for import job {self.import_job_id}")
+        return Patience(self.log, f"Still waiting for import job {self.import_job_id}")
 
     def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
         check_interval(self.poll_interval)

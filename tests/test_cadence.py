@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_wisdom.cadence import MOST_FAILURES, Backoff, Budget, Cadence, Patience, pages_to_walk, time_left
+from airflow_wisdom.cadence import Backoff, Budget, Cadence, Patience, pages_to_walk, time_left
 from airflow_wisdom.exceptions import AccessDeniedError, EndpointError, ThrottlingError, WisdomError
 
 durations = st.floats(min_value=0, max_value=86_400)
@@ -114,9 +114,19 @@ FINAL = [
 ]
 
 
+class Lines(list):
+    """A logger that keeps its lines."""
+
+    def warning(self, line, *args):
+        self.append(line % args)
+
+    def error(self, line, *args, exc_info):
+        self.append((line % args, exc_info))
+
+
 def patient(**how):
-    lines = []
-    return Patience(lines.append, "Still waiting", **how), lines
+    lines = Lines()
+    return Patience(lines, "Still waiting", **how), lines
 
 
 @pytest.mark.parametrize("error", WEATHER)
@@ -157,22 +167,48 @@ def test_patience_ends_at_the_deadline_and_no_pause_goes_past_it():
         patience.endure(WEATHER[0], 100.0)
 
 
-def test_patience_ends_after_so_many_failures_in_a_row():
-    patience, _ = patient(most=3)
-    for _ in range(2):
-        for _ in range(3):
-            patience.endure(WEATHER[0])
-        with pytest.raises(EndpointError):
-            patience.endure(WEATHER[0])
+def test_a_clock_that_stands_still_prolongs_nothing():
+    """Nor does one that is set back: pauses add up to the time that was left when the streak began."""
+    patience, _ = patient(deadline=100.0)
+    for now in (90.0, 90.0, 0.0):
+        assert patience.endure(WEATHER[0], now, pause=3.0) == 3.0
+    assert patience.endure(WEATHER[0], 90.0, pause=3.0) == 1.0
+    with pytest.raises(EndpointError):
+        patience.endure(WEATHER[0], 90.0, pause=3.0)
+
+
+def test_each_streak_has_the_time_that_is_left():
+    patience, _ = patient(deadline=100.0)
+    for _ in range(3):
+        assert patience.endure(WEATHER[0], 90.0, pause=8.0) == 8.0
         patience.succeeded()
 
 
-def test_a_pause_stays_a_number_however_long_the_streak():
-    patience, _ = patient()
-    pauses = [patience.endure(WEATHER[0]) for _ in range(MOST_FAILURES)]
-    assert max(pauses) <= 30.0
+def test_a_day_of_failures_fits_in_a_day():
+    """Time is what ends it, however short the pauses, and not a number of failures."""
+    day = 86_400
+    patience, _ = patient(deadline=float(day))
+    for now in range(day):
+        assert patience.endure(WEATHER[0], now, pause=1.0) == 1.0
     with pytest.raises(EndpointError):
-        patience.endure(WEATHER[0])
+        patience.endure(WEATHER[0], day, pause=1.0)
+
+
+def test_without_a_deadline_it_never_ends_and_pauses_stay_numbers():
+    patience, lines = patient()
+    assert max(patience.endure(WEATHER[0]) for _ in range(20_000)) <= 30.0
+    assert len(lines) == 1
+
+
+def test_whoever_gives_up_says_so_in_words_of_its_own():
+    def give_up(error):
+        raise WisdomError(f"not in time: {error}")
+
+    patience, _ = patient(deadline=100.0, give_up=give_up)
+    with pytest.raises(WisdomError, match="not in time: no answer"):
+        patience.endure(WEATHER[0], 100.0)
+    with pytest.raises(AccessDeniedError):
+        patience.endure(FINAL[0], 100.0)
 
 
 def test_each_subject_has_a_streak_of_its_own():
@@ -200,9 +236,34 @@ def test_a_streak_that_began_in_the_middle_of_another_is_told_once_that_is_over(
     assert len(lines) == 2
 
 
+def test_a_subject_that_nobody_asks_for_any_more_is_forgotten():
+    patience, lines = patient()
+    for _ in range(2):
+        patience.endure(WEATHER[0], about="gone")
+        patience.succeeded("another")
+        patience.forget("gone")
+    assert len(lines) == 2
+
+
+def told_to_last(error):
+    """The line of an error that only a person can cure, and its traceback if nobody thought of it."""
+    return f"Still waiting: {error}", None if isinstance(error, WisdomError) else error
+
+
 @pytest.mark.parametrize("error", FINAL)
 def test_where_a_person_may_cure_it_what_lasts_is_asked_for_again_after_a_long_pause(error):
     patience, lines = patient(lasting_pause=60.0)
     assert {patience.endure(error) for _ in range(5)} == {60.0}
-    assert lines == [f"Still waiting: {error}"]
+    assert lines == [told_to_last(error)]
     assert patience.endure(WEATHER[0]) <= 30.0
+
+
+def test_what_lasts_is_told_once_a_streak_also_in_the_middle_of_bad_weather():
+    patience, lines = patient(lasting_pause=60.0)
+    streak = [WEATHER[0], FINAL[0], WEATHER[1], FINAL[0], FINAL[1], WEATHER[0], FINAL[1]]
+    for error in streak:
+        patience.endure(error)
+    assert lines == [f"Still waiting: {WEATHER[0]}", told_to_last(FINAL[0]), told_to_last(FINAL[1])]
+    patience.succeeded()
+    patience.endure(FINAL[0])
+    assert lines[3:] == [told_to_last(FINAL[0])]

@@ -420,6 +420,44 @@ def test_weather_is_waited_out_with_one_line_for_each_streak(run, caplog):
     assert "ThrottlingException" in caplog.text
 
 
+def test_weather_that_changes_its_kind_is_one_streak(run, caplog):
+    """Throttling, an error of the server, nonsense: AWS is left alone for longer and longer all the same."""
+
+    async def scenario(service):
+        trigger = Running()
+        await asyncio.sleep(20)
+        before = len(service.log)
+        service.next(*[("ThrottlingException", 429), ("InternalServerException", 500), b"?"] * 6)
+        await asyncio.sleep(200)
+        calls = len(service.log) - before
+        service.answers.clear()
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill(), calls
+
+    _, (told, calls) = run(scenario)
+    assert told == ["job"]
+    assert caplog.text.count("cannot be listed") == 1
+    # Pauses double up to 30 s, and half of each is left to chance; those of a first failure are 1 s at most.
+    assert calls <= 18
+
+
+def test_what_a_person_has_to_fix_is_said_in_the_middle_of_bad_weather_too(run, caplog):
+    async def scenario(service):
+        trigger = Running()
+        await asyncio.sleep(20)
+        service.next(*[("ThrottlingException", 429), ("AccessDeniedException", 403)] * 3)
+        await asyncio.sleep(6 * FINAL_PAUSE)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records if "cannot" in record.getMessage()]
+    assert [level for level, _ in lines] == ["WARNING", "ERROR"]
+    assert "AccessDeniedException" in lines[1][1]
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException"])
 def test_what_only_a_user_can_mend_is_asked_for_again(run, caplog, code):
     """No task could fail, and a trigger that ends would be started again each second."""

@@ -480,16 +480,28 @@ def test_waiting_outlasts_throttling_and_server_errors_and_says_so_once(fake, ho
     assert capsys.readouterr().out.count("Still waiting") == 1
 
 
-def test_waiting_ends_at_the_deadline(fake, hook, kb):
+def test_waiting_ends_at_the_deadline(fake, hook, kb, virtual_time):
     fake.import_jobs(after_seconds=3600)
     job = start_job(fake, kb)
     with pytest.raises(ImportJobTimeoutError) as raised:
-        hook.wait_for_import_job(kb, job, deadline=time.time() + 0.05, poll_interval=30)
+        hook.wait_for_import_job(kb, job, deadline=time.time() + 40, poll_interval=30)
     assert raised.value.status == "START_IN_PROGRESS"
+    assert fake.calls()["GetImportJob"] == 3
     fake.fault("GetImportJob", "ThrottlingException", times=100)
     with pytest.raises(ImportJobTimeoutError) as raised:
         hook.wait_for_import_job(kb, job, deadline=time.time(), poll_interval=QUICK)
     assert raised.value.status is None
+
+
+def test_a_clock_that_stands_still_does_not_prolong_a_wait(fake, hook, kb, virtual_time, monkeypatch):
+    """While AWS does not answer, the pauses are counted as well as the time."""
+    pauses = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    job = start_job(fake, kb)
+    fake.fault("GetImportJob", "InternalServerException", http_status=500, times=100)
+    with pytest.raises(ImportJobTimeoutError):
+        hook.wait_for_import_job(kb, job, deadline=time.time() + 10, poll_interval=3)
+    assert pauses == [3, 3, 3, 1]
 
 
 def test_deletion_is_waited_for_until_the_job_is_gone(fake, hook, kb):

@@ -10,6 +10,7 @@ from rigs.running import FakeTaskInstance, fire, run
 
 from airflow_wisdom.exceptions import ClientTokenUsedError, ImportIncompleteError, ImportJobFailedError, WisdomError
 from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.hooks.connection import AwsConnection
 from airflow_wisdom.operators import WisdomStartImportJobOperator
 from airflow_wisdom.runs.starting import LAST_ATTEMPT, Limit, Submission, drive, starting
 
@@ -106,3 +107,18 @@ def test_attempts_are_bound_in_time_in_the_worker_too(fake_wisdom, knowledge_bas
     with pytest.raises(WisdomError, match="not started in time"):
         drive(starting(Submission(knowledge_base, upload_id, "mark")), hook, Limit(time.time() - 1))
     assert fake_wisdom.calls()["StartImportJob"] - before == 1
+
+
+def test_each_streak_of_throttling_is_told_while_a_job_is_started(fake_wisdom, knowledge_base, caplog, virtual_time):
+    """Starting, looking back and reading the job that was found are streaks of their own, each with short pauses."""
+    hook = AwsConnection(botocore_config={"retries": {"total_max_attempts": 1}}).make_hook()
+    upload_id = hook.upload(knowledge_base, b"Name,Content\na,b\n")
+    first = Submission(knowledge_base, upload_id, "mark").start(hook)
+    again = Submission(knowledge_base, hook.upload(knowledge_base, b"Name,Content\nc,d\n"), "mark")
+    for operation in ("StartImportJob", "ListImportJobs", "GetImportJob"):
+        fake_wisdom.fault(operation, "ThrottlingException", http_status=429, times=3)
+    began = virtual_time.now
+    assert drive(starting(again), hook, Limit(began + 600)).import_job_id == first.import_job_id
+    assert caplog.text.count("Still trying to start an import job") == 3
+    # Each streak pauses for 1, 2 and 4 s at most.
+    assert virtual_time.now - began <= 3 * 7

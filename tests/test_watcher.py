@@ -346,6 +346,29 @@ def test_a_job_whose_answer_is_always_an_error_does_not_keep_the_others_waiting(
     assert caplog.text.count("Still waiting") < 3
 
 
+def test_a_job_that_is_waited_for_again_is_a_new_streak(run, caplog):
+    """What is remembered of streaks goes with those who waited."""
+
+    def broken(request):
+        return ("InternalServerException", 500) if "importJobs/broken" in request.url else None
+
+    async def scenario(service):
+        service.page_size = 0
+        service.add("kb", "good", 900)
+        service.add("kb", "broken", 1)
+        service.next(*[broken] * 5000)
+        good = asyncio.ensure_future(wait("good"))
+        for deadline in (200, 400, 600):
+            await asyncio.sleep(60)
+            outcome = await wait("broken", deadline=EPOCH + deadline)
+            assert isinstance(outcome.error, ImportJobTimeoutError)
+        return await good
+
+    _, outcome = run(scenario)
+    assert outcome.error is None
+    assert caplog.text.count("Still waiting") == 3
+
+
 def test_a_list_that_always_fails_is_not_needed(run):
     def no_lists(request):
         return None if "importJobs/" in request.url else ("InternalServerException", 500)
@@ -529,19 +552,18 @@ def test_keys_that_are_rotated_in_the_middle_of_a_wait_are_taken_up(run, monkeyp
     assert kinds(outcomes) == [OK] * 5
 
 
-def test_a_look_up_that_fails_for_a_while_is_weather(run, monkeypatch):
+@pytest.mark.parametrize("days", [0.01, 4])
+def test_a_look_up_that_fails_for_a_while_is_weather(run, monkeypatch, days):
     """Airflow's API server is being upgraded: no fake of it is at hand, so that the look-up is patched."""
-    failures = [RuntimeError("API_SERVER_ERROR")] * 12
     make = AwsConnection.hook
 
-    def hook(self, **how):
-        if failures:
-            raise failures.pop()
-        return make(self, **how)
-
-    monkeypatch.setattr(AwsConnection, "hook", hook)
-
     async def scenario(service):
+        def hook(self, **how):
+            if service.loop.now < EPOCH + days * 86_400:
+                raise RuntimeError("API_SERVER_ERROR")
+            return make(self, **how)
+
+        monkeypatch.setattr(AwsConnection, "hook", hook)
         service.add("kb", "job", 5)
         return await wait("job")
 

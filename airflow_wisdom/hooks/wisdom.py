@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -403,23 +403,32 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         is_done: Callable[[ImportJob], bool],
         age: Callable[[ImportJob, float], float | None],
     ) -> ImportJob:
-        began, cadence, job = time.time(), Cadence.of(poll_interval), None
+        began, cadence = time.time(), Cadence.of(poll_interval)
         deadline = began + ONE_DAY if deadline is None else deadline
-        patience = Patience(self.log.warning, f"Still waiting for import job {import_job_id}")
+        job: ImportJob | None = None
+
+        def give_up(_error: Exception | None = None) -> NoReturn:
+            raise timed_out(knowledge_base_id, import_job_id, job, waited=time.time() - began)
+
+        def interval() -> float:
+            now = time.time()
+            return cadence.interval((job and age(job, now)) or now - began)
+
+        doing = f"Still waiting for import job {import_job_id}"
+        patience = Patience(self.log, doing, deadline=deadline, give_up=give_up)
         while True:
             try:
                 job = self.get_import_job(knowledge_base_id, import_job_id)
+            except WisdomError as exc:
+                pause = patience.endure(exc, time.time(), pause=interval())
+            else:
                 patience.succeeded()
                 if is_done(job):
                     return job
-            except WisdomError as exc:
-                # The pause is that between two looks.
-                patience.endure(exc)
-            now = time.time()
-            left = time_left(deadline, now)
-            if left == 0:
-                raise timed_out(knowledge_base_id, import_job_id, job, waited=now - began)
-            time.sleep(min(left, cadence.interval((job and age(job, now)) or now - began)))
+                pause = min(time_left(deadline, time.time()), interval())
+                if pause == 0:
+                    give_up()
+            time.sleep(pause)
 
     def quick_response_lengths(self) -> dict[str, tuple[int, int | None]]:
         """Return the fewest and most characters of each field of a quick response, as AWS's service models have them.

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow_wisdom.cadence import Patience, time_left
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
@@ -200,8 +200,15 @@ class Limit:
         :param last: Why it was not done before.
         :raises WisdomError: The time is over, or the task was ended.
         """
-        if self.left() > 0 and not self._is_stopped():
-            return
+        if self.left() <= 0 or self._is_stopped():
+            self.give_up(last)
+
+    def give_up(self, last: Exception | None) -> NoReturn:
+        """Raise that nothing more is done.
+
+        :param last: As for :meth:`check`.
+        :raises WisdomError: As for :meth:`check`.
+        """
         why = "because the task was ended" if self._is_stopped() else "in time"
         cause = f": {last}" if last else ""
         raise self._error(f"{self._what} {why}{cause}")
@@ -209,6 +216,16 @@ class Limit:
     def left(self) -> float:
         """Return how many seconds are left."""
         return time_left(self._deadline, time.time())
+
+    def patience(self, doing: str) -> Patience:
+        """Return what waits out throttling and the like, for as long as this allows.
+
+        :param doing: What goes on in spite of errors, for the log.
+        """
+        return Patience(log, doing, deadline=self._deadline, give_up=self.give_up)
+
+
+# One call, waited for by each kind of caller: in the running event loop, and in this thread.
 
 
 async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, doing: str = "Asking AWS again") -> T:
@@ -220,14 +237,32 @@ async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, d
     :param doing: What goes on in spite of errors, for the log.
     :raises WisdomError: What the call raises, or that its time is over.
     """
-    patience, last = Patience(log.warning, doing), None
+    patience, last = limit.patience(doing), None
     while True:
         limit.check(last)
         try:
             return await calls.ask(function)
         except WisdomError as exc:
-            last, pause = exc, patience.endure(exc)
-        await asyncio.sleep(min(pause, limit.left()))
+            last, pause = exc, patience.endure(exc, time.time())
+        await asyncio.sleep(pause)
+
+
+def patiently(function: Callable[[], T], limit: Limit, doing: str = "Asking AWS again") -> T:
+    """Make one call in this thread, once even if no time is left; throttling and the like are waited out.
+
+    :param function: What makes the call.
+    :param limit: As for :func:`ask`.
+    :param doing: As for :func:`ask`.
+    :raises WisdomError: As for :func:`ask`.
+    """
+    patience = limit.patience(doing)
+    while True:
+        try:
+            return function()
+        except WisdomError as exc:
+            last, pause = exc, patience.endure(exc, time.time())
+        time.sleep(pause)
+        limit.check(last)
 
 
 class HasFolder:
@@ -258,3 +293,8 @@ class Run:
     memory: Memory = field(default_factory=Memory)
     progress: Progress = field(default_factory=Progress)
     is_first_try: bool = True
+
+    @property
+    def limit(self) -> Limit:
+        """Until when starting and waiting may go on."""
+        return Limit(self.deadline)

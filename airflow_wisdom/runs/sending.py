@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import logging
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.cadence import Patience
 from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
 from airflow_wisdom.model.endings import has_ended
-from airflow_wisdom.runs.run import Remembered
+from airflow_wisdom.runs.run import Remembered, patiently
 from airflow_wisdom.runs.starting import Standing, Submission, look_back, mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.rows.preparing import ImportFile
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.run import Run
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +57,7 @@ class Sender:
         self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
-            self._standings |= patiently(lambda: self._listed(missing, marks), self._run.deadline)
+            self._standings |= patiently(lambda: self._listed(missing, marks), self._run.limit)
         for standing in self._standings.values():
             if standing.job:
                 self._run.progress.found(standing.job)
@@ -99,7 +95,7 @@ class Sender:
         if job_id is None:
             return None
         try:
-            job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._run.deadline)
+            job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._run.limit)
         except ResourceNotFoundError:
             return None
         return Standing(None if job.has_failed else job, remembered.attempt + 1)
@@ -127,7 +123,7 @@ class Sender:
             # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
             return remembered.upload_id, False
         upload_id = patiently(
-            lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._run.deadline
+            lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._run.limit
         )
         self._run.memory.remember(mark, Remembered(upload_id, standing.attempt))
         return upload_id, True
@@ -143,19 +139,3 @@ class Sender:
             jobs=[],
             where={"knowledge_base_id": self._knowledge_base_id},
         )
-
-
-def patiently(ask: Callable[[], T], deadline: float) -> T:
-    """Call AWS, and wait out throttling and the like.
-
-    :param ask: What calls.
-    :param deadline: POSIX time at which patience ends.
-    :raises WisdomError: What `ask` raised last.
-    """
-    patience = Patience(log.warning, "Asking AWS again", deadline=deadline)
-    while True:
-        try:
-            return ask()
-        except WisdomError as exc:
-            pause = patience.endure(exc, time.time())
-        time.sleep(pause)

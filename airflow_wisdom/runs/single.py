@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_wisdom.model.import_job import ImportJob
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import Limit, Origin, Run
-from airflow_wisdom.runs.sending import patiently
+from airflow_wisdom.runs.run import Origin, Run, patiently
 from airflow_wisdom.runs.starting import Standing, Submission, drive, find, starting
 from airflow_wisdom.runs.waiting import ends_of, raise_for, reread
 
@@ -85,7 +84,7 @@ class SingleImport:
         if (found := standing.job) is not None:
             self.run.progress.found(found)
             return self._patiently(lambda: self.hook.get_import_job(self.knowledge_base_id, found.import_job_id))
-        job = drive(starting(self._submission(mark, standing.attempt)), self.hook, Limit(self.run.deadline))
+        job = drive(starting(self._submission(mark, standing.attempt)), self.hook, self.run.limit)
         log.info("Import job %s is started", job.import_job_id)
         return job
 
@@ -122,7 +121,7 @@ class SingleImport:
         )
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        return patiently(ask, self.run.deadline)
+        return patiently(ask, self.run.limit)
 
 
 def job_of(event: Mapping[str, Any]) -> ImportJob:

@@ -13,7 +13,6 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_wisdom.cadence import Patience
 from airflow_wisdom.exceptions import (
     ClientTokenUsedError,
     ConflictError,
@@ -21,7 +20,7 @@ from airflow_wisdom.exceptions import (
     WisdomError,
 )
 from airflow_wisdom.model.import_job import ImportJob
-from airflow_wisdom.runs.run import MARK, Limit, ask
+from airflow_wisdom.runs.run import MARK, Limit, ask, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping
@@ -242,10 +241,9 @@ def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
     :raises WisdomError: What the flow raises.
     """
     step: Step | ImportJob = next(flow)
-    patience = Patience(log.warning, _DOING)
     while not isinstance(step, ImportJob):
         try:
-            answer = _take(step, hook, limit, patience)
+            answer = _take(step, hook, limit)
         except WisdomError as exc:
             step = _advance(flow, error=exc)
         else:
@@ -253,19 +251,13 @@ def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
     return step
 
 
-def _take(step: Step, hook: WisdomHook, limit: Limit, patience: Patience) -> Any:
+def _take(step: Step, hook: WisdomHook, limit: Limit) -> Any:
     if isinstance(step, float):
         # Whoever has no time left asks once all the same, for there may be a job already; but does not go on.
         limit.check(None)
         time.sleep(min(step, limit.left()))
         return None
-    while True:
-        try:
-            return step(hook)
-        except WisdomError as exc:
-            last, pause = exc, patience.endure(exc)
-        time.sleep(min(pause, limit.left()))
-        limit.check(last)
+    return patiently(lambda: step(hook), limit, _DOING)
 
 
 async def drive_in_loop(flow: Flow, calls: Calls, limit: Limit) -> ImportJob:

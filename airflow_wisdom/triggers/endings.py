@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import math
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -136,7 +135,7 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         """Return what was reported before, from the state store of the asset, or a beginning."""
         from airflow_wisdom.cadence import Patience
 
-        patience = Patience(log.warning, "The asset's state cannot be read, trying again", most=math.inf)
+        patience = Patience(log, "The asset's state cannot be read, trying again")
         while True:
             try:
                 return self._endings(await self._stored("get"))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.cadence import Patience
-from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.hooks.calls import detached
 from airflow_wisdom.model.endings import NEVER, OVERLAP, has_ended
 
@@ -76,8 +73,8 @@ class History:
         self.id = knowledge_base_id
         self.followers: list[Follower] = []
         self._calls = calls
-        self._patience = self._new_patience()
-        self._in_trouble: type[Exception] | None = None
+        doing = f"Import jobs of knowledge base {self.id} cannot be listed"
+        self._patience = Patience(log, doing, lasting_pause=FINAL_PAUSE)
         self._changed = asyncio.Event()
         self._newest_first = False
         self._newest = NEVER
@@ -95,7 +92,7 @@ class History:
         hook = None
         while True:
             try:
-                if not self._in_trouble and self._now() >= self._client_until:
+                if not self._patience.is_tried and self._now() >= self._client_until:
                     self._calls.forget_hook(hook)
                     self._client_until = self._now() + CLIENT_FOR
                 hook = await self._calls.hook()
@@ -131,10 +128,9 @@ class History:
         return _created(jobs[-1]) < self._newest - OVERLAP
 
     def _learn(self, jobs: list[ImportJob], *, whole: bool) -> None:
-        self._patience.succeeded()
-        if self._in_trouble:
+        if self._patience.is_tried:
             log.info("The import jobs of knowledge base %s can be listed again", self.id)
-        self._in_trouble = None
+        self._patience.succeeded()
         created = [_created(job) for job in jobs]
         self._newest = max([self._newest, *created])
         self._running = {job.import_job_id for job in jobs if not has_ended(job)}
@@ -153,24 +149,15 @@ class History:
         return max(interval, calls / (self._calls.calls_per_second * SHARE))
 
     def _trouble(self, error: Exception, hook: WisdomHook | None) -> float:
-        """Say what is wrong, once while it lasts, and return for how long to leave AWS alone."""
-        if self._in_trouble is not type(error):
-            # Another trouble is another streak.
-            self._in_trouble, self._patience = type(error), self._new_patience(error)
+        """Return for how long to leave AWS alone after an error."""
         if not getattr(error, "transient", False):
             # Once somebody has fixed the connection or the permissions, a new client knows.
             self._calls.forget_hook(hook)
         return self._patience.endure(error)
 
-    def _new_patience(self, error: Exception | None = None) -> Patience:
-        lasts = error is not None and not getattr(error, "transient", False)
-        say = partial(log.error, exc_info=_unexpected(error)) if lasts else log.warning
-        doing = f"Import jobs of knowledge base {self.id} cannot be listed"
-        return Patience(say, doing, most=math.inf, lasting_pause=FINAL_PAUSE)
-
     async def _leave_alone(self, pause: float) -> None:
         """Wait, but not on while somebody new is to be notified; the budget is kept in any case."""
-        if self._in_trouble:
+        if self._patience.is_tried:
             await asyncio.sleep(pause)
             return
         with suppress(asyncio.TimeoutError):
@@ -185,8 +172,3 @@ class History:
 
 def _created(job: ImportJob) -> float:
     return job.created_time.timestamp() if job.created_time else NEVER
-
-
-def _unexpected(error: Exception | None) -> Exception | None:
-    """Return an error whose traceback is worth a log: what nobody thought of."""
-    return None if isinstance(error, WisdomError) else error

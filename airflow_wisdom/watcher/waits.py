@@ -125,7 +125,7 @@ class Waits:
         self.waits: dict[str, list[Wait]] = {}
         self._calls = calls
         self._end_all = end_all
-        self._patience = Patience(log.warning, f"Still waiting for import jobs of knowledge base {self.id}")
+        self._patience = Patience(log, f"Still waiting for import jobs of knowledge base {self.id}")
         self._surprises = 0
         self._may_list = True
         self._list_failures = 0
@@ -147,6 +147,7 @@ class Waits:
         others.remove(wait)
         if not others:
             del self.waits[wait.import_job_id]
+            self._patience.forget(wait.import_job_id)
 
     def fail_all(self, error: WisdomError) -> None:
         """End every wait with `error`."""
@@ -171,9 +172,13 @@ class Waits:
                 await self._surprise(exc)
 
     async def _endure(self, error: WisdomError) -> None:
-        """Leave AWS alone for a while, have the client renewed, or end every wait, as the error demands."""
+        """Leave AWS alone for a while, have the client renewed, or end every wait, as the error demands.
+
+        Weather ends no wait: that is for the deadline of each.
+        """
+        import_job_id = error.where.get("import_job_id")
         try:
-            pause = self._patience.endure(error, about=error.where.get("import_job_id"))
+            pause = self._patience.endure(error, about=import_job_id if import_job_id in self.waits else None)
         except WisdomError:
             if not self._may_try_again(error):
                 self._end_all(error)
