@@ -55,7 +55,8 @@ ROUTING_PROFILES = ["Basic Routing Profile", "Billing", "Technical Support"]
 THERE_BEFORE = ["Order - substitute offered", "Closing - rate this chat"]
 """Quick responses of the file that are in the knowledge base before it is imported."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends the demo early: Ctrl-C, `kill`, and the terminal being closed."""
 
 
 def main() -> int:
@@ -63,7 +64,9 @@ def main() -> int:
     # No proxy knows this machine's own address.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     for number in SIGNALS:
-        signal.signal(number, _interrupted)
+        # What nohup has the demo ignore stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupted)
     # Airflow 3.0 does not make its home itself.
     HOME.mkdir(parents=True, exist_ok=True)
     RESULT.unlink(missing_ok=True)

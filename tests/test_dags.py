@@ -221,8 +221,8 @@ def test_several_knowledge_bases_get_what_is_theirs(airflow_database, aws, conne
         assert len(jobs) == number
 
 
-def demo(folder):
-    """The demo as `make demo` runs it, in a checkout of its own."""
+def demo(folder, hangup=signal.SIG_DFL):
+    """The demo as `make demo` runs it, in a checkout of its own; under nohup where it is to ignore hangups."""
     for part in ("dags_examples", "airflow_wisdom"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     return subprocess.Popen(
@@ -231,6 +231,7 @@ def demo(folder):
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),  # noqa: PLW1509 - there are no threads here
     )
 
 
@@ -287,19 +288,35 @@ def test_the_demo_fits_into_any_terminal(capsys, columns):
     assert ("1" * 36 in said) is (columns >= 76)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def until_airflow_starts(process):
+    for line in process.stdout:
+        if "Airflow starts" in line:
+            return
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("pause", [0, 0.005, 0.02, 1])
 def test_an_interrupted_demo_leaves_no_process_behind(tmp_path, number, pause):
     """Also when the signal comes in the very moment in which another process is being started."""
     process = demo(tmp_path)
-    for line in process.stdout:
-        if "Airflow starts" in line:
-            break
+    until_airflow_starts(process)
     assert len(left_behind(tmp_path)) >= 2
     time.sleep(pause)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "Interrupted" in said
+    assert left_behind(tmp_path) == []
+
+
+def test_a_demo_under_nohup_survives_the_terminal(tmp_path):
+    process = demo(tmp_path, hangup=signal.SIG_IGN)
+    until_airflow_starts(process)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
     assert "Interrupted" in said
     assert left_behind(tmp_path) == []
 
