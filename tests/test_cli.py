@@ -910,6 +910,16 @@ def test_a_pipe_has_lines_with_tabs_and_no_colours(environment, service, fake_wi
     assert "\x1b" not in out
 
 
+def test_an_import_checks_routing_profiles_of_the_instance_before_anything_is_sent(cli, base, file, fake_wisdom):
+    instance = fake_wisdom.create_instance(base, ["Billing", "Support"])
+    content = "Name,Content,Routing Profile\nHello,Hi!,{}\n"
+    ran = cli("import", file(content.format("Biling")), "--instance-id", instance)
+    assert ran.code == DATA
+    assert '"Biling", which is not a routing profile of the instance; the nearest are: Billing' in ran.out
+    assert "StartContentUpload" not in fake_wisdom.calls()
+    assert cli("import", file(content.format("Billing;Support")), "--instance-id", instance, "-q").code == DONE
+
+
 # plan, sync and export
 
 

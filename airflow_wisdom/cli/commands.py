@@ -77,7 +77,7 @@ INSTANCE = option(
     "--instance-id",
     metavar="ID",
     help="id or ARN of the Amazon Connect instance, whose knowledge base is looked up if no --knowledge-base-id is "
-    "given; files may then name routing profiles by their names",
+    "given; the routing profiles that files name are then checked against it, before anything is sent",
 )
 OWNER_TAG = option("--owner-tag", metavar="NAME", help="name of this table: a tag of the quick responses that it owns")
 INVALID_ROWS = option(

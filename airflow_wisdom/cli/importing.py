@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import DATA, Failed, Failure, Interrupted, UsageError, code_of, worst
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, records, titled
-from airflow_wisdom.cli.service import reach
+from airflow_wisdom.cli.service import reach, routing_profiles
 from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableError, WisdomError
 from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.runs.account import Account, accounts_of
@@ -76,7 +76,7 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
         # An earlier run of the same file may have started its jobs: the list of jobs is always looked at.
         run = Run(origin, time.time() + args.timeout, progress=progress, is_first_try=False)
         with Import(hook, knowledge_base_id, options, storage, run) as importing:
-            manifest = importing.plan(_source(args, storage))
+            manifest = importing.plan(_source(args, storage), routing_profiles(args, hook))
             refusal = _refusal(manifest, options.on_invalid_rows)
             if refusal:
                 return _refused(manifest, refusal)

@@ -11,6 +11,7 @@ from airflow_wisdom.hooks.connection import AwsConnection
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Mapping
 
     from airflow_wisdom.hooks import WisdomHook
 
@@ -29,6 +30,15 @@ def reach(args: Namespace) -> tuple[WisdomHook, str]:
     return hook, args.knowledge_base_id or _of_instance(args.instance_id, hook) or _of_connection(
         args.conn_id, hook
     ) or _of_environment()
+
+
+def routing_profiles(args: Namespace, hook: WisdomHook) -> Mapping[str, str] | None:
+    """Return the routing profiles of the Amazon Connect instance, name -> ARN; None if no instance is named.
+
+    :param args: What the command was given.
+    :param hook: What AWS is reached with.
+    """
+    return hook.routing_profiles(args.instance_id) if args.instance_id else None
 
 
 def _named(args: Namespace) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import INTERRUPTED, Failed, Failure, Interrupted, UsageError, code_of, worst
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, mistakes, titled
-from airflow_wisdom.cli.service import reach
+from airflow_wisdom.cli.service import reach, routing_profiles
 from airflow_wisdom.exceptions import PlanError, WisdomError
 from airflow_wisdom.runs.export import Export, ExportOptions
 from airflow_wisdom.runs.plan import SIGNS, shown
@@ -93,7 +93,7 @@ def export(args: Namespace, screen: Screen) -> Outcome:
         screen.waiting(f"Reading knowledge base {knowledge_base_id}"),
         Export(hook, knowledge_base_id, options, storage, deadline) as exporting,
     ):
-        exported = exporting.plan(_routing_profiles(hook, args))
+        exported = exporting.plan(routing_profiles(args, hook))
         exporting.apply(exported)
     summary = exporting.account(exported).summary()
     sheet = facts(
@@ -111,10 +111,6 @@ def _new_sync(hook: WisdomHook, knowledge_base_id: str, args: Namespace, progres
     return Sync(hook, knowledge_base_id, _options(args), Storage(aws_conn_id=args.conn_id), run)
 
 
-def _routing_profiles(hook: WisdomHook, args: Namespace) -> Mapping[str, str] | None:
-    return hook.routing_profiles(args.instance_id) if args.instance_id else None
-
-
 def _options(args: Namespace) -> SyncOptions:
     """Return the options of a sync; of what only ``sync`` has, ``plan`` keeps the defaults."""
     given = {each.name: getattr(args, each.name) for each in fields(SyncOptions) if hasattr(args, each.name)}
@@ -127,7 +123,7 @@ def _options(args: Namespace) -> SyncOptions:
 def _planned(syncing: Sync, hook: WisdomHook, args: Namespace) -> tuple[Planned, Failure | None]:
     """Return the plan, and why it is refused, if it is."""
     source = FileSource(args.file, Storage(aws_conn_id=args.conn_id), args.format)
-    planned = syncing.plan(source, _routing_profiles(hook, args))
+    planned = syncing.plan(source, routing_profiles(args, hook))
     try:
         syncing.check(planned)
     except PlanError as exc:
