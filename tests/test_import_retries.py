@@ -84,6 +84,35 @@ def test_a_store_that_fails_does_not_harm_an_import(fake_wisdom, knowledge_base)
     assert run_with_store(importing(knowledge_base), Broken())["rowsImported"] == 250
 
 
+@pytest.mark.parametrize(
+    ("change", "is_understood"),
+    [
+        (lambda record: {**record, "of_a_newer_version": 1}, True),
+        (lambda record: {"import_job_id": record["import_job_id"]}, False),
+        (lambda record: {**record, "attempt": "first"}, False),
+        (lambda record: {**record, "upload_id": None}, False),
+        (lambda record: {**record, "import_job_id": 7}, False),
+        (lambda record: [*record.values()], False),
+    ],
+)
+def test_what_another_version_remembers_imports_nothing_twice(
+    fake_wisdom, knowledge_base, caplog, change, is_understood
+):
+    """Nor where the list does not show the job yet."""
+    store = Store()
+    with pytest.raises(Killed):
+        run_with_store(importing(knowledge_base, ROWS[:10]), store, killed_after=1)
+    fake_wisdom.lagging_list(calls=1)
+    for key, value in store.stored.items():
+        record = json.loads(value)
+        if isinstance(record, dict):
+            store.set(key, change(record))
+    assert run_with_store(importing(knowledge_base, ROWS[:10]), store, try_number=2)["rowsImported"] == 10
+    fake_wisdom.lagging_list(calls=0)
+    assert len(jobs_of(fake_wisdom, knowledge_base)) == 1
+    assert ("relying on the list of import jobs" in caplog.text) is not is_understood
+
+
 def test_rows_that_have_changed_start_other_jobs_and_the_log_names_those_that_run(fake_wisdom, knowledge_base, caplog):
     fake_wisdom.import_jobs(after_seconds=3600)
     with pytest.raises(Killed):

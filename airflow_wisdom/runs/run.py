@@ -7,7 +7,7 @@ import json
 import logging
 import time
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -118,6 +118,21 @@ class Remembered:
     attempt: int = 0
     import_job_id: str | None = None
 
+    @classmethod
+    def from_stored(cls, stored: Any) -> Remembered:
+        """Make one from what was stored, perhaps by another version of this package: further members do not count.
+
+        :param stored: What the store has.
+        :raises ValueError: It is something else.
+        """
+        members = stored if isinstance(stored, dict) else {}
+        what = {each.name: members[each.name] for each in fields(cls) if each.name in members}
+        upload_id, attempt, job_id = (what.get(name) for name in ("upload_id", "attempt", "import_job_id"))
+        texts = isinstance(upload_id, str) and isinstance(job_id, str | None)
+        if not texts or not isinstance(attempt, int):
+            raise ValueError(f"not a record of an upload: {stored!r:.200}")
+        return cls(**what)
+
 
 class Memory:
     """What a task instance remembers of each file, by mark.
@@ -145,7 +160,16 @@ class Memory:
         :param mark: The mark of a file.
         """
         stored = self._ask("get", mark)
-        return Remembered(**stored) if isinstance(stored, dict) else None
+        if stored is None:
+            return None
+        try:
+            return Remembered.from_stored(stored)
+        except ValueError as exc:
+            # A job that was started is found in the list, and else by its client token: nothing is imported twice.
+            log.warning(
+                "Airflow's task state store has what nobody can read, relying on the list of import jobs: %s", exc
+            )
+            return None
 
     def remember(self, mark: str, what: Remembered) -> None:
         """Remember something under a mark, in place of what was.
