@@ -335,6 +335,7 @@ class SourceFormatError(SourceError):
     """The source cannot be read as rows at all.
 
     :param line: The line of the file, or the number of the row, from 1; None if it is about the whole of it.
+    :param unit: What `line` counts, ``line`` (default) or ``row``.
     """
 
     def __init__(
@@ -342,13 +343,15 @@ class SourceFormatError(SourceError):
         message: str,
         *,
         line: int | None = None,
+        unit: str = "line",
         where: Where = None,
     ) -> None:
         super().__init__(message, where=where)
         self.line = line
+        self.unit = unit
 
     def _details(self) -> dict[str, Any]:
-        return {"line": self.line}
+        return {self.unit: self.line}
 
 
 class TemplateMismatchError(SourceError):
@@ -514,7 +517,7 @@ class SyncIncompleteError(PlanError):
     """Not every quick response is as the table says; the message says which are not, and why.
 
     :param failed: How many are not.
-    :param failures: The first of them, each a dict with ``key``, ``kind`` and ``error``.
+    :param failures: The first of them, each a dict with ``kind``, ``key``, ``line``, ``unit`` and ``error``.
     """
 
     def __init__(self, message: str, *, failed: int, failures: list[dict[str, Any]], where: Where = None) -> None:

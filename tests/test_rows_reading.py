@@ -255,7 +255,7 @@ def test_rows_come_one_at_a_time():
 
 def test_a_row_that_is_no_mapping_is_told():
     error = failure(lambda: read_rows([{"a": 1}, ("b", 2)]))
-    assert "of type tuple" in str(error)
+    assert "of type tuple, but must map columns to values (row 2)" in str(error)
     assert error.line == 2
 
 

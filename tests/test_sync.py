@@ -330,6 +330,28 @@ def test_a_plan_writes_nothing_and_says_what_it_would(fake_wisdom, knowledge_bas
     assert [json.loads(line)["kind"] for line in lines.read_text().splitlines()] == ["update", "create", "remove"]
 
 
+@pytest.mark.parametrize("unit", ["line", "row"])
+def test_places_are_lines_of_a_file_and_rows_of_what_was_given(fake_wisdom, knowledge_base, tmp_path, unit):
+    """In failures and in plans; what no row names has neither."""
+    sync(knowledge_base, rows_of(2), **FAQ)
+    source = [{"Name": "n0", "Content": "changed"}]
+    if unit == "line":
+        source = str(tmp_path / "source.csv")
+        (tmp_path / "source.csv").write_text("Name,Content\nn0,changed\n")
+    fake_wisdom.fault("*", "ValidationException", http_status=400, times=9, after=2)
+    path, lines = tmp_path / "plan.csv", tmp_path / "plan.jsonl"
+    how = {**FAQ, "on_missing": "delete"}
+    summary = sync(knowledge_base, source, **how, plan_path=str(path), on_failed_items="ignore")
+    place = (2 if unit == "line" else 1, unit)
+    assert [(one["line"], one["unit"]) for one in summary["failures"]] == [place, (None, None)]
+    written = [(row["line"], row["unit"]) for row in csv.DictReader(path.read_text().splitlines())]
+    assert written == [(str(place[0]), unit), ("", "")]
+    fake_wisdom.clear_faults()
+    sync(knowledge_base, source, **how, plan_path=str(lines), mode="plan")
+    written = [(one["line"], one["unit"]) for one in map(json.loads, lines.read_text().splitlines())]
+    assert written == [place, (None, None)]
+
+
 def test_only_the_plan_that_was_approved_is_applied(fake_wisdom, knowledge_base):
     sync(knowledge_base, rows_of(2))
     rows = [{"Name": "n0", "Content": "changed"}, rows_of(2)[1]]

@@ -345,7 +345,7 @@ def _mapped_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[Row]:
             pairs = row.items()
         except AttributeError:
             raise SourceFormatError(
-                f"The row is of type {type(row).__name__}, but must map columns to values", line=number
+                f"The row is of type {type(row).__name__}, but must map columns to values", line=number, unit="row"
             ) from None
         yield _row(number, "row", pairs)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.quick_response import QuickResponse, Value, Values
+    from airflow_wisdom.rows.mistake import Unit
     from airflow_wisdom.rows.quick_responses import Wanted
 
 Kind = Literal["create", "update", "deactivate", "remove"]
@@ -48,7 +49,7 @@ class Change:
     :param key: The value that row and quick response are matched by.
     :param why: Why, in words.
     :param line: Where the row stands in its source; None where there is no row.
-    :param unit: What `line` counts.
+    :param unit: What `line` counts; None where there is no row.
     :param quick_response_id: Id of the quick response; None where it is created.
     :param arn: Its ARN; None where it is created.
     :param old: Field -> value as AWS has it, of the fields that change.
@@ -66,7 +67,7 @@ class Change:
     key: str
     why: str
     line: int | None = None
-    unit: str = "line"
+    unit: Unit | None = None
     quick_response_id: str | None = None
     arn: str | None = None
     old: Values = field(default_factory=dict)

@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 PAGE = 100
 """Quick responses that a list or a search shows with one call."""
 
-PLAN_COLUMNS = ("kind", "key", "line", "field", "old", "new", "why", "lastModifiedBy", "lastModifiedTime")
-"""Columns of a plan that is written as CSV: a row for each field that changes."""
+PLAN_COLUMNS = ("kind", "key", "line", "unit", "field", "old", "new", "why", "lastModifiedBy", "lastModifiedTime")
+"""Columns of a plan that is written as CSV: a row for each field that changes. What `line` counts, says `unit`."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,12 @@ class Planned:
     :param plan: The plan.
     :param there: Every quick response of the knowledge base as it was.
     :param sifted: What became of the rows that were judged.
-    :param unit: What places in the source are counted in.
     :param invalid_rows_path: Where the invalid rows were written to, if anywhere.
     """
 
     plan: SyncPlan
     there: Sequence[QuickResponse]
     sifted: Sifted
-    unit: Literal["line", "row"] = "line"
     invalid_rows_path: str | None = None
 
 
@@ -205,7 +203,8 @@ class SyncAccount:
 
 def _failure(end: ChangeEnd) -> dict[str, Any]:
     change = end.change
-    return {"kind": change.kind, "key": change.key, "line": change.line, "error": str(end.error)}
+    place = {"line": change.line, "unit": change.unit}
+    return {"kind": change.kind, "key": change.key, **place, "error": str(end.error)}
 
 
 class Sync(HasFolder):
@@ -240,7 +239,7 @@ class Sync(HasFolder):
             must name them by ARN.
         :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
         """
-        rows, sifted, unit = self._judge(source, routing_profiles or {})
+        rows, sifted = self._judge(source, routing_profiles or {})
         path, not_saved = self._storage.try_to_save(sifted.invalid_path, self.options.invalid_rows_path)
         if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not rows):
             refuse_invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
@@ -256,7 +255,7 @@ class Sync(HasFolder):
             rows_invalid=sifted.rows_invalid,
         )
         self._run.progress.compared(plan)
-        return Planned(plan, there, sifted, unit, path)
+        return Planned(plan, there, sifted, path)
 
     @classmethod
     def of_task(
@@ -301,9 +300,7 @@ class Sync(HasFolder):
         """
         return SyncAccount(planned, ends, self.options.sample_size, self.options.plan_path)
 
-    def _judge(
-        self, source: Source, routing_profiles: Mapping[str, str]
-    ) -> tuple[list[Wanted], Sifted, Literal["line", "row"]]:
+    def _judge(self, source: Source, routing_profiles: Mapping[str, str]) -> tuple[list[Wanted], Sifted]:
         # The API takes ARNs alone: where no name is known, none will do.
         options, rules, rows = self.options, self.options.rules(routing_profiles), []
         template = _with_key(options.template(self._storage), KEYS[options.key])
@@ -314,7 +311,7 @@ class Sync(HasFolder):
                 return []
 
             sifted = sift(table, validator, self.folder, take, sample=options.sample_size)
-            return rows, sifted, table.unit
+            return rows, sifted
 
     def _limit(self, what: str) -> Limit:
         return Limit(self._run.deadline, lambda: self._is_stopped, what=what, error=RunTimeoutError)
@@ -390,6 +387,7 @@ def _plan_rows(change: Change) -> Iterator[list[Any]]:
             change.kind,
             change.key,
             change.line or "",
+            change.unit or "",
             name,
             old,
             new,
