@@ -99,6 +99,13 @@ def test_all_mistakes_of_a_row_are_told_in_one_go_and_for_all_rows():
     ]
 
 
+def test_allowed_values_may_be_other_than_texts():
+    source = table("Name,Content,Is active\na,x,true\nb,y,no\n")
+    assert mistakes(source, rules={"allowed": {"isActive": [True, False]}}) == [
+        'line 3, column "Is active", "no": must be one of: True, False'
+    ]
+
+
 def test_the_lists_of_allowed_values_can_be_changed():
     assert judged({"Language": "tlh"}, allowed={"language": None}) == []
     assert judged({"Channels": "CHAT"}, allowed={"channels": ["VOICE"]}) == [

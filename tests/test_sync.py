@@ -204,6 +204,24 @@ def test_a_step_in_between_that_was_left_is_cleaned_up_by_the_next_try(fake_wisd
     }
 
 
+@pytest.mark.parametrize(
+    ("column", "field", "word", "does"),
+    [("Is active", "isActive", "ja", "No"), ("Content type", "contentType", "HTML", "Plain")],
+)
+def test_a_word_that_the_api_has_no_value_for_is_a_mistake(fake_wisdom, knowledge_base, column, field, word, does):
+    """Even one that is allowed: the import file may take it, the API takes a boolean and AWS's own names."""
+    rows = rows_of(2, **{column: does})
+    rows[1][column] = word
+    how = {"on_invalid_rows": "skip", "allowed_values": {field: [word, does]}}
+    summary = sync(knowledge_base, rows, **how)
+    (mistake,) = summary["invalidRows"]
+    assert (mistake["line"], mistake["column"], mistake["value"]) == (2, column, word)
+    assert mistake["reason"] == f"must be one of: {does}"
+    assert set(there(fake_wisdom, knowledge_base)) == {"n0"}
+    (mistake,) = sync(knowledge_base, rows, **{**how, "allowed_values": {field: None}})["invalidRows"]
+    assert mistake["reason"].startswith("must be one of: ")
+
+
 # Removals
 
 
@@ -595,6 +613,10 @@ def test_rows_may_come_from_a_database_and_its_query_is_a_template(fake_wisdom, 
         {"sample_size": "x"},
         {"on_invalid_rows": "drop"},
         {"adopt": True},
+        {"allowed_values": {"isActive": ["ja", "nein"]}},
+        {"allowed_values": {"contentType": ("html",)}},
+        {"allowed_values": {"language": "en_US"}},
+        {"allowed_values": {"Is active": ["yes"]}},
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_before_anything_is_read(fake_wisdom, knowledge_base, wrong):

@@ -54,6 +54,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         tolerated.
 
     Where the rows are, and how they are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomSourceTask`.
+    `allowed_values` has to allow the usual words for ``isActive`` and ``contentType``, as the API does not take any.
     Routing profiles are named by their ARNs, or, with `instance_id`, by their names.
 
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.

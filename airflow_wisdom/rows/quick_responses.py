@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.quick_response import CONTENT_TYPES, LISTS
-from airflow_wisdom.rows.validation import split_items
+from airflow_wisdom.rows.validation import YES_AND_NO, split_items
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from airflow_wisdom.model.quick_response import Value, Values
     from airflow_wisdom.rows.mistake import Unit
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TRUE = frozenset({"true", "yes", "y", "1"})
 """Words for an active quick response, in any case."""
+
+WORDS: Mapping[str, Collection[str]] = {"isActive": YES_AND_NO, "contentType": frozenset(CONTENT_TYPES)}
+"""Field -> the words, in any case, that can be turned into what the API takes: a boolean, and AWS's own long names."""
 
 
 @dataclass(frozen=True, slots=True)

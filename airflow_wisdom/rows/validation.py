@@ -114,6 +114,8 @@ class Rules:
         them.
     :param allowed: Field -> allowed values, or None for any; takes precedence over
         :data:`ALLOWED`. Of lists, each item is looked up.
+    :param words: Field -> the words that mean something, in any case; of those that are allowed, others are mistakes
+        all the same. Default: any word does, as it goes to AWS as it is.
     :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
     :param routing_profiles: Name -> ARN of the routing profiles that there are; other names and ARNs are mistakes.
         Empty: none of them is known, so that only ARNs will do. Default: not known, so that any name will do.
@@ -124,6 +126,7 @@ class Rules:
     spaces: Literal["trim", "invalid"] = "trim"
     extra_columns: Literal["fail", "ignore"] = "fail"
     allowed: Mapping[str, Collection[str] | None] = field(default_factory=dict)
+    words: Mapping[str, Collection[str]] = field(default_factory=dict)
     separators: str = ";,|"
     routing_profiles: Mapping[str, str] | None = None
 
@@ -320,6 +323,8 @@ class _Cell:
 def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
     limits = rules.limits.get(meaning, FieldLimits(min=0))
     allowed = {**ALLOWED, **rules.allowed}.get(meaning)
+    if meaning in rules.words:
+        allowed = meaningful(allowed, rules.words[meaning])
     checks: list[Check] = [partial(_length, limits)]
     if allowed is not None:
         checks.append(_choice(allowed, any_case=meaning in _ANY_CASE))
@@ -332,9 +337,19 @@ def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
     return checks
 
 
+def meaningful(allowed: Collection[str] | None, words: Collection[str]) -> Collection[str]:
+    """Return the allowed words that mean something.
+
+    :param allowed: The allowed words; None for any.
+    :param words: The words that mean something, in any case.
+    """
+    return words if allowed is None else [word for word in map(str, allowed) if word.lower() in words]
+
+
 def _choice(allowed: Collection[str], *, any_case: bool) -> Check:
     """Return the check for values of a list, which a message shows in an order that does not change."""
-    ordered = sorted(allowed) if isinstance(allowed, (set, frozenset)) else list(allowed)
+    texts = [str(value) for value in allowed]
+    ordered = sorted(texts) if isinstance(allowed, (set, frozenset)) else texts
     known = {value.lower() if any_case else value for value in ordered}
     problem = f"must be one of: {listing(ordered, quote='')}"
     return lambda value: None if (value.lower() if any_case else value) in known else problem

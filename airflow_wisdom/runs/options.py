@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_wisdom.model.limits import SAMPLE_SIZE
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
-from airflow_wisdom.rows.template import unmarked
+from airflow_wisdom.rows.template import FIELDS, unmarked
+from airflow_wisdom.rows.validation import meaningful
 from airflow_wisdom.values import must_be_one_of, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from typing_extensions import Self
 
@@ -48,6 +49,9 @@ class RowOptions(Options):
     :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
+    words: ClassVar[Mapping[str, Collection[str]]] = {}
+    """As for :class:`~airflow_wisdom.rows.validation.Rules`."""
+
     import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
     column_mapping: Mapping[str, str] | None = None
     extra_columns: Literal["fail", "ignore"] = "fail"
@@ -63,6 +67,7 @@ class RowOptions(Options):
         :raises ValueError: An option makes no sense.
         """
         must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
+        _check_allowed_values(self.allowed_values or {}, self.words)
         return replace(self, sample_size=whole_number("sample_size", self.sample_size, 0))
 
     def rules(self, routing_profiles: Mapping[str, str] | None) -> Rules:
@@ -78,6 +83,7 @@ class RowOptions(Options):
             spaces=self.spaces,
             extra_columns=self.extra_columns,
             allowed=self.allowed_values or {},
+            words=self.words,
             routing_profiles=routing_profiles,
         )
 
@@ -97,3 +103,13 @@ class RowOptions(Options):
         if not isinstance(given, Mapping):
             return ImportTemplate.of(given)
         return ImportTemplate.of(given, fields={unmarked(label): name for label, name in given.items() if name})
+
+
+def _check_allowed_values(allowed: Mapping[str, Collection[str] | None], words: Mapping[str, Collection[str]]) -> None:
+    for name, values in allowed.items():
+        must_be_one_of("Each field of allowed_values", name, tuple(sorted(FIELDS)))
+        if isinstance(values, str):
+            raise ValueError(f"allowed_values must have a list for {name}, or None, not {values!r:.100}")  # noqa: TRY004 - as for all parameters
+        if name in words and not meaningful(values, words[name]):
+            known = ", ".join(sorted(words[name]))
+            raise ValueError(f"allowed_values has no value for {name} that Amazon Connect can be given: {known}")

@@ -15,7 +15,7 @@ from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
 from airflow_wisdom.rows import Validator
 from airflow_wisdom.rows.preparing import sift
-from airflow_wisdom.rows.quick_responses import wanted
+from airflow_wisdom.rows.quick_responses import WORDS, wanted
 from airflow_wisdom.runs.apply import Applier
 from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.manifest import refuse_invalid_rows
@@ -55,6 +55,8 @@ class SyncOptions(RowOptions):
     """How a sync is done; what each option means says
     :class:`~airflow_wisdom.operators.WisdomSyncQuickResponsesOperator`, whose parameters they are.
     """  # noqa: D205 - one sentence
+
+    words = WORDS
 
     key: Literal["name", "shortcut_key"] = "name"
     content_format: Literal["markdown", "plain"] = "markdown"
