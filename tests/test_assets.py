@@ -9,7 +9,7 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetUniqueKey
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.execution_time.task_runner import _serialize_outlet_events
-from rigs.running import GOOD_CSV, FakeTaskInstance, resume, start_job
+from rigs.running import GOOD_CSV, FakeTaskInstance, resume, run, start_job
 
 from airflow_wisdom.assets import create_asset, record_import
 from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobFailedError
@@ -21,6 +21,7 @@ from airflow_wisdom.operators import (
     WisdomGetImportJobOperator,
     WisdomImportQuickResponsesOperator,
     WisdomStartImportJobOperator,
+    WisdomSyncQuickResponsesOperator,
 )
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.sensors import WisdomImportJobSensor
@@ -243,3 +244,24 @@ def test_who_does_not_wait_or_changes_nothing_says_nothing(fake_wisdom, knowledg
         ctx = context()
         task.execute(ctx)
         assert events(ctx) == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_sync_fills_its_event_also_for_an_empty_knowledge_base_that_is_given_by_id(
+    fake_wisdom, knowledge_base, first
+):
+    """Of which the first answer to a creation says in whose account it is."""
+    rows = [{"Name": "Hello", "Content": "Hi!"}]
+    if not first:
+        run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=rows))
+    asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
+    task = WisdomSyncQuickResponsesOperator(
+        task_id="sync", knowledge_base_id=knowledge_base, source=rows, outlets=[asset, AssetAlias("syncs")]
+    )
+    ctx = context()
+    task.execute(ctx)
+    filled, aliased = events(ctx)
+    assert filled["extra"] == aliased["extra"]
+    assert aliased["dest_asset_key"]["uri"] == asset.uri
+    records = filled["extra"]["records"]
+    assert (records["created"], records["unchanged"]) == ((1, 0) if first else (0, 1))

@@ -18,7 +18,11 @@ from rigs.running import GOOD_CSV, FakeTaskInstance, resume, run
 from airflow_wisdom.exceptions import ImportJobFailedError
 from airflow_wisdom.lineage import FACET, dataset_of, import_lineage
 from airflow_wisdom.model.import_job import ImportJob
-from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomStartImportJobOperator
+from airflow_wisdom.operators import (
+    WisdomImportQuickResponsesOperator,
+    WisdomStartImportJobOperator,
+    WisdomSyncQuickResponsesOperator,
+)
 from airflow_wisdom.transfers import SqlToWisdomOperator
 
 ARN = "arn:aws:wisdom:us-east-1:123456789012:knowledge-base/kb"
@@ -183,6 +187,16 @@ def test_an_import_from_a_database_is_told_with_its_table(fake_wisdom, knowledge
     event = emit(task)
     assert [(each["namespace"], each["name"]) for each in event["inputs"]] == [("sqlite://answers", "main.answers")]
     assert [each["name"] for each in event["outputs"]] == [knowledge_base]
+
+
+def test_the_first_sync_of_a_knowledge_base_is_told_with_its_output(fake_wisdom, knowledge_base, emit):
+    """It was given by its id, and was empty."""
+    rows = [{"Name": "Hello", "Content": "Hi!"}]
+    task = WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=rows)
+    run(task)
+    (output,) = emit(task)["outputs"]
+    assert (output["namespace"], output["name"]) == ("wisdom://123456789012/us-east-1", knowledge_base)
+    assert output["outputFacets"]["outputStatistics"]["rowCount"] == 1
 
 
 def test_numbers_of_records_are_told_where_they_are_known(emit):

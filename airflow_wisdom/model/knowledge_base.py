@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from urllib.parse import SplitResult
 
 __all__ = [
@@ -128,6 +129,15 @@ def is_arn(text: str) -> bool:
     :param text: Id or ARN.
     """
     return text.startswith("arn:")
+
+
+def arn_of(id_or_arn: str, arns: Iterable[str | None]) -> str | None:
+    """Return the ARN of a knowledge base; None if nobody has named it.
+
+    :param id_or_arn: Id or ARN of the knowledge base.
+    :param arns: Its ARN, as answers of AWS's had it, and None of those that did not.
+    """
+    return id_or_arn if is_arn(id_or_arn) else next(filter(None, arns), None)
 
 
 def short_id(id_or_arn: str) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_wisdom.model.knowledge_base import Arn, is_arn
+from airflow_wisdom.model.knowledge_base import Arn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
 __all__ = [
@@ -81,6 +81,7 @@ class QuickResponse:
 
     :param quick_response_id: Its id.
     :param arn: Its ARN, by which it is tagged.
+    :param knowledge_base_arn: ARN of its knowledge base.
     :param status: AWS's word as it came.
     :param values: Field -> value, as far as they are known: a list lacks content, shortcut key, language and routing
         profiles.
@@ -92,6 +93,7 @@ class QuickResponse:
 
     quick_response_id: str
     arn: str
+    knowledge_base_arn: str
     status: str
     values: Mapping[str, Value]
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +125,7 @@ class QuickResponse:
         return cls(
             response["quickResponseId"],
             response["quickResponseArn"],
+            response["knowledgeBaseArn"],
             str(response["status"]),
             values,
             dict(response.get("tags") or {}),
@@ -163,18 +166,6 @@ class QuickResponse:
             return Arn.parse(self.last_modified_by or "").service == "connect"
         except ValueError:
             return False
-
-
-def knowledge_base_arn(knowledge_base_id: str, items: Iterable[QuickResponse]) -> str | None:
-    """Return the ARN of a knowledge base: a quick response's ARN holds all of it but the id; None if neither tells it.
-
-    :param knowledge_base_id: Id or ARN of the knowledge base.
-    :param items: Quick responses of it.
-    """
-    if is_arn(knowledge_base_id):
-        return knowledge_base_id
-    arns = (Arn.parse(item.arn) for item in items)
-    return next((str(arn._replace(resource=f"knowledge-base/{knowledge_base_id}")) for arn in arns), None)
 
 
 def differences(old: Values, new: Values) -> dict[str, Value]:

@@ -140,18 +140,17 @@ class Applier:
 
         try:
             made = await ask(self._calls, create, self._limit, "Creating a quick response again")
+            self._created += 1
         except ConflictError as exc:
             holder = await self._holder_as_wanted(step, exc)
             if holder is None:
                 raise
-            end.quick_response_id = holder
-            return
+            made = holder
         except ServiceQuotaExceededError as exc:
             # No other one would fit, either.
             self._is_full = exc
             raise
-        self._created += 1
-        end.quick_response_id = made.quick_response_id
+        end.quick_response_id, end.knowledge_base_arn = made.quick_response_id, made.knowledge_base_arn
 
     async def _update(self, step: Step) -> None:
         def update(hook: WisdomHook) -> QuickResponse:
@@ -188,8 +187,8 @@ class Applier:
 
         await ask(self._calls, tag, self._limit, "Tagging a quick response again")
 
-    async def _holder_as_wanted(self, step: Step, error: ConflictError) -> str | None:
-        """Return the id of who has the name or shortcut key and is as wanted already; None if nobody has them.
+    async def _holder_as_wanted(self, step: Step, error: ConflictError) -> QuickResponse | None:
+        """Return who has the name or shortcut key and is as wanted already; None if nobody has them.
 
         :raises ConflictError: It is not as wanted: this says who it is.
         """
@@ -200,7 +199,7 @@ class Applier:
                 continue
             if not differences(item.values, {**step.change.new, **wanted}):
                 log.info('"%s" is as wanted already: somebody else has made it so', item.name)
-                return item.quick_response_id
+                return item
             if item.quick_response_id != step.quick_response_id:
                 raise ConflictError(
                     f'{" and ".join(taken)} of "{step.change.name}" belong to "{item.name}": {error.message}',

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import RunTimeoutError
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.knowledge_base import short_id
+from airflow_wisdom.model.knowledge_base import arn_of, short_id
 from airflow_wisdom.model.limits import SAMPLE_SIZE
-from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
+from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, Mistake, Validator, read
 from airflow_wisdom.rows.mistake import shorten
@@ -103,7 +103,7 @@ class ExportAccount:
     @property
     def arn(self) -> str | None:
         """ARN of the knowledge base, as far as it is known."""
-        return knowledge_base_arn(self.plan.knowledge_base_id, self.plan.items)
+        return arn_of(self.plan.knowledge_base_id, (item.knowledge_base_arn for item in self.plan.items))
 
     @property
     def exported(self) -> int:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
+from airflow_wisdom.model.knowledge_base import arn_of
+from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.rows import Validator
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import WORDS, wanted
@@ -134,7 +135,8 @@ class SyncAccount:
     @property
     def arn(self) -> str | None:
         """ARN of the knowledge base, as far as it is known."""
-        return knowledge_base_arn(self.planned.plan.knowledge_base_id, self.planned.there)
+        answers = (*self.planned.there, *(self.ends or ()))
+        return arn_of(self.planned.plan.knowledge_base_id, (each.knowledge_base_arn for each in answers))
 
     @property
     def failed(self) -> list[ChangeEnd]:
