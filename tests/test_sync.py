@@ -19,8 +19,10 @@ from airflow_wisdom.exceptions import (
     UnsafePlanError,
 )
 from airflow_wisdom.operators import WisdomSyncQuickResponsesOperator
-from airflow_wisdom.runs.plan import DEACTIVATED, OWNER
+from airflow_wisdom.rows.preparing import Sifted
+from airflow_wisdom.runs.plan import DEACTIVATED, OWNER, Change, ChangeEnd, SyncPlan
 from airflow_wisdom.runs.steps import MOVING
+from airflow_wisdom.runs.sync import Planned, SyncAccount
 from airflow_wisdom.sources import SqlSource
 
 WRITES = {"CreateQuickResponse", "UpdateQuickResponse", "DeleteQuickResponse", "TagResource", "UntagResource"}
@@ -634,3 +636,15 @@ def test_the_summary_is_pushed_also_when_the_task_then_fails(fake_wisdom, knowle
     summary = ti.xcoms["return_value"]
     assert (summary["status"], summary["rowsCreated"], summary["rowsFailed"]) == ("FAILED", 1, 1)
     assert len(json.dumps(summary)) < 5000
+
+
+def test_what_is_known_of_a_plan_and_of_its_end_is_reckoned_once():
+    """A fingerprint takes as long as the table is large, and is asked for by log, check and summary."""
+    changes = tuple(Change("create", f"n{n}", "there is none", n, "row", new={"name": f"n{n}"}) for n in range(1, 3))
+    plan = SyncPlan("kb", "the rows given", changes, rows_read=2)
+    assert plan.fingerprint is plan.fingerprint
+    assert plan.counts is plan.counts
+    account = SyncAccount(Planned(plan, (), Sifted(2, 0, 0, (), None)), [ChangeEnd(change) for change in changes], 20)
+    assert account.numbers is account.numbers
+    assert account.failed is account.failed
+    assert account.summary()["rowsCreated"] == account.numbers["created"] == 2

@@ -155,11 +155,11 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     def _record(self, context: Context, account: SyncAccount) -> None:
         from airflow_wisdom.assets import record_sync
 
-        record_sync(context, self.outlets, account.arn, account.numbers())
+        record_sync(context, self.outlets, account.arn, account.numbers)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as it asks
         """Return where the rows came from and went to, for OpenLineage's Airflow provider, which alone asks."""
         from airflow_wisdom.lineage import sync_lineage
 
         source, account = self.rows(), self._account
-        return sync_lineage([source], account.arn if account else None, account.numbers() if account else {})
+        return sync_lineage([source], account.arn if account else None, account.numbers if account else {})

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import PlanChangedError, UnsafePlanError
@@ -160,7 +161,7 @@ class SyncPlan:
     unremovable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def counts(self) -> Counter[str]:
         """How many changes there are of each kind."""
         return Counter(change.kind for change in self.changes)
@@ -170,7 +171,7 @@ class SyncPlan:
         """How many quick responses are removed or deactivated."""
         return self.counts["remove"] + self.counts["deactivate"]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What is the same for two plans that do the same to the same, and for no others: 32 hexadecimal digits."""
         what = [

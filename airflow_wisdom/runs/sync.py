@@ -6,7 +6,9 @@ import asyncio
 import csv
 import json
 import logging
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
@@ -117,7 +119,7 @@ class Planned:
     invalid_rows_path: str | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class SyncAccount:
     """What became of every row and every quick response.
 
@@ -138,10 +140,29 @@ class SyncAccount:
         answers = (*self.planned.there, *(self.ends or ()))
         return arn_of(self.planned.plan.knowledge_base_id, (each.knowledge_base_arn for each in answers))
 
-    @property
+    @cached_property
     def failed(self) -> list[ChangeEnd]:
         """The changes that are not as wanted."""
         return [end for end in self.ends or () if end.error is not None]
+
+    @property
+    def status(self) -> str:
+        """``PLANNED``, ``COMPLETE`` or ``FAILED``."""
+        return "PLANNED" if self.ends is None else "FAILED" if self.failed else "COMPLETE"
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Numbers of rows and quick responses by what became of them, for asset events and lineage."""
+        done = Counter(end.change.kind for end in self.ends or () if end.error is None)
+        return {
+            "created": done["create"],
+            "updated": done["update"],
+            "unchanged": self.planned.plan.unchanged,
+            "invalid": self.planned.plan.rows_invalid,
+            "failed": sum(end.change.line is not None for end in self.failed),
+            "deactivated": done["deactivate"],
+            "removed": done["remove"],
+        }
 
     def summary(self) -> dict[str, Any]:
         """Return what the sync did, as JSON primitives for XCom.
@@ -149,36 +170,27 @@ class SyncAccount:
         ``rowsRead`` is ``rowsInvalid`` + ``rowsUnchanged`` + ``rowsCreated`` + ``rowsUpdated`` + ``rowsFailed`` +
         ``rowsPlanned``; the last are those of a plan that was not applied.
         """
-        plan, sifted = self.planned.plan, self.planned.sifted
-        done = [end.change.kind for end in self.ends or () if end.error is None]
-        of_rows = [end for end in self.failed if end.change.line is not None]
+        plan, numbers = self.planned.plan, self.numbers
         planned = 0 if self.ends is not None else sum(change.line is not None for change in plan.changes)
         return {
             "knowledgeBaseId": plan.knowledge_base_id,
-            "status": "PLANNED" if self.ends is None else "FAILED" if self.failed else "COMPLETE",
+            "status": self.status,
             "rowsRead": plan.rows_read,
-            "rowsInvalid": plan.rows_invalid,
-            "rowsUnchanged": plan.unchanged,
-            "rowsCreated": done.count("create"),
-            "rowsUpdated": done.count("update"),
-            "rowsFailed": len(of_rows),
+            "rowsInvalid": numbers["invalid"],
+            "rowsUnchanged": numbers["unchanged"],
+            "rowsCreated": numbers["created"],
+            "rowsUpdated": numbers["updated"],
+            "rowsFailed": numbers["failed"],
             "rowsPlanned": planned,
-            "itemsDeactivated": done.count("deactivate"),
-            "itemsRemoved": done.count("remove"),
-            "itemsFailed": len(self.failed) - len(of_rows),
+            "itemsDeactivated": numbers["deactivated"],
+            "itemsRemoved": numbers["removed"],
+            "itemsFailed": len(self.failed) - numbers["failed"],
             "plan": plan.summary(self.sample),
             "planPath": self.plan_path,
             "failures": [_failure(end) for end in self.failed[: self.sample]],
-            "invalidRows": [mistake.to_dict() for mistake in sifted.mistakes],
+            "invalidRows": [mistake.to_dict() for mistake in self.planned.sifted.mistakes],
             "invalidRowsPath": self.planned.invalid_rows_path,
         }
-
-    def numbers(self) -> dict[str, int]:
-        """Return the numbers of rows and quick responses, for asset events and lineage."""
-        summary = self.summary()
-        names = ("Created", "Updated", "Unchanged", "Invalid", "Failed")
-        rows = {name.lower(): summary[f"rows{name}"] for name in names}
-        return {**rows, "deactivated": summary["itemsDeactivated"], "removed": summary["itemsRemoved"]}
 
     def judge(self, tolerated_failures: str | int) -> None:
         """Accept the sync, or raise why it is not acceptable.
