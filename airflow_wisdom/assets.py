@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "create_asset",
 ]
+
+log = logging.getLogger(__name__)
 
 _SUMMARY = ("importJobId", "status", "createdTime", "lastModifiedTime", "hasFailedRecordReport")
 
@@ -87,27 +90,38 @@ def record_import(
     """
     arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
     if arn is not None:
-        _record(context, outlets, arn, summary(jobs, records))
+        _record(context, outlets, KnowledgeBase.from_arn(arn), summary(jobs, records))
 
 
-def record_sync(context: Context, outlets: Iterable[Any], arn: str | None, records: Mapping[str, int]) -> None:
+def record_sync(
+    context: Context, outlets: Iterable[Any], knowledge_base: str, region_name: str, extra: Mapping[str, Any]
+) -> None:
     """Say in the asset events of a task what it synced; outlets as for :func:`record_import`.
+
+    To an alias nothing is added of a plan that was not applied, or if the account is not known.
 
     :param context: The task's context.
     :param outlets: The task's outlets.
-    :param arn: ARN of the knowledge base; None where it is not known, and then nothing is said.
-    :param records: Numbers of rows and quick responses, by what became of them.
+    :param knowledge_base: Its ARN, or its id where the account is not known.
+    :param region_name: AWS region.
+    :param extra: What the event says, with the ``status`` of the sync.
     """
-    if arn is not None:
-        name = KnowledgeBase.from_arn(arn).knowledge_base_id
-        _record(context, outlets, arn, {"knowledgeBaseId": name, "records": dict(records)})
+    if extra["status"] == "PLANNED":
+        log.warning(
+            "A plan changes nothing, but Airflow fires an event for each outlet all the same: give outlets to the task "
+            "that applies it"
+        )
+    is_known = is_arn(knowledge_base)
+    # Without an account it is like one that a connection leads to, which may be any.
+    base = KnowledgeBase.from_arn(knowledge_base) if is_known else KnowledgeBase("", region_name, knowledge_base)
+    has_happened = is_known and extra["status"] != "PLANNED"
+    _record(context, [each for each in outlets if has_happened or not isinstance(each, AssetAlias)], base, extra)
 
 
-def _record(context: Context, outlets: Iterable[Any], arn: str, extra: dict[str, Any]) -> None:
-    base = KnowledgeBase.from_arn(arn)
+def _record(context: Context, outlets: Iterable[Any], base: KnowledgeBase, extra: Mapping[str, Any]) -> None:
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            context["outlet_events"][outlet].add(create_asset(knowledge_base_id=arn), extra=extra)
+            context["outlet_events"][outlet].add(Asset(uri=base.uri), extra=dict(extra))
         elif _names(outlet, base):
             context["outlet_events"][outlet].extra.update(extra)
 

@@ -103,7 +103,7 @@ class Storage:
         try:
             self.save(path, uri)
         except StorageError as exc:
-            return uri, exc.message
+            return None, exc.message
         return uri, None
 
     @contextmanager

@@ -92,6 +92,15 @@ class WisdomTask(LinksToConsole, BaseOperator):
         left = timedelta(seconds=max(0.0, deadline - time.time()))
         self.defer(trigger=trigger, method_name="execute_complete", timeout=left + AIRFLOW_GRACE)
 
+    def push_summary(self, context: Context, summary: dict[str, Any]) -> None:
+        """Push the task's summary as its result, also if the task fails next: whoever is alarmed wants to know.
+
+        :param context: The task's context.
+        :param summary: JSON primitives.
+        """
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key="return_value", value=summary)
+
     def record_import(self, context: Context, *jobs: ImportJob, **records: int) -> None:
         """Say in the task's asset events what it imported, once it has succeeded in that.
 

@@ -29,6 +29,7 @@ from airflow_wisdom.sensors import WisdomImportJobSensor
 ID = "bb9da9c5-3ca0-460b-b4b1-384ad7655188"
 ARN = f"arn:aws:wisdom:us-east-1:123456789012:knowledge-base/{ID}"
 URI = f"wisdom://123456789012/us-east-1/{ID}"
+ROW = [{"Name": "Hello", "Content": "Hi!"}]
 
 
 def arn_of(knowledge_base):
@@ -251,12 +252,11 @@ def test_a_sync_fills_its_event_also_for_an_empty_knowledge_base_that_is_given_b
     fake_wisdom, knowledge_base, first
 ):
     """Of which the first answer to a creation says in whose account it is."""
-    rows = [{"Name": "Hello", "Content": "Hi!"}]
     if not first:
-        run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=rows))
+        run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=ROW))
     asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
     task = WisdomSyncQuickResponsesOperator(
-        task_id="sync", knowledge_base_id=knowledge_base, source=rows, outlets=[asset, AssetAlias("syncs")]
+        task_id="sync", knowledge_base_id=knowledge_base, source=ROW, outlets=[asset, AssetAlias("syncs")]
     )
     ctx = context()
     task.execute(ctx)
@@ -265,3 +265,36 @@ def test_a_sync_fills_its_event_also_for_an_empty_knowledge_base_that_is_given_b
     assert aliased["dest_asset_key"]["uri"] == asset.uri
     records = filled["extra"]["records"]
     assert (records["created"], records["unchanged"]) == ((1, 0) if first else (0, 1))
+    assert filled["extra"]["status"] == "COMPLETE"
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_the_event_of_a_plan_says_that_it_was_a_plan(fake_wisdom, knowledge_base, caplog, is_empty):
+    """Airflow fires one for each outlet of a task that succeeds."""
+    if not is_empty:
+        run(WisdomSyncQuickResponsesOperator(task_id="first", knowledge_base_id=knowledge_base, source=ROW))
+    asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
+    task = WisdomSyncQuickResponsesOperator(
+        task_id="sync",
+        knowledge_base_id=knowledge_base,
+        source=[{"Name": "Bye", "Content": "So long!"}],
+        outlets=[asset, AssetAlias("syncs"), create_asset(knowledge_base_id=ARN)],
+        mode="plan",
+    )
+    ctx = context()
+    assert task.execute(ctx)["rowsPlanned"] == 1
+    (event,) = events(ctx)
+    assert event["dest_asset_key"]["uri"] == asset.uri
+    assert event["extra"] == {"knowledgeBaseId": knowledge_base, "status": "PLANNED"}
+    assert "give outlets to the task that applies it" in caplog.text
+
+
+def test_a_sync_that_finds_nothing_to_do_says_so_also_where_the_account_is_not_known(fake_wisdom, knowledge_base):
+    asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
+    task = WisdomSyncQuickResponsesOperator(
+        task_id="sync", knowledge_base_id=knowledge_base, source=[], outlets=[asset, AssetAlias("syncs")]
+    )
+    ctx = context()
+    task.execute(ctx)
+    (event,) = events(ctx)
+    assert (event["extra"]["status"], event["extra"]["records"]["created"]) == ("COMPLETE", 0)

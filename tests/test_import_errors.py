@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rigs.imports import ROWS, deferral_of, importing, jobs_of, run_with_store
+from rigs.imports import ROWS, deferral_of, ids_of, importing, jobs_of, run_with_store
 from rigs.network import Killed, before_call, clients_counted
 from rigs.running import FakeTaskInstance, fire, run
 
@@ -43,11 +43,15 @@ def test_an_end_by_airflow_tells_what_was_started(fake_wisdom, knowledge_base, c
 
 def test_a_failed_upload_tells_what_was_done_and_how_to_go_on(fake_wisdom, knowledge_base):
     fake_wisdom.fault("PutObject", "InternalError", http_status=500, after=1)
+    ti = FakeTaskInstance()
     with pytest.raises(ImportIncompleteError) as raised:
-        run(importing(knowledge_base))
+        run(importing(knowledge_base), ti=ti)
     for words in ("file 2 of 3 (rows 101 to 200) could not be uploaded", "1 files were uploaded", "no job was started"):
         assert words in str(raised.value)
     assert "StartImportJob" not in fake_wisdom.calls()
+    summary = ti.xcoms["return_value"]
+    assert (summary["status"], summary["rowsSent"], summary["rowsNotStarted"]) == ("FAILED", 250, 250)
+    assert summary["rowsImported"] == 0
 
 
 def test_a_failed_upload_names_the_jobs_that_run_already(fake_wisdom, knowledge_base):
@@ -57,11 +61,15 @@ def test_a_failed_upload_names_the_jobs_that_run_already(fake_wisdom, knowledge_
     first, second, third = (job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base))
     fake_wisdom.set_status(first, "FAILED")
     fake_wisdom.fault("PutObject", "InternalError", http_status=500)
+    ti = FakeTaskInstance(try_number=2)
     with pytest.raises(ImportIncompleteError) as raised:
-        run(importing(knowledge_base), try_number=2)
+        run(importing(knowledge_base), ti=ti)
     for job in (second, third):
         assert f"{job} (START_IN_PROGRESS)" in str(raised.value)
     assert first not in str(raised.value)
+    summary = ti.xcoms["return_value"]
+    assert ids_of(summary) == [None, second, third]
+    assert (summary["rowsNotStarted"], summary["rowsUnknown"], summary["rowsImported"]) == (100, 150, None)
 
 
 def test_the_time_out_of_a_task_is_heard_wherever_it_hits(fake_wisdom, knowledge_base):

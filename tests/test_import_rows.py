@@ -72,13 +72,27 @@ def test_no_rows_are_no_job(fake_wisdom, knowledge_base, tmp_path):
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_all_mistakes_are_told_at_once_and_nothing_is_sent(fake_wisdom, knowledge_base, tmp_path, deferrable):
     target = tmp_path / "refused" / "rows.csv"
+    ti = FakeTaskInstance()
     with pytest.raises(InvalidRowsError) as raised:
-        run(importing(knowledge_base, ROWS[:5] + INVALID, invalid_rows_path=str(target), deferrable=deferrable))
+        run(importing(knowledge_base, ROWS[:5] + INVALID, invalid_rows_path=str(target), deferrable=deferrable), ti=ti)
     assert (raised.value.rows_read, raised.value.rows_invalid) == (9, 3)
     for words in ("row 6", "row 8", "row 9", 'column "Shortcut key"', str(target)):
         assert words in str(raised.value)
     assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
     assert target.read_text().count("\n") == 4
+    summary = ti.xcoms["return_value"]
+    assert (summary["status"], summary["rowsRead"], summary["rowsInvalid"]) == ("FAILED", 9, 3)
+    assert (summary["rowsNotStarted"], summary["rowsImported"], len(summary["invalidRows"])) == (6, 0, 3)
+    assert summary["invalidRowsPath"] == str(target)
+
+
+def test_where_no_row_is_valid_the_summary_is_of_a_failure(fake_wisdom, knowledge_base):
+    ti = FakeTaskInstance()
+    with pytest.raises(InvalidRowsError):
+        run(importing(knowledge_base, INVALID[:1], invalid_rows_path="s3://nosuch/rows.csv"), ti=ti)
+    summary = ti.xcoms["return_value"]
+    assert (summary["status"], summary["rowsInvalid"], summary["rowsSent"]) == ("FAILED", 1, 0)
+    assert summary["invalidRowsPath"] is None
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

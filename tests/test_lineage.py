@@ -193,6 +193,10 @@ def test_the_first_sync_of_a_knowledge_base_is_told_with_its_output(fake_wisdom,
     """It was given by its id, and was empty."""
     rows = [{"Name": "Hello", "Content": "Hi!"}]
     task = WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=rows)
+    task.mode = "plan"
+    run(task)
+    assert emit(task)["outputs"] == []
+    task.mode = "apply"
     run(task)
     (output,) = emit(task)["outputs"]
     assert (output["namespace"], output["name"]) == ("wisdom://123456789012/us-east-1", knowledge_base)

@@ -638,6 +638,46 @@ def test_the_summary_is_pushed_also_when_the_task_then_fails(fake_wisdom, knowle
     assert len(json.dumps(summary)) < 5000
 
 
+@pytest.mark.parametrize(
+    ("rows", "how", "error", "known"),
+    [
+        (20, {"on_missing": "delete"}, UnsafePlanError, {"rowsUnchanged": 20, "rowsPlanned": 0}),
+        (50, {"expected_plan": "another"}, PlanChangedError, {"rowsUnchanged": 40, "rowsPlanned": 10}),
+        (50, {"plan_path": "s3://nosuch/plan.csv"}, StorageError, {"rowsUnchanged": 40, "rowsPlanned": 10}),
+    ],
+)
+def test_the_summary_is_pushed_also_when_the_plan_is_refused(fake_wisdom, knowledge_base, rows, how, error, known):
+    sync(knowledge_base, rows_of(40), **FAQ)
+    ti = FakeTaskInstance()
+    with pytest.raises(error):
+        run(task(knowledge_base, rows_of(rows), **FAQ, **how), ti=ti)
+    summary = ti.xcoms["return_value"]
+    assert (summary["status"], summary["rowsRead"], summary["planPath"]) == ("FAILED", rows, None)
+    assert {name: summary[name] for name in known} == known
+    assert summary["plan"]["remove"] == (20 if error is UnsafePlanError else 0)
+    assert (summary["rowsCreated"], summary["itemsRemoved"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ({}, InvalidRowsError),
+        ({"on_invalid_rows": "skip", "invalid_rows_path": "s3://nosuch/invalid.csv"}, StorageError),
+    ],
+)
+def test_the_summary_is_pushed_also_when_rows_are_invalid(fake_wisdom, knowledge_base, how, error):
+    """What the others would have come to, nobody knows."""
+    ti = FakeTaskInstance()
+    with pytest.raises(error):
+        run(task(knowledge_base, [*rows_of(2), {"Name": "", "Content": "x"}], **how), ti=ti)
+    summary = ti.xcoms["return_value"]
+    assert (summary["status"], summary["rowsRead"], summary["rowsInvalid"]) == ("FAILED", 3, 1)
+    assert (summary["rowsUnchanged"], summary["rowsPlanned"], summary["plan"]) == (None, None, None)
+    assert [mistake["line"] for mistake in summary["invalidRows"]] == [3]
+    assert (summary["rowsCreated"], summary["invalidRowsPath"]) == (0, None)
+    assert "ListQuickResponses" not in fake_wisdom.calls()
+
+
 def test_what_is_known_of_a_plan_and_of_its_end_is_reckoned_once():
     """A fingerprint takes as long as the table is large, and is asked for by log, check and summary."""
     changes = tuple(Change("create", f"n{n}", "there is none", n, "row", new={"name": f"n{n}"}) for n in range(1, 3))

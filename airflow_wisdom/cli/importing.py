@@ -14,8 +14,6 @@ from airflow_wisdom.cli.exits import DATA, Failed, Failure, Interrupted, UsageEr
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, records, titled
 from airflow_wisdom.cli.service import reach, routing_profiles
 from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableError, WisdomError
-from airflow_wisdom.model.import_job import JobEnd
-from airflow_wisdom.runs.account import Account, accounts_of
 from airflow_wisdom.runs.imports import Import, ImportOptions, judge
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import mark_of
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.cli.screen import Screen
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.rows.preparing import Prepared
+    from airflow_wisdom.runs.account import Account
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.starting import Submission
 
@@ -79,7 +78,7 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
             manifest = importing.plan(_source(args, storage), routing_profiles(args, hook))
             refusal = _refusal(manifest, options.on_invalid_rows)
             if refusal:
-                return _refused(manifest, refusal)
+                return _refused(importing.given_up(manifest), refusal)
             with _interruptible(hook, manifest, progress, origin):
                 submissions = _sent(importing, manifest, origin)
                 account = importing.account(manifest, importing.wait(submissions))
@@ -161,14 +160,12 @@ def _refusal(manifest: Manifest, on_invalid_rows: str) -> WisdomError | None:
     return None
 
 
-def _refused(manifest: Manifest, refusal: WisdomError) -> Outcome:
+def _refused(account: Account, refusal: WisdomError) -> Outcome:
     """Return the outcome of an import of which nothing was sent."""
-    none = [JobEnd(manifest.knowledge_base_id, None, error=WisdomError("Nothing was sent")) for _ in manifest.parts]
+    manifest = account.manifest
     invalid = f"{manifest.rows_invalid:,} of {manifest.rows_read:,} rows of {manifest.source} are invalid"
     message = ". ".join(filter(None, (f"{invalid}; nothing was sent", manifest.not_saved)))
-    outcome = _accounted(Account(manifest, accounts_of(manifest, none)), Failure(message, code_of(refusal)))
-    outcome.document["status"] = "FAILED"
-    return outcome
+    return _accounted(account, Failure(message, code_of(refusal)))
 
 
 def _accounted(account: Account, failure: Failure | None, known: Collection[str] = ()) -> Outcome:

@@ -13,7 +13,7 @@ from airflow_wisdom.exceptions import PlanError, WisdomError
 from airflow_wisdom.runs.export import Export, ExportOptions
 from airflow_wisdom.runs.plan import SIGNS, shown
 from airflow_wisdom.runs.run import Origin, Run
-from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
+from airflow_wisdom.runs.sync import Sync, SyncOptions
 from airflow_wisdom.sources import FileSource
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.cli.screen import Screen
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.runs.plan import Change, ChangeEnd
-    from airflow_wisdom.runs.sync import Planned
+    from airflow_wisdom.runs.sync import Planned, SyncAccount
 
 _CHANGES = (
     Column("", "status"),
@@ -53,7 +53,8 @@ def plan(args: Namespace, screen: Screen) -> Outcome:
         _new_sync(hook, knowledge_base_id, args, progress) as syncing,
     ):
         planned, refusal = _planned(syncing, hook, args)
-    return _outcome(SyncAccount(planned, None, args.sample_size, args.plan_path), refusal)
+        account = syncing.account(planned, None, is_refused=refusal is not None)
+    return _outcome(account, refusal)
 
 
 def sync(args: Namespace, screen: Screen) -> Outcome:
@@ -74,9 +75,9 @@ def sync(args: Namespace, screen: Screen) -> Outcome:
         planned, refusal = _planned(syncing, hook, args)
         if refusal is None and planned.plan.changes and not args.yes:
             with progress.paused():
-                _ask(planned, args, screen)
+                _ask(syncing, planned, screen)
         ends = None if refusal else _applied(syncing, planned)
-    account = SyncAccount(planned, ends, args.sample_size, args.plan_path)
+        account = syncing.account(planned, ends, is_refused=refusal is not None)
     return _outcome(account, refusal or _failure(account, syncing.options.on_failed_items))
 
 
@@ -131,9 +132,9 @@ def _planned(syncing: Sync, hook: WisdomHook, args: Namespace) -> tuple[Planned,
     return planned, None
 
 
-def _ask(planned: Planned, args: Namespace, screen: Screen) -> None:
+def _ask(syncing: Sync, planned: Planned, screen: Screen) -> None:
     """Show the plan, and ask whether it may be applied."""
-    screen.preview(_plan_sheets(SyncAccount(planned, None, args.sample_size)))
+    screen.preview(_plan_sheets(syncing.account(planned, None)))
     if not screen.ask(f"Apply this to {planned.plan.knowledge_base_id}: {planned.plan}?"):
         raise Failed(Failure("not applied, as you said; nothing was written", INTERRUPTED))
 
@@ -158,7 +159,7 @@ def _failure(account: SyncAccount, tolerated: str | int) -> Failure | None:
 def _outcome(account: SyncAccount, failure: Failure | None) -> Outcome:
     summary = account.summary()
     if failure:
-        summary |= {"status": "FAILED", "error": failure.message}
+        summary["error"] = failure.message
     return Outcome(summary, _plan_sheets(account) if account.ends is None else _sheets(account, summary), failure)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import WisdomError
+from airflow_wisdom.exceptions import ImportIncompleteError, SourceError, StorageError, WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS, MAX_REPORT_BYTES
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
 
@@ -36,7 +36,7 @@ class WisdomImportTask(WisdomRowsTask):
     The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsSent``), ``rowsSent`` (=
     ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``), ``durationSeconds``, ``importJobs`` with
     the same for each job, samples ``invalidRows`` and ``failedRecords``, and where all of these were written to. It is
-    pushed also when the task then fails.
+    pushed also when the task then fails because of its rows, files or jobs.
 
     :param on_failed_records: What to do if AWS refuses records: ``fail`` (default), ``warn``, ``ignore``, or the
         number that is tolerated. A job that is FAILED fails the task in any case.
@@ -113,8 +113,12 @@ class WisdomImportTask(WisdomRowsTask):
         deadline = self.ends_at(self.timeout)
         with self._new_import(context, deadline) as run:
             manifest = run.plan(self.rows(), self.routing_profiles())
-            manifest.check(self.on_invalid_rows)
-            submissions = run.send(manifest)
+            try:
+                manifest.check(self.on_invalid_rows)
+                submissions = run.send(manifest)
+            except (SourceError, StorageError, ImportIncompleteError):
+                self.push_summary(context, run.given_up(manifest).summary())
+                raise
             if submissions and self.deferrable:
                 self._defer(run.hand_over(manifest, submissions), deadline)
             return self._conclude(context, run, manifest, run.wait(submissions))
@@ -179,9 +183,7 @@ class WisdomImportTask(WisdomRowsTask):
         """Fetch the reports, push the summary, and raise what went wrong, or return the summary."""
         account = run.account(manifest, ends)
         self._jobs, self._records, summary = account.jobs, account.numbers(), account.summary()
-        if self.do_xcom_push:
-            # Also for a task that fails next: who is alarmed wants to know.
-            context["ti"].xcom_push(key="return_value", value=summary)
+        self.push_summary(context, summary)
         for job in self._jobs[:1]:
             self.link_to_instance(self.hook, job)
         account.judge(run.options.on_failed_records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom import settings
+from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.operators.rows import WisdomSourceTask
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     `on_unremovable`. While a row is invalid, nothing is removed: the row may be the one that is missing.
 
     The XCom is one summary: ``status``, numbers of rows by what became of them, and the plan in short with its
-    ``fingerprint``. It is pushed also when the task then fails.
+    ``fingerprint``. It is pushed also when the task then fails because of its rows, its plan or its changes.
 
     :param key: What rows and quick responses are matched by: ``name`` (default), or ``shortcut_key``, so that a new
         name is an update. A row without it is invalid.
@@ -118,7 +119,12 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         deadline = self.ends_at(self.timeout)
         with self._new_sync(context, deadline) as sync:
             planned = sync.plan(self.rows(), self.routing_profiles())
-            sync.check(planned)
+            try:
+                sync.check(planned)
+            except WisdomError:
+                self._account = sync.account(planned, None, is_refused=True)
+                self.push_summary(context, self._account.summary())
+                raise
             ends = None if self.mode == "plan" else sync.apply(planned)
             return self._conclude(context, sync.account(planned, ends))
 
@@ -144,9 +150,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     def _conclude(self, context: Context, account: SyncAccount) -> dict[str, Any]:
         """Push the summary, and raise what went wrong, or return the summary."""
         self._account, summary = account, account.summary()
-        if self.do_xcom_push:
-            # Also for a task that fails next: who is alarmed wants to know.
-            context["ti"].xcom_push(key="return_value", value=summary)
+        self.push_summary(context, summary)
         account.judge(self._options().on_failed_items)
         if self.outlets:
             self._record(context, account)
@@ -155,11 +159,14 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     def _record(self, context: Context, account: SyncAccount) -> None:
         from airflow_wisdom.assets import record_sync
 
-        record_sync(context, self.outlets, account.arn, account.numbers)
+        named = account.arn or str(self.knowledge_base_id)
+        record_sync(context, self.outlets, named, self.hook.conn.meta.region_name, account.event())
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as it asks
         """Return where the rows came from and went to, for OpenLineage's Airflow provider, which alone asks."""
         from airflow_wisdom.lineage import sync_lineage
 
         source, account = self.rows(), self._account
-        return sync_lineage([source], account.arn if account else None, account.numbers if account else {})
+        # Of what was planned alone, nothing has reached the knowledge base.
+        applied = account if account and account.ends is not None else None
+        return sync_lineage([source], applied.arn if applied else None, applied.numbers if applied else {})

@@ -128,6 +128,7 @@ class Account:
     :param failed_records_path: Where all of them were written to, if anywhere.
     :param not_saved: Why they could not be written where they should be.
     :param jobs: The jobs that have ended, as far as they could be read.
+    :param is_given_up: Whether it ended before any job was started.
     """
 
     manifest: Manifest
@@ -137,6 +138,7 @@ class Account:
     failed_records_path: str | None = None
     not_saved: StorageError | None = None
     jobs: list[ImportJob] = field(default_factory=list)
+    is_given_up: bool = False
 
     def __str__(self) -> str:
         """Say in one line what became of the rows."""
@@ -161,9 +163,10 @@ class Account:
         no guess. ``durationSeconds`` is from the start of the first job to the end of the last.
         """
         manifest, columns = self.manifest, self.columns
+        is_complete = not self.is_given_up and all(each.end.is_complete for each in self.parts)
         return {
             "knowledgeBaseId": manifest.knowledge_base_id,
-            "status": "COMPLETE" if all(each.end.is_complete for each in self.parts) else "FAILED",
+            "status": "COMPLETE" if is_complete else "FAILED",
             "rowsRead": manifest.rows_read,
             "rowsInvalid": manifest.rows_invalid,
             "rowsSent": sum(columns),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import StorageError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.import_job import ImportJobStatus
+from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES
 from airflow_wisdom.rows import Validator, prepare
 from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.model.import_job import ImportJob, JobEnd
+    from airflow_wisdom.model.import_job import ImportJob
     from airflow_wisdom.rows import ImportTemplate
     from airflow_wisdom.rows.preparing import ImportFile, Prepared
     from airflow_wisdom.runs.account import PartAccount
@@ -95,6 +95,7 @@ class Import(HasFolder):
         self._storage = storage
         self._run = run
         self._files: Sequence[ImportFile] = ()
+        self._found: Mapping[str, ImportJob] = {}
         self._jobs: ImportJobs | None = None
 
     @classmethod
@@ -159,8 +160,18 @@ class Import(HasFolder):
             knowledge_base_id=self._knowledge_base_id,
             external_source_configuration=self.options.external_source_configuration,
         )
-        sender.look_back([part.mark for part in manifest.parts])
+        self._found = sender.look_back([part.mark for part in manifest.parts])
         return sender.send(manifest, self._files, [self._metadata(manifest, n) for n in range(len(manifest.parts))])
+
+    def given_up(self, manifest: Manifest) -> Account:
+        """Account for an import that ended before this try has started a job: what became of earlier ones is not known.
+
+        :param manifest: What was to be imported.
+        """
+        error = WisdomError("Nothing was sent")
+        jobs = [self._found.get(part.mark) for part in manifest.parts]
+        ends = [JobEnd.of(self._knowledge_base_id, job.import_job_id if job else None, job, error) for job in jobs]
+        return Account(manifest, accounts_of(manifest, ends), is_given_up=True)
 
     def hand_over(self, manifest: Manifest, submissions: Sequence[Submission]) -> dict[str, Any]:
         """Leave it to a trigger to start the jobs and wait for them, and return the parameters that it needs for that.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
 from airflow_wisdom.redaction import redact
@@ -46,7 +46,7 @@ class Manifest:
     :param cells_trimmed: Cells whose spaces were trimmed.
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
-    :param invalid_rows_path: Where all invalid rows were written to; None if there are none, or nobody asked.
+    :param invalid_rows_path: Where all invalid rows were written to, if anywhere.
     :param not_saved: Why they could not be written there; None if they could.
     :param parts: What is in each import file.
     """
@@ -101,7 +101,7 @@ class Manifest:
         if not self.rows_invalid:
             return
         if on_invalid_rows != "skip" or not self.parts:
-            refuse_invalid_rows(self, self.source, self.invalid_rows_path, self.not_saved, self.knowledge_base_id)
+            raise invalid_rows(self, self.source, self.invalid_rows_path, self.not_saved, self.knowledge_base_id)
         if self.not_saved:
             # Nothing was sent yet: what is skipped is not to be lost.
             raise StorageError(self.not_saved)
@@ -131,28 +131,27 @@ class Judged(Protocol):
         ...
 
 
-def refuse_invalid_rows(
+def invalid_rows(
     judged: Judged, source: str, path: str | None, not_saved: str | None, knowledge_base_id: str
-) -> NoReturn:
-    """Raise that rows are invalid, with all that is known of them.
+) -> InvalidRowsError:
+    """Return the error that rows are invalid, with all that is known of them.
 
     :param judged: The numbers, and the first mistakes.
     :param source: What the source is called.
     :param path: Where all invalid rows were written to, if anywhere.
     :param not_saved: Why they could not be written there, if so.
     :param knowledge_base_id: Id or ARN of the knowledge base.
-    :raises InvalidRowsError: Always.
     """
     shown = "; ".join(map(str, judged.mistakes)) or "their mistakes are not shown"
     more = judged.mistakes_total - len(judged.mistakes)
     rest = f"; and {more:,} more mistakes" if more else ""
     where = f". {not_saved}" if not_saved else f". All of them are in {path}" if path else ""
-    raise InvalidRowsError(
+    return InvalidRowsError(
         f"{judged.rows_invalid:,} of {judged.rows_read:,} rows of {source} are invalid; nothing was sent: "
         f"{shown}{rest}{where}",
         rows_read=judged.rows_read,
         rows_invalid=judged.rows_invalid,
         mistakes=[mistake.to_dict() for mistake in judged.mistakes],
-        invalid_rows_path=None if not_saved else path,
+        invalid_rows_path=path,
         where={"knowledge_base_id": knowledge_base_id},
     )

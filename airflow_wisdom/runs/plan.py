@@ -289,16 +289,11 @@ class Comparison:
             if item.values.get(self._field):
                 self._by_key[item.values[self._field]] = item
 
-    def plan(
-        self, rows: Iterable[Wanted], *, knowledge_base_id: str, source: str, rows_read: int, rows_invalid: int
-    ) -> SyncPlan:
+    def plan(self, rows: Iterable[Wanted], about: SyncPlan) -> SyncPlan:
         """Return what has to be done.
 
         :param rows: What the valid rows want.
-        :param knowledge_base_id: Id or ARN of the knowledge base.
-        :param source: What the source is called in messages.
-        :param rows_read: Rows of the source.
-        :param rows_invalid: Rows that have mistakes.
+        :param about: Of which rows and which knowledge base; a plan without changes.
         """
         changes: list[Change] = []
         named: set[str] = set()
@@ -322,20 +317,18 @@ class Comparison:
         mine = [item for item in self._there.values() if self._is_mine(item) and not item.is_gone]
         missing = [item for item in mine if item.quick_response_id not in named]
         # An invalid row decides about nothing, and so it names nothing that could be missing.
-        removed = [] if rows_invalid else [change for item in missing if (change := self._remove(item, wanted_keys))]
-        plan = SyncPlan(
-            knowledge_base_id,
-            source,
-            (*changes, *removed),
-            unchanged,
-            rows_read,
-            rows_invalid,
-            len(mine),
-            len(missing) - len(removed),
-            unremovable,
-            tuple(warnings),
+        removed = (
+            [] if about.rows_invalid else [change for item in missing if (change := self._remove(item, wanted_keys))]
         )
-        return replace(plan, changes=tuple(self._with_holders(plan.changes)))
+        return replace(
+            about,
+            changes=tuple(self._with_holders([*changes, *removed])),
+            unchanged=unchanged,
+            in_scope=len(mine),
+            kept=len(missing) - len(removed),
+            unremovable=unremovable,
+            warnings=tuple(warnings),
+        )
 
     def _is_mine(self, item: QuickResponse) -> bool:
         return self._intent.owner is not None and item.tags.get(OWNER) == self._intent.owner

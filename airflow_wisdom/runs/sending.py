@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.model.import_job import ImportJob
     from airflow_wisdom.rows.preparing import ImportFile
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.run import Run
@@ -45,22 +46,24 @@ class Sender:
         self._standings: dict[str, Standing] = {}
         self._recalled: dict[str, Remembered] = {}
 
-    def look_back(self, marks: Sequence[str]) -> None:
+    def look_back(self, marks: Sequence[str]) -> dict[str, ImportJob]:
         """Find the jobs that an earlier try started: by what is remembered, and else by their marks in the list.
 
         :param marks: The marks of all files.
+        :returns: Mark -> job, of the files that have one.
         """
         has_begun_before = self._run.memory.begin()
         if self._run.is_first_try and not has_begun_before:
-            return
+            return {}
         self._recalled = {mark: recalled for mark in marks if (recalled := self._run.memory.recall(mark))}
         self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
             self._standings |= patiently(lambda: self._listed(missing, marks), self._run.limit)
-        for standing in self._standings.values():
-            if standing.job:
-                self._run.progress.found(standing.job)
+        found = {mark: standing.job for mark, standing in self._standings.items() if standing.job}
+        for job in found.values():
+            self._run.progress.found(job)
+        return found
 
     def send(
         self, manifest: Manifest, files: Iterable[ImportFile], metadata: Sequence[Mapping[str, str]]

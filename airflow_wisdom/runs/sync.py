@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.knowledge_base import arn_of
+from airflow_wisdom.model.knowledge_base import arn_of, short_id
 from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.rows import Validator
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import WORDS, wanted
 from airflow_wisdom.runs.apply import Applier
 from airflow_wisdom.runs.inventory import Inventory, everything
-from airflow_wisdom.runs.manifest import refuse_invalid_rows
+from airflow_wisdom.runs.manifest import invalid_rows
 from airflow_wisdom.runs.options import RowOptions
-from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection
+from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection, SyncPlan
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.run import HasFolder, Limit, Origin, Run
 from airflow_wisdom.values import most_tolerated, must_be_one_of, tolerated, whole_number
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.rows.quick_responses import Wanted
     from airflow_wisdom.rows.reading import Row
-    from airflow_wisdom.runs.plan import Change, ChangeEnd, SyncPlan
+    from airflow_wisdom.runs.plan import Change, ChangeEnd
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
 
@@ -107,16 +107,18 @@ class SyncOptions(RowOptions):
 class Planned:
     """A plan, with what it was made from.
 
-    :param plan: The plan.
+    :param plan: The plan; one without changes where nothing was compared.
     :param there: Every quick response of the knowledge base as it was.
     :param sifted: What became of the rows that were judged.
     :param invalid_rows_path: Where the invalid rows were written to, if anywhere.
+    :param refusal: Why the rows were not compared with what there is. Default: they were.
     """
 
     plan: SyncPlan
     there: Sequence[QuickResponse]
     sifted: Sifted
     invalid_rows_path: str | None = None
+    refusal: WisdomError | None = None
 
 
 @dataclass(frozen=True)
@@ -127,12 +129,14 @@ class SyncAccount:
     :param ends: How each change ended; None where nothing was to be applied.
     :param sample: How many changes and failures are shown.
     :param plan_path: Where the whole plan was written to, if anywhere.
+    :param is_refused: Whether the plan must not be applied.
     """
 
     planned: Planned
     ends: list[ChangeEnd] | None
     sample: int
     plan_path: str | None = None
+    is_refused: bool = False
 
     @property
     def arn(self) -> str | None:
@@ -148,7 +152,9 @@ class SyncAccount:
     @property
     def status(self) -> str:
         """``PLANNED``, ``COMPLETE`` or ``FAILED``."""
-        return "PLANNED" if self.ends is None else "FAILED" if self.failed else "COMPLETE"
+        if self.failed or self.is_refused:
+            return "FAILED"
+        return "PLANNED" if self.ends is None else "COMPLETE"
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -168,29 +174,36 @@ class SyncAccount:
         """Return what the sync did, as JSON primitives for XCom.
 
         ``rowsRead`` is ``rowsInvalid`` + ``rowsUnchanged`` + ``rowsCreated`` + ``rowsUpdated`` + ``rowsFailed`` +
-        ``rowsPlanned``; the last are those of a plan that was not applied.
+        ``rowsPlanned``; the last are those of a plan that was not applied. Where rows were not compared with what there
+        is, ``rowsUnchanged``, ``rowsPlanned`` and ``plan`` are None.
         """
         plan, numbers = self.planned.plan, self.numbers
         planned = 0 if self.ends is not None else sum(change.line is not None for change in plan.changes)
+        is_compared = self.planned.refusal is None
         return {
             "knowledgeBaseId": plan.knowledge_base_id,
             "status": self.status,
             "rowsRead": plan.rows_read,
             "rowsInvalid": numbers["invalid"],
-            "rowsUnchanged": numbers["unchanged"],
+            "rowsUnchanged": numbers["unchanged"] if is_compared else None,
             "rowsCreated": numbers["created"],
             "rowsUpdated": numbers["updated"],
             "rowsFailed": numbers["failed"],
-            "rowsPlanned": planned,
+            "rowsPlanned": planned if is_compared else None,
             "itemsDeactivated": numbers["deactivated"],
             "itemsRemoved": numbers["removed"],
             "itemsFailed": len(self.failed) - numbers["failed"],
-            "plan": plan.summary(self.sample),
+            "plan": plan.summary(self.sample) if is_compared else None,
             "planPath": self.plan_path,
             "failures": [_failure(end) for end in self.failed[: self.sample]],
             "invalidRows": [mistake.to_dict() for mistake in self.planned.sifted.mistakes],
             "invalidRowsPath": self.planned.invalid_rows_path,
         }
+
+    def event(self) -> dict[str, Any]:
+        """Return what an asset event says of the sync: a plan that was not applied has no numbers of what was done."""
+        about = {"knowledgeBaseId": short_id(self.planned.plan.knowledge_base_id), "status": self.status}
+        return about if self.ends is None else {**about, "records": dict(self.numbers)}
 
     def judge(self, tolerated_failures: str | int) -> None:
         """Accept the sync, or raise why it is not acceptable.
@@ -242,6 +255,7 @@ class Sync(HasFolder):
         self._storage = storage
         self._run = run
         self._is_stopped = False
+        self._plan_path: str | None = None
 
     def stop(self) -> None:
         """End it from another thread or a signal handler: nothing more is written."""
@@ -250,28 +264,31 @@ class Sync(HasFolder):
     def plan(self, source: Source, routing_profiles: Mapping[str, str] | None = None) -> Planned:
         """Judge every row, and compare the valid ones with what there is; nothing is written.
 
+        Where invalid rows are not to be skipped, nothing is compared: :meth:`check` says why.
+
         :param source: Where the rows are.
         :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that rows
             must name them by ARN.
-        :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
+        :raises SourceError: The source cannot be read, or does not fit the template.
         """
         rows, sifted = self._judge(source, routing_profiles or {})
-        path, not_saved = self._storage.try_to_save(sifted.invalid_path, self.options.invalid_rows_path)
-        if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not rows):
-            refuse_invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
-        if not_saved:
-            raise StorageError(not_saved)
-        limit = self._limit("The knowledge base was not read")
-        there = everything(self._connection, self._knowledge_base_id, limit)
-        plan = Comparison(there, self.options.intent).plan(
-            rows,
-            knowledge_base_id=self._knowledge_base_id,
-            source=source.name,
-            rows_read=sifted.rows_read,
-            rows_invalid=sifted.rows_invalid,
+        about = SyncPlan(
+            self._knowledge_base_id, source.name, rows_read=sifted.rows_read, rows_invalid=sifted.rows_invalid
         )
+        path, not_saved = self._storage.try_to_save(sifted.invalid_path, self.options.invalid_rows_path)
+        refusal = self._refusal(sifted, source, path, not_saved)
+        if refusal:
+            return Planned(about, (), sifted, path, refusal)
+        there = everything(self._connection, self._knowledge_base_id, self._limit("The knowledge base was not read"))
+        plan = Comparison(there, self.options.intent).plan(rows, about)
         self._run.progress.compared(plan)
         return Planned(plan, there, sifted, path)
+
+    def _refusal(self, sifted: Sifted, source: Source, path: str | None, not_saved: str | None) -> WisdomError | None:
+        is_any_valid = sifted.rows_invalid < sifted.rows_read
+        if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not is_any_valid):
+            return invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
+        return StorageError(not_saved) if not_saved else None
 
     @classmethod
     def of_task(
@@ -292,12 +309,16 @@ class Sync(HasFolder):
         """Write the plan where the user wants it, and refuse it if it is unsafe, or not what was approved.
 
         :param planned: What :meth:`plan` returned.
-        :raises PlanError: It is.
-        :raises StorageError: The plan cannot be written to where it should be.
+        :raises InvalidRowsError: There are invalid rows that are not to be skipped, or no others.
+        :raises PlanError: The plan is unsafe, or another one was approved.
+        :raises StorageError: The invalid rows or the plan cannot be written to where they should be.
         """
         options = self.options
+        if planned.refusal:
+            raise planned.refusal
         if options.plan_path:
             self._storage.save(write_plan(planned.plan, self.folder, options.plan_path), options.plan_path)
+            self._plan_path = options.plan_path
         protection = Protection(options.protection, options.max_removal_share, options.min_removals)
         planned.plan.check(protection, on_unremovable=options.on_unremovable, expected=options.expected_plan)
 
@@ -308,13 +329,14 @@ class Sync(HasFolder):
         """
         return asyncio.run(self._apply(planned)) if planned.plan.changes else []
 
-    def account(self, planned: Planned, ends: list[ChangeEnd] | None) -> SyncAccount:
+    def account(self, planned: Planned, ends: list[ChangeEnd] | None, *, is_refused: bool = False) -> SyncAccount:
         """Account for every row and every quick response.
 
         :param planned: What :meth:`plan` returned.
         :param ends: How each change ended; None if the plan was not applied.
+        :param is_refused: Whether :meth:`check` refused it. Default: no.
         """
-        return SyncAccount(planned, ends, self.options.sample_size, self.options.plan_path)
+        return SyncAccount(planned, ends, self.options.sample_size, self._plan_path, is_refused)
 
     def _judge(self, source: Source, routing_profiles: Mapping[str, str]) -> tuple[list[Wanted], Sifted]:
         # The API takes ARNs alone: where no name is known, none will do.
