@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from rigs.imports import ROWS, ids_of, importing
@@ -20,8 +21,12 @@ def instance(**changes):
     return ti
 
 
+def of_task(**changes):
+    return Origin.of_task(SimpleNamespace(retries=3), {"ti": instance(**changes)})
+
+
 def mark(content="hash", knowledge_base="kb", **changes):
-    return Origin.of_task(instance(**changes)).mark(knowledge_base, content)
+    return of_task(**changes).mark(knowledge_base, content)
 
 
 @pytest.mark.parametrize(
@@ -71,17 +76,15 @@ def test_a_command_and_a_task_never_share_a_mark():
 
 
 def test_what_is_said_of_an_origin_to_people_fits_into_metadata():
-    described = Origin.of_task(instance(task_id="t" * 5_000, map_index=3)).describe(
-        "https://b/k?X-Amz-Signature=abc123"
-    )
+    described = of_task(task_id="t" * 5_000, map_index=3).describe("https://b/k?X-Amz-Signature=abc123")
     assert len(described["airflow-task"]) == 4_096
     assert described[FILE] == "https://b/k?<redacted>"
     assert Origin.of_command("f.csv").describe("")["airflow-task"] == "airflow-wisdom import f.csv"
 
 
 def test_an_origin_knows_the_jobs_that_it_started():
-    origin = Origin.of_task(instance(map_index=1))
+    origin = of_task(map_index=1)
     mine = ImportJob("job", "kb", "COMPLETE", metadata={**origin.describe("a file"), "team": "billing"})
     assert origin.has_started(mine)
-    assert not Origin.of_task(instance(map_index=2)).has_started(mine)
+    assert not of_task(map_index=2).has_started(mine)
     assert not origin.has_started(replace(mine, metadata={}))

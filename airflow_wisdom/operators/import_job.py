@@ -173,7 +173,7 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         from airflow_wisdom.runs.single import SingleImport
 
         self.find_knowledge_base()
-        return SingleImport.of(self, self.hook, context["ti"], deadline)
+        return SingleImport.of(self, self.hook, context, deadline)
 
     def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
         if self.deferrable:

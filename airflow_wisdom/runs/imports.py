@@ -112,7 +112,7 @@ class Import(HasFolder):
         """
         ti = context["ti"]
         run = Run(
-            Origin.of_task(ti),
+            Origin.of_task(task, context),
             deadline,
             Memory(context.get("task_state_store")),
             task_progress(),
@@ -267,7 +267,7 @@ class Import(HasFolder):
         return {**described, **(self.options.metadata or {})}
 
     def _remember(self, submission: Submission, import_job_id: str) -> None:
-        what = Remembered(submission.upload_id, submission.attempt, import_job_id)
+        what = Remembered(submission.upload_id, submission.attempt, import_job_id, submission.series.key)
         self._run.memory.remember(submission.mark, what)
 
     def _forget_useless_uploads(self, account: Account) -> None:

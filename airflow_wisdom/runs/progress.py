@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
@@ -121,8 +122,9 @@ class LogProgress(Progress):
             log.warning('"%s" was not changed: %s', end.change.name, end.error)
 
     def found(self, job: ImportJob) -> None:
-        """Log which job is not started again."""
-        log.info("Import job %s was started by an earlier try", job.import_job_id)
+        """Log which job is not started again, and when it was started."""
+        started = iso(job.created_time) or "at an unknown time"
+        log.info("Import job %s was started by an earlier try, %s: it is %s", job.import_job_id, started, job.status)
 
     def deferred(self, manifest: Manifest, deadline: float) -> None:
         """Log how much is imported, and until when."""

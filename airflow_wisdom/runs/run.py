@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import time
@@ -41,6 +42,8 @@ TASK = ("airflow-dag", "airflow-run", "airflow-task")
 FILE = "airflow-file"
 """Key in an import job's metadata that says what the job imports."""
 
+_SERIES_LENGTH = 12
+
 USERS_PAIRS = MAX_METADATA_PAIRS - len((MARK, FILE, *TASK))
 """Pairs of metadata that are left to the user, of those that AWS allows."""
 
@@ -49,25 +52,73 @@ COMMAND = "airflow-wisdom"
 
 
 @dataclass(frozen=True)
+class Series:
+    """The tries of a task since its run began, or since a user cleared it: only those do what one of them left undone.
+
+    A retry continues, a user who clears a task wants it to be done again; and a run that was deleted and made again has
+    the name of the old one, but did none of its work.
+
+    :param key: What the jobs of this series bear, and no others. Default: empty, as for a command, which is cleared by
+        nobody.
+    :param is_cleared: Whether a user has cleared the task. Default: no.
+    """
+
+    key: str = ""
+    is_cleared: bool = False
+
+    @classmethod
+    def of_task(cls, task: Any, context: Mapping[str, Any]) -> Series:
+        """Return the series that a try of a task belongs to.
+
+        :param task: The task.
+        :param context: The context in which it runs.
+        """
+        ti, dag_run = context["ti"], context.get("dag_run")
+        # Airflow raises `max_tries` when a user clears a task, by the tries that there have been; the task runner
+        # reckons with it in the same way. Whoever calls a task without Airflow's runner has neither this nor a run.
+        first_try = getattr(ti, "max_tries", 0) - (task.retries or 0) + 1
+        first_try = min(max(first_try, 1), ti.try_number)
+        began = getattr(dag_run, "start_date", None)
+        key = hashlib.sha256(f"{began.timestamp() if began else ''}/{first_try}".encode()).hexdigest()
+        return cls(key[:_SERIES_LENGTH], first_try > 1)
+
+    def adopts(self, key: str, *, has_ended: bool) -> bool:
+        """Return whether a job is waited for, or its end taken for the result, and no other is started.
+
+        :param key: The key of the series that it bears.
+        :param has_ended: Whether it has ended.
+        """
+        return key == self.key or (self.is_cleared and not has_ended)
+
+
+ALL_TRIES = Series()
+"""The series of a command, and of whatever else is tried again but never cleared."""
+
+
+@dataclass(frozen=True)
 class Origin:
     """Who starts import jobs: a task instance, the same for each of its tries, or a command.
 
     :param identity: What it is and no other: DAG, run, task and map index.
     :param description: The metadata that say so to people.
+    :param series: Which of its tries belong together. Default: all of them.
     """
 
     identity: tuple[str | int, ...]
     description: Mapping[str, str]
+    series: Series = ALL_TRIES
 
     @classmethod
-    def of_task(cls, ti: Any) -> Origin:
+    def of_task(cls, task: Any, context: Mapping[str, Any]) -> Origin:
         """Return the origin of what a task instance starts.
 
-        :param ti: Airflow's task instance.
+        :param task: The task.
+        :param context: The context in which it runs.
         """
-        task = ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
-        description = dict(zip(TASK, (ti.dag_id, ti.run_id, task), strict=True))
-        return cls((ti.dag_id, ti.run_id, ti.task_id, ti.map_index), description)
+        ti = context["ti"]
+        name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
+        description = dict(zip(TASK, (ti.dag_id, ti.run_id, name), strict=True))
+        return cls((ti.dag_id, ti.run_id, ti.task_id, ti.map_index), description, Series.of_task(task, context))
 
     @classmethod
     def of_command(cls, source: str, run_id: str = "") -> Origin:
@@ -112,11 +163,13 @@ class Remembered:
     :param upload_id: Id of its upload.
     :param attempt: Number of the attempt that the upload was for.
     :param import_job_id: Id of its import job, where it was known to be started.
+    :param series: Key of the :class:`Series` that the attempt belonged to.
     """
 
     upload_id: str
     attempt: int = 0
     import_job_id: str | None = None
+    series: str = ""
 
     @classmethod
     def from_stored(cls, stored: Any) -> Remembered:

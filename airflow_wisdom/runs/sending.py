@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.runs.run import Remembered, patiently
-from airflow_wisdom.runs.starting import Standing, Submission, look_back, mark_of
+from airflow_wisdom.runs.starting import Standing, Submission, is_adopted, look_back, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -90,7 +90,7 @@ class Sender:
             of_other_rows = mark_of(job) not in marks and self._run.origin.has_started(job)
             if of_other_rows and not has_ended(job):
                 log.warning("Import job %s goes on: an earlier try started it with other rows", job.import_job_id)
-        return look_back(jobs, missing)
+        return look_back(jobs, missing, self._run.origin.series)
 
     def _remembered(self, mark: str) -> Standing | None:
         remembered = self._recalled[mark]
@@ -101,7 +101,7 @@ class Sender:
             job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._run.limit)
         except ResourceNotFoundError:
             return None
-        return Standing(None if job.has_failed else job, remembered.attempt + 1)
+        return Standing(job if is_adopted(job, self._run.origin.series) else None, remembered.attempt + 1)
 
     def _submission(self, file: ImportFile, mark: str, metadata: Mapping[str, str]) -> Submission:
         standing = self._standings.get(mark, Standing())
@@ -111,6 +111,7 @@ class Sender:
             upload_id=upload_id,
             mark=mark,
             attempt=standing.attempt,
+            series=self._run.origin.series,
             metadata=metadata,
             external_source_configuration=self._external_source_configuration,
             import_job_id=standing.job.import_job_id if standing.job else None,
@@ -122,13 +123,14 @@ class Sender:
         if standing.job and standing.job.upload_id:
             return standing.job.upload_id, False
         remembered = self._recalled.get(mark)
-        if remembered and remembered.attempt == standing.attempt:
+        series = self._run.origin.series.key
+        if remembered and remembered.attempt == standing.attempt and remembered.series == series:
             # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
             return remembered.upload_id, False
         upload_id = patiently(
             lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._run.limit
         )
-        self._run.memory.remember(mark, Remembered(upload_id, standing.attempt))
+        self._run.memory.remember(mark, Remembered(upload_id, standing.attempt, series=series))
         return upload_id, True
 
     def _not_uploaded(self, place: str, before: Sequence[Submission], error: WisdomError) -> ImportIncompleteError:

@@ -57,18 +57,19 @@ class SingleImport:
     external_source_configuration: Mapping[str, Any] | None
 
     @classmethod
-    def of(cls, task: Any, hook: WisdomHook, ti: Any, deadline: float) -> SingleImport:
+    def of(cls, task: Any, hook: WisdomHook, context: Mapping[str, Any], deadline: float) -> SingleImport:
         """Return the import of a task, which has its parameters as attributes of the same names.
 
         :param task: The task.
         :param hook: What AWS is reached with.
-        :param ti: Airflow's task instance.
+        :param context: The context in which it runs.
         :param deadline: POSIX time at which starting ends.
         :raises ValueError: Neither or both of `upload_id` and `source` were given.
         """
         if bool(task.upload_id) == bool(task.source):
             raise ValueError("Exactly one of upload_id and source is needed")
-        run = Run(Origin.of_task(ti), deadline, progress=task_progress(), is_first_try=ti.try_number == 1)
+        is_first_try = context["ti"].try_number == 1
+        run = Run(Origin.of_task(task, context), deadline, progress=task_progress(), is_first_try=is_first_try)
         own = [name for name in cls.__dataclass_fields__ if name not in ("hook", "run")]
         return cls(hook, run, **{name: getattr(task, name) for name in own})
 
@@ -104,6 +105,7 @@ class SingleImport:
             upload_id=self.upload_id or self._upload(),
             mark=mark,
             attempt=attempt,
+            series=self.run.origin.series,
             client_token=self.client_token,
             metadata={**self.run.origin.describe(str(self.source or "")), **(self.metadata or {})},
             import_job_type=self.import_job_type,
@@ -112,7 +114,7 @@ class SingleImport:
         )
 
     def _find(self, mark: str) -> Standing:
-        return find(self.hook, self.knowledge_base_id, mark)
+        return find(self.hook, self.knowledge_base_id, mark, self.run.origin.series)
 
     def _upload(self) -> str:
         source = str(self.source)

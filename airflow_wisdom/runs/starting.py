@@ -19,8 +19,9 @@ from airflow_wisdom.exceptions import (
     UnknownImportJobStatusError,
     WisdomError,
 )
+from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.import_job import ImportJob
-from airflow_wisdom.runs.run import MARK, Limit, ask, patiently
+from airflow_wisdom.runs.run import ALL_TRIES, MARK, Limit, Series, ask, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping
@@ -53,7 +54,8 @@ class Submission:
         <airflow_wisdom.hooks.WisdomHook.start_import_job>`.
     :param upload_id: As for `start_import_job`.
     :param mark: What marks the job, see :meth:`Origin.mark() <airflow_wisdom.runs.run.Origin.mark>`.
-    :param attempt: How many jobs of this mark have failed or were deleted.
+    :param attempt: How many jobs of this mark there have been that are not to be waited for.
+    :param series: Which tries of the task it is for. Default: those of a command.
     :param client_token: A client token of the user's own. Default: the mark.
     :param metadata: As for `start_import_job`; without the mark.
     :param import_job_type: As for `start_import_job`.
@@ -66,6 +68,7 @@ class Submission:
     upload_id: str
     mark: str
     attempt: int = 0
+    series: Series = ALL_TRIES
     client_token: str | None = None
     metadata: Mapping[str, str] | None = None
     import_job_type: str = "QUICK_RESPONSES"
@@ -82,7 +85,7 @@ class Submission:
     @property
     def marked(self) -> str:
         """The value of :data:`~airflow_wisdom.runs.run.MARK` in the job's metadata."""
-        return f"{self.mark}/{self.attempt}"
+        return "/".join(filter(None, (self.mark, str(self.attempt), self.series.key)))
 
     def start(self, hook: WisdomHook) -> ImportJob:
         """Ask AWS; parameters and errors are the hook's.
@@ -100,8 +103,16 @@ class Submission:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parameters as JSON primitives, as a trigger takes them."""
+        """Return the parameters as JSON primitives, as a trigger takes them; :meth:`from_dict` reverses it."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, parameters: Mapping[str, Any]) -> Submission:
+        """Return a submission that was handed to a trigger.
+
+        :param parameters: What :meth:`to_dict` returned.
+        """
+        return cls(**{**parameters, "series": Series(**parameters["series"])})
 
 
 @dataclass(frozen=True)
@@ -123,14 +134,15 @@ def mark_of(job: ImportJob) -> str:
 
     :param job: The import job.
     """
-    return job.metadata.get(MARK, "").partition("/")[0]
+    return _marks_of(job)[0]
 
 
-def look_back(jobs: Iterable[ImportJob], marks: Collection[str]) -> dict[str, Standing]:
+def look_back(jobs: Iterable[ImportJob], marks: Collection[str], series: Series) -> dict[str, Standing]:
     """Return what became of earlier attempts.
 
     :param jobs: The import jobs of the knowledge base; read only as far as needed.
     :param marks: The marks that are looked for.
+    :param series: Which tries look: those of another, such as from before the task was cleared, have not done it.
     :returns: For each mark that was found, where it stands.
     """
     found: dict[str, Standing] = {}
@@ -138,25 +150,42 @@ def look_back(jobs: Iterable[ImportJob], marks: Collection[str]) -> dict[str, St
     for job in jobs:
         if not missing:
             break
-        mark, _, attempt = job.metadata.get(MARK, "").partition("/")
+        mark, attempt, _ = _marks_of(job)
         # Metadata can be written by anybody.
         if mark in missing and attempt.isdecimal():
             following = max(found.get(mark, Standing()).attempt, int(attempt) + 1)
-            failed = _has_failed(job)
-            found[mark] = Standing(None if failed else job, following)
-            if not failed:
+            counts = is_adopted(job, series)
+            found[mark] = Standing(job if counts else None, following)
+            if counts:
                 missing.remove(mark)
     return found
 
 
-def find(hook: WisdomHook, knowledge_base_id: str, mark: str) -> Standing:
+def is_adopted(job: ImportJob, series: Series) -> bool:
+    """Return whether a job is waited for, or its end taken for the result: it may succeed, and is of these tries.
+
+    :param job: A job that bears the mark.
+    :param series: Which tries ask.
+    """
+    return not _has_failed(job) and series.adopts(_marks_of(job)[2], has_ended=has_ended(job))
+
+
+def _marks_of(job: ImportJob) -> tuple[str, str, str]:
+    """Return mark, attempt and series of a job, as :attr:`Submission.marked` joins them."""
+    mark, _, rest = job.metadata.get(MARK, "").partition("/")
+    attempt, _, series = rest.partition("/")
+    return mark, attempt, series
+
+
+def find(hook: WisdomHook, knowledge_base_id: str, mark: str, series: Series) -> Standing:
     """Return where one mark stands in the list of a knowledge base's import jobs.
 
     :param hook: What AWS is reached with.
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param mark: The mark.
+    :param series: As for :func:`look_back`.
     """
-    return look_back(hook.list_import_jobs(knowledge_base_id), {mark}).get(mark, Standing())
+    return look_back(hook.list_import_jobs(knowledge_base_id), {mark}, series).get(mark, Standing())
 
 
 def starting(submission: Submission) -> Flow:
@@ -209,11 +238,12 @@ def _has_failed(job: ImportJob) -> bool:
 
 def _after_used_token(submission: Submission) -> Generator[Step, Any, Standing]:
     """Find the job that a token was used for, or the number of the next attempt."""
+    where, series = submission.knowledge_base_id, submission.series
     for look in range(LOOKS_BACK):
         if look:
             # The list may not show yet what was started a moment ago.
             yield SECONDS_BETWEEN_LOOKS_BACK
-        standing: Standing = yield lambda hook: find(hook, submission.knowledge_base_id, submission.mark)
+        standing: Standing = yield lambda hook: find(hook, where, submission.mark, series)
         if standing.job or standing.attempt > submission.attempt:
             return standing
     if submission.client_token or submission.attempt >= LAST_ATTEMPT:

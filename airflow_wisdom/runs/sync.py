@@ -302,7 +302,7 @@ class Sync(HasFolder):
         :param storage: What reads templates and writes reports.
         :param deadline: POSIX time at which it ends.
         """
-        run = Run(Origin.of_task(context["ti"]), deadline, progress=task_progress(options.sample_size))
+        run = Run(Origin.of_task(task, context), deadline, progress=task_progress(options.sample_size))
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
     def check(self, planned: Planned) -> None:

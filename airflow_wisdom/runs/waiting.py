@@ -13,7 +13,7 @@ from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, Wisd
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.runs.progress import Progress
-from airflow_wisdom.runs.run import FILE, MARK, Limit
+from airflow_wisdom.runs.run import ALL_TRIES, FILE, MARK, Limit, Series
 from airflow_wisdom.runs.starting import drive_in_loop, look_back, starting, take_in_loop
 from airflow_wisdom.watcher import ImportJobWatcher
 
@@ -36,23 +36,26 @@ class UnderWay:
     """Which jobs of an import run right now, for whoever has to end it.
 
     :param marks: The marks of all files.
+    :param series: Which tries of the task they are for.
     :param running: Ids of the import jobs that are known to be running.
     :param ended: Ids of the import jobs that are known to have ended, well or not.
     :param stopped: Whether no further job is to be started.
     """
 
     marks: frozenset[str]
+    series: Series = ALL_TRIES
     running: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     stopped: bool = False
 
     @classmethod
-    def of(cls, submissions: Iterable[Submission]) -> UnderWay:
+    def of(cls, submissions: Sequence[Submission]) -> UnderWay:
         """Return the state of an import that has not begun.
 
         :param submissions: What is to be started.
         """
-        return cls(frozenset(submission.mark for submission in submissions))
+        marks = frozenset(submission.mark for submission in submissions)
+        return cls(marks, next((submission.series for submission in submissions), ALL_TRIES))
 
     def __str__(self) -> str:
         """Say what was done, what was not, and how to go on."""
@@ -74,7 +77,7 @@ def delete_running(hook: WisdomHook, knowledge_base_id: str, under_way: UnderWay
     """
     running = set(under_way.running)
     try:
-        listed = look_back(hook.list_import_jobs(knowledge_base_id), under_way.marks)
+        listed = look_back(hook.list_import_jobs(knowledge_base_id), under_way.marks, under_way.series)
     except WisdomError as exc:
         log.warning("Import jobs that are not known to run cannot be looked for: %s", exc)
     else:

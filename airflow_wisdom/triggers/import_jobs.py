@@ -184,7 +184,7 @@ class WisdomRunImportTrigger(JobsTrigger):
 
         return ImportJobs(
             self.connection(),
-            [Submission(**submission) for submission in self.submissions],
+            [Submission.from_dict(submission) for submission in self.submissions],
             max_active=self.max_active_jobs,
             deadline=self.ends_at(),
             poll_interval=self.poll_interval,

@@ -28,8 +28,9 @@ class FakeTaskInstance:
 
     dag_id, run_id, task_id, map_index = "dag", "run", "task", -1
 
-    def __init__(self, try_number=1):
+    def __init__(self, try_number=1, max_tries=0):
         self.try_number = try_number
+        self.max_tries = max_tries
         self.xcoms = {}
         self.first_reschedule = None
         self.state = "running"
@@ -44,9 +45,9 @@ class FakeTaskInstance:
         return self.first_reschedule
 
 
-def run(task, try_number=1, ti=None):
+def run(task, try_number=1, ti=None, **context):
     """Run a task to its end, through any rescheduling and deferral, and return what it pushes to XCom."""
-    context = {"ti": ti or FakeTaskInstance(try_number)}
+    context = {"ti": ti or FakeTaskInstance(try_number), **context}
     while True:
         try:
             result = task.execute(context)

@@ -1,0 +1,112 @@
+"""Retries continue; what a user clears, and a run that was made again under its old name, start again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import pytest
+from rigs.imports import ROWS, Store, ids_of, importing, jobs_of, responses
+from rigs.network import Killed, killed
+from rigs.running import GOOD_CSV, FakeTaskInstance, run
+
+from airflow_wisdom.operators import WisdomStartImportJobOperator
+from airflow_wisdom.runs.run import Series
+
+RETRIES = 2
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "quick_responses.csv"
+    path.write_bytes(GOOD_CSV)
+    return str(path)
+
+
+def start(knowledge_base, source, **kwargs):
+    return WisdomStartImportJobOperator(
+        task_id="start", knowledge_base_id=knowledge_base, source=source, poll_interval=0.01, retries=RETRIES, **kwargs
+    )
+
+
+def dag_run(day=1):
+    return SimpleNamespace(start_date=datetime(2026, 1, day, tzinfo=timezone.utc))
+
+
+def attempt(task, try_number=1, *, cleared_after=0, day=1, store=None):
+    """Run a try, of a task that a user has cleared after so many, in a run that began on some day."""
+    ti = FakeTaskInstance(try_number, max_tries=cleared_after + RETRIES)
+    stored = {"task_state_store": store} if store else {}
+    return run(task, ti=ti, dag_run=dag_run(day), **stored)
+
+
+def importing_again(knowledge_base, **kwargs):
+    return importing(knowledge_base, ROWS[:3], retries=RETRIES, on_failed_records="ignore", **kwargs)
+
+
+@pytest.fixture(params=["no store", "store"])
+def store(request):
+    return Store() if request.param == "store" else None
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_retry_continues_and_a_clear_imports_again(fake_wisdom, knowledge_base, source, deferrable):
+    fake_wisdom.import_jobs(status="COMPLETE")
+    (first, retry, cleared, retry_of_cleared) = (
+        attempt(start(knowledge_base, source, deferrable=deferrable), number, cleared_after=after)["importJobId"]
+        for number, after in [(1, 0), (2, 0), (3, 2), (4, 2)]
+    )
+    assert first == retry != cleared == retry_of_cleared
+
+
+def test_rows_that_were_deleted_are_imported_by_a_clear(fake_wisdom, knowledge_base, store):
+    attempt(importing_again(knowledge_base), store=store)
+    client = fake_wisdom.client()
+    for item in client.list_quick_responses(knowledgeBaseId=knowledge_base)["quickResponseSummaries"]:
+        client.delete_quick_response(knowledgeBaseId=knowledge_base, quickResponseId=item["quickResponseId"])
+    attempt(importing_again(knowledge_base), 2, store=store)
+    assert responses(fake_wisdom, knowledge_base) == []
+    summary = attempt(importing_again(knowledge_base), 2, cleared_after=1, store=store)
+    assert (summary["rowsImported"], len(responses(fake_wisdom, knowledge_base))) == (3, 3)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_task_that_is_cleared_while_its_job_runs_waits_for_that_job(
+    fake_wisdom, knowledge_base, source, store, deferrable
+):
+    fake_wisdom.import_jobs(after_calls=4)
+    with pytest.raises(Killed), killed(1):
+        attempt(importing_again(knowledge_base), store=store)
+    (running,) = [job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base)]
+    cleared = importing_again(knowledge_base, deferrable=deferrable)
+    assert ids_of(attempt(cleared, 2, cleared_after=1, store=store)) == [running]
+
+
+@pytest.mark.parametrize("token", ["first", "conflict"])
+@pytest.mark.parametrize("status", ["COMPLETE", "START_IN_PROGRESS"])
+def test_a_run_that_is_made_again_under_its_old_name_is_another(
+    fake_wisdom, knowledge_base, source, token, status, no_patience
+):
+    fake_wisdom.reused_client_token(token)
+    fake_wisdom.import_jobs(status="COMPLETE")
+    old = attempt(start(knowledge_base, source))["importJobId"]
+    fake_wisdom.set_status(old, status)
+    new = attempt(start(knowledge_base, source), day=2)["importJobId"]
+    assert new != old
+    assert attempt(start(knowledge_base, source), 2, day=2)["importJobId"] == new
+
+
+def test_an_adopted_job_is_named_with_the_time_at_which_it_was_started(fake_wisdom, knowledge_base, source, caplog):
+    job = attempt(start(knowledge_base, source))
+    with caplog.at_level("INFO"):
+        attempt(start(knowledge_base, source), 2)
+    assert f"{job['importJobId']} was started by an earlier try, {job['createdTime']}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "retries", "is_cleared"),
+    [(1, 0, 0, False), (3, 2, 2, False), (2, 1, 0, True), (4, 5, 2, True), (2, 2, 5, False), (1, 0, None, False)],
+)
+def test_a_clear_is_told_from_a_retry_as_airflow_itself_reckons(try_number, max_tries, retries, is_cleared):
+    context = {"ti": FakeTaskInstance(try_number, max_tries)}
+    assert Series.of_task(SimpleNamespace(retries=retries), context).is_cleared is is_cleared
