@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from rigs.imports import ROWS, deferral_of, importing, jobs_of, killed_while_it_waits, run_with_store, wait_until
 from rigs.network import Killed
-from rigs.running import run
+from rigs.running import kill, run
 
 pytestmark = pytest.mark.usefixtures("no_patience")
 
@@ -53,11 +53,11 @@ def test_a_deferred_task_that_a_user_ends_deletes_the_jobs_that_run_if_asked(fak
     trigger = deferral_of(importing(knowledge_base, deferrable=True, delete_jobs_on_kill=True, max_active_jobs=2))
 
     async def kill_once_two_run():
-        await trigger.on_kill()
+        await kill(trigger)
         run = asyncio.create_task(anext(trigger.run()))
         while len(jobs_of(fake_wisdom, knowledge_base)) < 2:  # noqa: ASYNC110 - another task starts the jobs
             await asyncio.sleep(0.01)
-        await trigger.on_kill()
+        await kill(trigger)
         run.cancel()
 
     asyncio.run(kill_once_two_run())

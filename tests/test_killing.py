@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from rigs.imports import Store
-from rigs.running import FakeTaskInstance
+from rigs.running import FakeTaskInstance, start_job
 from rigs.stack import until
 from rigs.whole import FOR_AN_HOUR, PATIENCE, Run, Service
 
@@ -235,12 +235,13 @@ class Told:
     ],
 )
 def test_only_a_users_action_deletes(fake_wisdom, knowledge_base, state, deletions):
+    fake_wisdom.import_jobs(after_seconds=3600)
     task = WisdomImportQuickResponsesOperator(
         task_id="import", knowledge_base_id=knowledge_base, source=[], delete_jobs_on_kill=True
     )
     ti = FakeTaskInstance()
     ti.get_task_states = Told({"run": {"import": state}} if state else {}).get_task_states
-    under_way = UnderWay(frozenset(["mark"]), running={"11111111-2222-3333-4444-555555555555"})
+    under_way = UnderWay(frozenset(["mark"]), running={start_job(fake_wisdom, knowledge_base)})
     task._new_import({"ti": ti}, 0.0)._jobs = SimpleNamespace(under_way=under_way)
     task.on_kill()
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions

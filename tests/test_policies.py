@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from rigs.running import FakeTaskInstance, run, start_job
+from rigs.running import kill as kill_trigger
 
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.operators import (
@@ -78,7 +79,7 @@ def kill(fake, task):
         waiting = asyncio.create_task(anext(trigger.run()))
         while fake.calls().get("GetImportJob", 0) == before:  # noqa: ASYNC110 - another task looks
             await asyncio.sleep(0.01)
-        await trigger.on_kill()
+        await kill_trigger(trigger)
         waiting.cancel()
 
     asyncio.run(started_and_killed())
@@ -139,6 +140,7 @@ def test_starting(fake_wisdom, knowledge_base, called, tmp_path):
     fake_wisdom.import_jobs(after_calls=2)
     assert called(lambda: twice(start)) == allowed["Always"]
     source.write_text("Name,Content\nb,b\n")
+    fake_wisdom.import_jobs(after_seconds=3600)
     assert (
         called(lambda: kill(fake_wisdom, start(deferrable=True, delete_jobs_on_kill=True))) - allowed["Always"]
         == (allowed["DeleteOnKill"])

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 import pytest
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
-from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, start_job
+from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, kill, start_job
 
 from airflow_wisdom.hooks.connection import AwsConnection
 from airflow_wisdom.triggers import WisdomJobsCompleteTrigger, WisdomJobSensorTrigger, WisdomRunImportTrigger
@@ -148,16 +148,66 @@ async def events_of(trigger):
 
 @pytest.mark.parametrize("delete", [True, False])
 def test_a_killed_task_deletes_its_job_only_if_asked_to(fake_wisdom, knowledge_base, delete):
+    fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)
-    client = fake_wisdom.client()
-    client.get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
     trigger = WisdomJobsCompleteTrigger(
         knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=delete
     )
-    for _ in range(2):  # a job that is already gone is no error
-        asyncio.run(trigger.on_kill())
-    left = client.list_import_jobs(knowledgeBaseId=knowledge_base)["importJobSummaries"]
-    assert bool(left) is not delete
+    asyncio.run(kill(trigger))
+    assert fake_wisdom.calls().get("DeleteImportJob", 0) == delete
+
+
+def killing(knowledge_base, job, **kwargs):
+    return WisdomJobsCompleteTrigger(
+        knowledge_base_id=knowledge_base, import_job_ids=[job], delete_jobs_on_kill=True, **kwargs
+    )
+
+
+def test_a_triggerer_that_was_paused_deletes_nothing_that_another_one_waits_for(fake_wisdom, knowledge_base, capsys):
+    """Airflow tells it that all its triggers are cancelled, as if users had ended their tasks."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    asyncio.run(kill(killing(knowledge_base, start_job(fake_wisdom, knowledge_base)), state="deferred"))
+    assert "DeleteImportJob" not in fake_wisdom.calls()
+    said = capsys.readouterr().out
+    assert "Another triggerer waits for this task by now" in said
+    assert "is ended" not in said
+
+
+@pytest.mark.parametrize("answer", ["nothing", "an error", "no task"])
+def test_where_airflow_does_not_say_what_became_of_the_task_nothing_is_deleted(
+    fake_wisdom, knowledge_base, answer, capsys
+):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    trigger = killing(knowledge_base, job)
+
+    def states(**_where):
+        if answer == "an error":
+            raise ConnectionError("Airflow is restarting")
+        return {}
+
+    if answer != "no task":
+        trigger.task_instance = FakeTaskInstance()
+        trigger.task_instance.get_task_states = states
+    asyncio.run(trigger.on_kill())
+    assert "DeleteImportJob" not in fake_wisdom.calls()
+    assert f"not known. The import jobs that it waited for go on: {job}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "scheduled"])
+def test_what_has_ended_is_not_deleted(fake_wisdom, knowledge_base, state):
+    """Another triggerer may have waited to the end: the task went on, and nobody has ended it."""
+    job = start_job(fake_wisdom, knowledge_base)
+    fake_wisdom.set_status(job, "COMPLETE")
+    asyncio.run(kill(killing(knowledge_base, job), state=state))
+    assert "DeleteImportJob" not in fake_wisdom.calls()
+
+
+def test_after_the_deadline_it_is_no_user_who_has_ended_the_task(fake_wisdom, knowledge_base):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    asyncio.run(kill(killing(knowledge_base, job, deadline=time.time() - 1)))
+    assert "DeleteImportJob" not in fake_wisdom.calls()
 
 
 @pytest.mark.airflow("3.3", because="older ones never tell a trigger that a user has ended its task")

@@ -32,6 +32,7 @@ from airflow_wisdom.hooks.errors import cause_of, operation_name, translated, wi
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_upload_error, send
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
+from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.failed_records import FailedRecords
 from airflow_wisdom.model.import_job import ImportJob, timed_out
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
@@ -212,13 +213,17 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         with self._calling("delete_import_job", request) as client:
             client.delete_import_job(**request)
 
-    def try_to_delete_import_job(self, knowledge_base_id: str, import_job_id: str) -> None:
-        """Delete an import job if AWS lets us, as when a task is killed; what stands in the way is logged, not raised.
+    def try_to_delete_running_job(self, knowledge_base_id: str, import_job_id: str) -> None:
+        """Delete an import job if it runs and AWS lets us, as when a task is killed; errors are logged, not raised.
 
         :param knowledge_base_id: As for :meth:`get_import_job`.
         :param import_job_id: As for :meth:`get_import_job`.
         """
         try:
+            job = self.get_import_job(knowledge_base_id, import_job_id)
+            if has_ended(job):
+                self.log.info("Import job %s had ended already: it is %s", import_job_id, job.status)
+                return
             self.delete_import_job(knowledge_base_id, import_job_id)
         except WisdomError as exc:
             self.log.warning("Import job %s was not deleted: %s", import_job_id, exc)

@@ -215,7 +215,7 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
 
         import_job_id = self._started.import_job_id
         if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
-            self.hook.try_to_delete_import_job(self.find_knowledge_base(), import_job_id)
+            self.hook.try_to_delete_running_job(self.find_knowledge_base(), import_job_id)
         else:
             self.log.warning(
                 "The task is ended. Import job %s goes on; another try of the task finds it", import_job_id

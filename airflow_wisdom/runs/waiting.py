@@ -85,7 +85,7 @@ def delete_running(hook: WisdomHook, knowledge_base_id: str, under_way: UnderWay
         # By AWS's word: one in a status that this version does not know may run as well.
         running |= {job.import_job_id for job in jobs if job.status != ImportJobStatus.COMPLETE.value}
     for import_job_id in sorted(running):
-        hook.try_to_delete_import_job(knowledge_base_id, import_job_id)
+        hook.try_to_delete_running_job(knowledge_base_id, import_job_id)
 
 
 class ImportJobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from abc import abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -101,14 +102,26 @@ class JobsTrigger(AwsTrigger):
     async def on_kill(self) -> None:
         """Delete the jobs, if that was asked for, or else say which they are.
 
-        Airflow calls this when a user ends the deferred task.
+        Airflow calls this when a user ends the deferred task, but not only then.
         """
-        if not self.delete_jobs_on_kill:
-            self.log.warning("The task is ended. %s", self.where_it_stands())
-            return
-        from asgiref.sync import sync_to_async
+        from airflow_wisdom.kills import is_still_deferred
 
-        await sync_to_async(self.delete_jobs, thread_sensitive=False)()
+        is_deferred = await is_still_deferred(getattr(self, "task_instance", None))
+        if is_deferred:
+            self.log.info("Another triggerer waits for this task by now")
+        elif is_deferred is None:
+            self.log.warning("Whether a user has ended the task is not known. %s", self.where_it_stands())
+        elif self.delete_jobs_on_kill and not self._is_late():
+            from asgiref.sync import sync_to_async
+
+            await sync_to_async(self.delete_jobs, thread_sensitive=False)()
+        else:
+            self.log.warning("The task is ended. %s", self.where_it_stands())
+
+    def _is_late(self) -> bool:
+        """Return whether it may have been the deadline that ended the wait, in another triggerer."""
+        ends_at = self.ends_at()
+        return ends_at is not None and time.time() > ends_at
 
     @abstractmethod
     def where_it_stands(self) -> str:

@@ -215,7 +215,7 @@ def _end_of(trigger: JobsTrigger, import_job_id: str, outcome: Outcome) -> JobEn
 def _delete(trigger: JobsTrigger, import_job_ids: Sequence[str]) -> None:
     hook = trigger.connection().make_hook()
     for import_job_id in import_job_ids:
-        hook.try_to_delete_import_job(trigger.knowledge_base_id, import_job_id)
+        hook.try_to_delete_running_job(trigger.knowledge_base_id, import_job_id)
 
 
 def _event(ends: Sequence[JobEnd], **further: Any) -> TriggerEvent:

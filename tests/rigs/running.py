@@ -28,12 +28,12 @@ class FakeTaskInstance:
 
     dag_id, run_id, task_id, map_index = "dag", "run", "task", -1
 
-    def __init__(self, try_number=1, max_tries=0):
+    def __init__(self, try_number=1, max_tries=0, state="running"):
         self.try_number = try_number
         self.max_tries = max_tries
         self.xcoms = {}
         self.first_reschedule = None
-        self.state = "running"
+        self.state = state
 
     def get_task_states(self, **_where):
         return {self.run_id: {self.task_id: self.state}}
@@ -65,6 +65,12 @@ def resume(task, deferred, context):
     event = fire(deferred.trigger)
     kwargs = json.loads(json.dumps(deferred.kwargs or {}, allow_nan=False))
     return task.resume_execution(deferred.method_name, {**kwargs, "event": event}, context)
+
+
+async def kill(trigger, state="failed"):
+    """Tell a trigger that a user has ended its task, which has some state by then."""
+    trigger.task_instance = FakeTaskInstance(state=state)
+    await trigger.on_kill()
 
 
 def fire(trigger):
