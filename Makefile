@@ -4,6 +4,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.10
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# It asks where pip asks, and trusts whom the system trusts.
+UV = $(BIN)/python tests/packaging/run_uv.py
 # Of its own, because aiobotocore, which the peer needs, holds boto3 back.
 BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
@@ -39,7 +41,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No virtual environment could be made: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' constraints.txt)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group dev
+	@$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group dev
 	@touch $@
 
 demo: $(READY) ## Import a file and sync a table through Airflow, against a fake service on this machine
@@ -65,8 +67,8 @@ linkcheck: $(READY) ## Follow the links of the docs to the outside; needs a netw
 
 .venv-3.%/.ready: pyproject.toml constraints-airflow-3.%.txt $(READY)
 	@echo "Installing into $(@D) ..."
-	@test -x $(@D)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(@D)
-	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint constraints-airflow-3.$*.txt --build-constraint constraints-airflow-3.$*.txt --editable '.[testing]' --group tests
+	@test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --constraint constraints-airflow-3.$*.txt --build-constraint constraints-airflow-3.$*.txt --editable '.[testing]' --group tests
 	@touch $@
 
 # Make would take them for something in between, and remove them.
@@ -81,13 +83,13 @@ compat-3.%: .venv-3.%/.ready
 
 package: $(READY) ## Build wheel and sdist into dist, and check both; UNPINNED=1 with the newest of everything
 	rm -rf dist
-	$(BIN)/uv build --quiet --build-constraint constraints.txt --out-dir dist
+	$(UV) build --quiet --build-constraint constraints.txt --out-dir dist
 	UNPINNED=$(UNPINNED) $(BIN)/python tests/packaging/run.py
 
 $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 	@echo "Installing into $(BENCH_VENV) ..."
-	@test -x $(BENCH_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(BENCH_VENV)
-	@$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --build-constraint constraints-bench.txt --editable . --group bench
+	@test -x $(BENCH_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(BENCH_VENV)
+	@$(UV) pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --build-constraint constraints-bench.txt --editable . --group bench
 	@touch $@
 
 bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 for less, IMPORTS=1 for large imports alone, DOCS=1 for new plots
@@ -95,8 +97,8 @@ bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 
 
 $(E2E_READY): pyproject.toml constraints.txt $(READY)
 	@echo "Installing into $(E2E_VENV) ..."
-	@test -x $(E2E_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(E2E_VENV)
-	@$(BIN)/uv pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group e2e
+	@test -x $(E2E_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(E2E_VENV)
+	@$(UV) pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group e2e
 	@touch $@
 
 e2e: $(E2E_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tasks first; ARGS=--help for more
@@ -104,18 +106,18 @@ e2e: $(E2E_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tas
 
 $(SCREENSHOTS_READY): pyproject.toml constraints.txt $(READY)
 	@echo "Installing into $(SCREENSHOTS_VENV) ..."
-	@test -x $(SCREENSHOTS_VENV)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(SCREENSHOTS_VENV)
-	@$(BIN)/uv pip install --quiet --python $(SCREENSHOTS_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group screenshots
+	@test -x $(SCREENSHOTS_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(SCREENSHOTS_VENV)
+	@$(UV) pip install --quiet --python $(SCREENSHOTS_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group screenshots
 	@touch $@
 
 screenshots: $(SCREENSHOTS_READY) ## Take the screenshots of the docs in a whole Airflow; needs chromium and chromium-driver
 	$(SCREENSHOTS_VENV)/bin/python docs/screenshots.py
 
-format: $(READY) ## Format the code and mend what lint can mend
+format: $(READY) ## Format the code and fix what lint can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-python-downloads \
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.10 --no-python-downloads \
   --no-emit-index-url --no-header --no-annotate --upgrade
 # An older Airflow gets what was there when it was released: with newer versions of what it needs, it breaks as it runs.
 define COMPILE_FOR

@@ -109,7 +109,18 @@ def install(*what: str | Path) -> None:
     """Install more beside the wheel."""
     python = VENV / "bin" / "python"
     constraints = ROOT / "constraints.txt"
-    call(tool("uv"), "pip", "install", "--quiet", "--python", python, "--constraint", constraints, *what)
+    call(
+        sys.executable,
+        HERE / "run_uv.py",
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "--constraint",
+        constraints,
+        *what,
+    )
 
 
 def contents_of_the_wheel() -> str:
@@ -147,7 +158,7 @@ def metadata() -> str:
 
 def installation() -> str:
     """`pip install` of the wheel into an empty environment, with nothing else named."""
-    call(tool("uv"), "venv", "--quiet", "--seed", "--python", sys.executable, VENV)
+    call(sys.executable, HERE / "run_uv.py", "venv", "--quiet", "--seed", "--python", sys.executable, VENV)
     pins = [] if os.environ.get("UNPINNED") else ["--constraint", ROOT / "constraints.txt"]
     python("-m", "pip", "install", "--quiet", *pins, the_only("*.whl"))
     python("-m", "pip", "check")

@@ -1,0 +1,86 @@
+"""The Makefile's commands install from where pip installs, and trust whom the system trusts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from threading import Thread
+from zipfile import ZipFile
+
+import pytest
+
+SCRIPT = Path(__file__).parent / "packaging" / "run_uv.py"
+MADE_UP = "nothing-anybody-published"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = spec_from_file_location("run_uv", SCRIPT)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_variable_counts_more_than_a_file(script):
+    listing = (
+        "global.index-url='https://a'\n:env:.index-url='https://c'\ninstall.index-url='https://b'\nglobal.cert='x'"
+    )
+    assert script.settings_of_pip(listing) == {"index-url": "https://c", "cert": "x"}
+    assert script.settings_of_pip("freeze.index-url='https://a'\nglobal.timeout='3'") == {"timeout": "3"}
+
+
+def test_what_pip_has_uv_gets_and_what_uv_has_it_keeps(script):
+    pip = {"index-url": "https://mirror", "extra-index-url": "https://a\nhttps://b", "cert": "/ca.pem"}
+    assert script.environment_of_uv(pip, {"UV_DEFAULT_INDEX": "https://own"}) == {
+        "UV_SYSTEM_CERTS": "true",
+        "UV_DEFAULT_INDEX": "https://own",
+        "UV_INDEX": "https://a https://b",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "SSL_CERT_FILE": "/ca.pem",
+    }
+    assert script.environment_of_uv({}, {}) == {"UV_SYSTEM_CERTS": "true"}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A package index with one package that no other has."""
+    wheel = tmp_path / "simple" / MADE_UP / f"{MADE_UP.replace('-', '_')}-1.0-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    info = f"{MADE_UP.replace('-', '_')}-1.0.dist-info"
+    with ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {MADE_UP}\nVersion: 1.0\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    (wheel.parent / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/simple"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("uv").exists(), reason="only the everyday environment has uv")
+def test_uv_installs_from_the_mirror_that_pip_is_told_of(mirror, tmp_path):
+    settings = {"PIP_INDEX_URL": mirror, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1", "UV_NO_CACHE": "1"}
+    install = ["pip", "install", "--target", str(tmp_path / "target"), MADE_UP]
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT), *install],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "target" / f"{MADE_UP.replace('-', '_')}-1.0.dist-info").is_dir()
