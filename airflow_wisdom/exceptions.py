@@ -18,6 +18,7 @@
     ├── ClientTokenUsedError              the client token was used for another import
     ├── OptionError                       an option of Airflow's configuration makes no sense
     ├── UploadError                       the PUT to the presigned URL failed
+    │   ├── UploadInterruptedError        it got no answer, or Amazon S3 has an error of its own; transient
     │   ├── UploadUrlExpiredError
     │   └── UploadTooLargeError
     ├── FailedRecordReportError           the report of failed records could not be fetched
@@ -32,6 +33,7 @@
     │   ├── UnsafePlanError               the plan removes too much; nothing was written
     │   ├── PlanChangedError              the plan is no longer the one that was approved; nothing was written
     │   └── SyncIncompleteError           not every quick response is as the table says
+    ├── TaskEndedError                    the task is not this try's any more; nothing more was sent
     ├── RunTimeoutError                   the time of a task was over before it was done
     └── ImportJobError
         ├── ImportJobFailedError          the job ended, or is about to end, without being COMPLETE
@@ -84,11 +86,13 @@ __all__ = [
     "SourceFormatError",
     "StorageError",
     "SyncIncompleteError",
+    "TaskEndedError",
     "TemplateMismatchError",
     "ThrottlingError",
     "UnknownImportJobStatusError",
     "UnsafePlanError",
     "UploadError",
+    "UploadInterruptedError",
     "UploadTooLargeError",
     "UploadUrlExpiredError",
     "ValidationError",
@@ -286,6 +290,12 @@ class UploadError(WisdomError):
         self.code = code
 
 
+class UploadInterruptedError(UploadError):
+    """The PUT got no answer, or one that may be another in a minute, as while Amazon S3 is busy."""
+
+    transient: ClassVar[bool] = True
+
+
 class UploadUrlExpiredError(UploadError):
     """The presigned URL expired before the file was put to it."""
 
@@ -477,6 +487,10 @@ class FailedRecordsError(WisdomError):
         self.records_refused = records_refused
         self.failed_records = redacted(failed_records)
         self.failed_records_path = redacted(failed_records_path)
+
+
+class TaskEndedError(WisdomError):
+    """Airflow has given this try of the task up, as after a long silence of its worker; nothing more was sent."""
 
 
 class RunTimeoutError(WisdomError):

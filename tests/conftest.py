@@ -78,7 +78,7 @@ def virtual_time(monkeypatch):
 @pytest.fixture
 def no_patience(monkeypatch):
     """Between two looks at a list that may lag behind, no time passes."""
-    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.runs.starting.LOOK_BACK_PAUSES", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_an_end_by_airflow_tells_what_was_started(fake_wisdom, knowledge_base, c
 
 
 def test_a_failed_upload_tells_what_was_done_and_how_to_go_on(fake_wisdom, knowledge_base):
-    fake_wisdom.fault("PutObject", "InternalError", http_status=500, after=1)
+    fake_wisdom.fault("PutObject", "AccessDenied", http_status=403, after=1)
     ti = FakeTaskInstance()
     with pytest.raises(ImportIncompleteError) as raised:
         run(importing(knowledge_base), ti=ti)
@@ -60,7 +60,7 @@ def test_a_failed_upload_names_the_jobs_that_run_already(fake_wisdom, knowledge_
         run_with_store(importing(knowledge_base), None, killed_after=3)
     first, second, third = (job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base))
     fake_wisdom.set_status(first, "FAILED")
-    fake_wisdom.fault("PutObject", "InternalError", http_status=500)
+    fake_wisdom.fault("PutObject", "AccessDenied", http_status=403)
     ti = FakeTaskInstance(try_number=2)
     with pytest.raises(ImportIncompleteError) as raised:
         run(importing(knowledge_base), ti=ti)

@@ -38,7 +38,7 @@ CONNECT = {"ListIntegrationAssociations", "ListRoutingProfiles"}
 @pytest.fixture
 def called(fake_wisdom, knowledge_base, monkeypatch):
     """Return the actions of the service, of Amazon Connect and of Amazon S3 that a function calls."""
-    monkeypatch.setattr("airflow_wisdom.runs.starting.SECONDS_BETWEEN_LOOKS_BACK", 0.0)
+    monkeypatch.setattr("airflow_wisdom.runs.starting.LOOK_BACK_PAUSES", (0.0, 0.0, 0.0))
     fake_wisdom.client("s3").create_bucket(Bucket="bucket")
     s3 = []
     real = Storage._s3

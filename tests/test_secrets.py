@@ -40,7 +40,7 @@ def services(whole_airflow):
     for name in ROWS_REFUSED:
         services[name].fake.routing_profiles(["Billing"])
     services["job_failed"].fake.import_jobs(after_calls=2, status="FAILED")
-    services["upload_failed"].fake.fault("PutObject", "InternalError", http_status=500)
+    services["upload_failed"].fake.fault("PutObject", "AccessDenied", http_status=403)
     return services
 
 

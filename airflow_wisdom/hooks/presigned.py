@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import UploadError, UploadUrlExpiredError, WisdomError
+from airflow_wisdom.exceptions import UploadError, UploadInterruptedError, UploadUrlExpiredError, WisdomError
 from airflow_wisdom.redaction import redact, redact_also
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ PIECE = 64 * 1024
 
 SENT_AT_ONCE = 256 * 1024
 """Bytes of a file that are sent at once: with urllib3's own 16 KiB, uploads took 1.2 to 1.3 times as long as curl's."""
+
+
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""HTTP status of an answer of Amazon S3, or of a gateway before it, that may be another in a minute."""
 
 
 class _RedactPresignedUrls(logging.Filter):
@@ -65,7 +69,7 @@ def send(
     *,
     config: Config,
     verify: bool | str | None,
-    fail: Callable[[str], WisdomError],
+    fail: Callable[[str, requests.RequestException], WisdomError],
     take: Callable[[bytes], None] | None = None,
 ) -> requests.Response:
     """Send a request to a presigned URL with the network settings of an AWS connection.
@@ -76,7 +80,7 @@ def send(
     :param body: What is sent, from where it stands. None: nothing.
     :param config: Time-outs and proxies.
     :param verify: As for :class:`~airflow_wisdom.hooks.WisdomHook`.
-    :param fail: Makes the exception for a request that got no answer.
+    :param fail: Makes the exception for a request that got no answer, from a message and what was raised.
     :param take: Gets the body of a good answer piece by piece, as it comes. Default: the answer holds it.
     :raises WisdomError: What `fail` made.
     """
@@ -109,7 +113,7 @@ def send(
         except requests.RequestException as exc:
             failure = exc
     # Outside of the handler, so that the exception, whose text holds the URL, is no context of ours.
-    raise fail(f"{method} failed: {redact(str(failure))}")
+    raise fail(f"{method} failed: {redact(str(failure))}", failure)
 
 
 def is_good(answer: requests.Response) -> bool:
@@ -128,13 +132,30 @@ def raise_upload_error(answer: requests.Response, knowledge_base_id: str) -> NoR
     :raises UploadError: Always.
     """
     code, message = _s3_error(answer.text)
-    kind = UploadUrlExpiredError if "expired" in message.lower() else UploadError
-    raise kind(
+    raise _kind_of(answer.status_code, code, message)(
         f"Amazon S3 did not take the file: {code or 'no error code'}: {message or 'no message'}",
         http_status=answer.status_code,
         code=code,
         where={"knowledge_base_id": knowledge_base_id},
     )
+
+
+def _kind_of(status: int, code: str | None, message: str) -> type[UploadError]:
+    if "expired" in message.lower():
+        return UploadUrlExpiredError
+    return UploadInterruptedError if status in _PASSING or code == "RequestTimeout" else UploadError
+
+
+def upload_error(message: str, error: requests.RequestException, *, where: Mapping[str, str]) -> UploadError:
+    """Return the exception for a PUT that got no answer.
+
+    :param message: What happened.
+    :param error: What was raised.
+    :param where: What the upload is about.
+    """
+    # A certificate that is not trusted stays so, however long one waits.
+    lasts = isinstance(error, (requests.exceptions.SSLError, requests.exceptions.InvalidURL))
+    return (UploadError if lasts else UploadInterruptedError)(message, where=where)
 
 
 def _s3_error(xml: str) -> tuple[str | None, str]:

@@ -30,7 +30,7 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.hooks.connect import ConnectVerbs
 from airflow_wisdom.hooks.errors import cause_of, operation_name, translated, wisdom_error
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
-from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_upload_error, send
+from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_upload_error, send, upload_error
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.failed_records import FailedRecords
@@ -237,6 +237,7 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         content_type: str = "text/csv",
         *,
         max_bytes: int | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> str:
         """Upload a file for an import job or a content and return its upload id; ``StartContentUpload`` and a PUT.
 
@@ -247,6 +248,7 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         :param content_type: Media type of the file. Default ``text/csv``, the only one for quick responses.
         :param max_bytes: Largest file that is sent, in bytes. Default: Airflow's option
             ``[wisdom] upload_max_bytes``, by itself 1,000,000.
+        :param check: Called before each request; what it raises ends the upload. Default: nothing does.
         :raises UploadTooLargeError: The file is larger than `max_bytes`.
         :raises UploadUrlExpiredError: The second URL had expired as well.
         :raises UploadError: Amazon S3 did not take the file, or the file is empty.
@@ -255,11 +257,11 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
             self._check_size(knowledge_base_id, size, settings.upload_max_bytes() if max_bytes is None else max_bytes)
             start = body.tell()
             try:
-                return self._upload_once(knowledge_base_id, body, size, content_type)
+                return self._upload_once(knowledge_base_id, body, size, content_type, check)
             except UploadUrlExpiredError:
                 self.log.info("The upload URL had expired, asking for another")
             body.seek(start)
-            return self._upload_once(knowledge_base_id, body, size, content_type)
+            return self._upload_once(knowledge_base_id, body, size, content_type, check)
 
     def failed_records(self, job: ImportJob, *, max_bytes: int = MAX_REPORT_BYTES) -> FailedRecords:
         """Return the records that an import job refused, from the report that AWS wrote about it.
@@ -314,7 +316,8 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
                 raise fail(f"The report of failed records has more than {max_bytes:,} bytes", too_large=True)
             file.write(chunk)
 
-        answer = send("GET", url, {}, None, fail=fail, config=self.config, verify=self.verify, take=take)
+        connection = {"config": self.config, "verify": self.verify}
+        answer = send("GET", url, {}, None, fail=lambda message, _error: fail(message), take=take, **connection)
         if not is_good(answer):
             raise fail("The report of failed records could not be fetched", http_status=answer.status_code)
 
@@ -468,12 +471,16 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         if size == 0:
             raise UploadError("The file is empty; nothing was sent", where=where)
 
-    def _upload_once(self, knowledge_base_id: str, body: BinaryIO, size: int, content_type: str) -> str:
+    def _upload_once(
+        self, knowledge_base_id: str, body: BinaryIO, size: int, content_type: str, check: Callable[[], object]
+    ) -> str:
+        check()
         request = {"knowledgeBaseId": knowledge_base_id, "contentType": content_type}
         with self._calling("start_content_upload", request) as client:
             upload = client.start_content_upload(**request)
             headers = {**upload["headersToInclude"], "Content-Length": str(size)}
-        fail = partial(UploadError, where={"knowledge_base_id": knowledge_base_id})
+        check()
+        fail = partial(upload_error, where={"knowledge_base_id": knowledge_base_id})
         answer = send("PUT", upload["url"], headers, body, fail=fail, config=self.config, verify=self.verify)
         if not is_good(answer):
             raise_upload_error(answer, knowledge_base_id)

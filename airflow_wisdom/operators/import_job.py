@@ -147,6 +147,7 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         self.delete_jobs_on_kill = delete_jobs_on_kill
         self.include_urls = include_urls
         self._ti: Any = None
+        self._import: SingleImport | None = None
         self._started: ImportJob | None = None
         self._job: ImportJob | None = None
 
@@ -173,7 +174,8 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         from airflow_wisdom.runs.single import SingleImport
 
         self.find_knowledge_base()
-        return SingleImport.of(self, self.hook, context, deadline)
+        self._import = SingleImport.of(self, self.hook, context, deadline)
+        return self._import
 
     def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
         if self.deferrable:
@@ -209,7 +211,10 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
 
     def on_kill(self) -> None:
         """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker waits."""
+        if self._import is not None:
+            self._import.run.ended.set()
         if self._started is None:
+            self.log.warning("The task is ended: nothing more is sent")
             return
         from airflow_wisdom.kills import is_ended_by_user
 

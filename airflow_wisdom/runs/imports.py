@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import StorageError, WisdomError
+from airflow_wisdom.exceptions import StorageError, TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES
@@ -179,6 +179,7 @@ class Import(HasFolder):
         :param manifest: What :meth:`plan` returned.
         :param submissions: What :meth:`send` returned.
         """
+        self._run.limit.check_stopped()
         self._run.progress.deferred(manifest, self._run.deadline)
         return {
             "knowledge_base_id": self._knowledge_base_id,
@@ -204,6 +205,7 @@ class Import(HasFolder):
             progress=self._run.progress,
             on_start=self._remember,
         )
+        self._jobs.under_way.stopped = self._run.ended.is_set()
         ends = asyncio.run(self._jobs.run())
         # Only now: where an error ends the wait, Airflow asks next what goes on.
         self._jobs = None
@@ -227,11 +229,13 @@ class Import(HasFolder):
         return account
 
     def stop(self, *, delete: Callable[[], bool]) -> None:
-        """End it while it waits, from another thread or a signal handler: no further job is started.
+        """End it from another thread or a signal handler: nothing more is sent.
 
         :param delete: Tells whether the jobs that run are to be deleted; else it is logged which they are.
         """
+        self._run.ended.set()
         if self._jobs is None:
+            log.warning("The task is ended: nothing more is sent")
             return
         under_way = self._jobs.under_way
         under_way.stopped = True
@@ -268,7 +272,14 @@ class Import(HasFolder):
 
     def _remember(self, submission: Submission, import_job_id: str) -> None:
         what = Remembered(submission.upload_id, submission.attempt, import_job_id, submission.series.key)
-        self._run.memory.remember(submission.mark, what)
+        try:
+            self._run.memory.remember(submission.mark, what)
+        except TaskEndedError as exc:
+            # The other try finds this job by its mark.
+            log.warning("%s", exc)
+            self._run.ended.set()
+            if self._jobs:
+                self._jobs.under_way.stopped = True
 
     def _forget_useless_uploads(self, account: Account) -> None:
         """Where AWS would start no job from an upload later either, let the next try upload again."""

@@ -8,20 +8,23 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow_wisdom.cadence import Patience, time_left
-from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
+from airflow_wisdom.exceptions import ImportJobTimeoutError, TaskEndedError, WisdomError
 from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from airflow_wisdom.redaction import cut, redact
 from airflow_wisdom.runs.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from typing_extensions import Self
 
@@ -229,6 +232,7 @@ class Memory:
 
         :param mark: The mark of a file.
         :param what: What was done for it.
+        :raises TaskEndedError: Airflow does not know this try any more: another one may be running.
         """
         self._ask("set", mark, asdict(what))
 
@@ -244,9 +248,19 @@ class Memory:
             return None
         try:
             return getattr(self._store, verb)(*args)
-        except Exception as exc:  # noqa: BLE001 - Airflow's own errors differ, and no import is to fail for one
+        except Exception as exc:
+            if verb == "set" and _is_not_found(exc):
+                raise TaskEndedError(
+                    "Airflow no longer knows this try of the task, so another one may be running; nothing more is sent"
+                ) from exc
             log.warning("Airflow's task state store failed, relying on the list of import jobs: %r", exc)
             return None
+
+
+def _is_not_found(error: Exception) -> bool:
+    """Return whether Airflow's API server answered that it does not have the task instance that asks."""
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return isinstance(detail, Mapping) and detail.get("status_code") == HTTPStatus.NOT_FOUND
 
 
 class Limit:
@@ -279,6 +293,14 @@ class Limit:
         """
         if self.left() <= 0 or self._is_stopped():
             self.give_up(last)
+
+    def check_stopped(self) -> None:
+        """Raise if the task was ended; time may be over.
+
+        :raises WisdomError: It was.
+        """
+        if self._is_stopped():
+            self.give_up(None)
 
     def give_up(self, last: Exception | None) -> NoReturn:
         """Raise that nothing more is done.
@@ -325,7 +347,9 @@ async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, d
 
 
 def patiently(function: Callable[[], T], limit: Limit, doing: str = "Asking AWS again") -> T:
-    """Make one call in this thread, once even if no time is left; throttling and the like are waited out.
+    """Make one call in this thread, once even if no time is left, but not if the task was ended.
+
+    Throttling and the like are waited out.
 
     :param function: What makes the call.
     :param limit: As for :func:`ask`.
@@ -334,6 +358,7 @@ def patiently(function: Callable[[], T], limit: Limit, doing: str = "Asking AWS 
     """
     patience = limit.patience(doing)
     while True:
+        limit.check_stopped()
         try:
             return function()
         except WisdomError as exc:
@@ -363,6 +388,7 @@ class Run:
     :param memory: What is remembered of earlier tries. Default: nothing.
     :param progress: Who is notified. Default: nobody.
     :param is_first_try: Whether this counts as the first try. Airflow may run a first try twice. Default: yes.
+    :param ended: Set from another thread or a signal handler when the task is ended: from then on, nothing is sent.
     """
 
     origin: Origin
@@ -370,8 +396,9 @@ class Run:
     memory: Memory = field(default_factory=Memory)
     progress: Progress = field(default_factory=Progress)
     is_first_try: bool = True
+    ended: Event = field(default_factory=Event)
 
     @property
     def limit(self) -> Limit:
         """Until when starting and waiting may go on."""
-        return Limit(self.deadline)
+        return Limit(self.deadline, self.ended.is_set)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
@@ -127,9 +128,11 @@ class Sender:
         if remembered and remembered.attempt == standing.attempt and remembered.series == series:
             # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
             return remembered.upload_id, False
-        upload_id = patiently(
-            lambda: self._hook.upload(self._knowledge_base_id, file.path, max_bytes=file.size), self._run.limit
+        limit = self._run.limit
+        upload = partial(
+            self._hook.upload, self._knowledge_base_id, file.path, max_bytes=file.size, check=limit.check_stopped
         )
+        upload_id = patiently(upload, limit)
         self._run.memory.remember(mark, Remembered(upload_id, standing.attempt, series=series))
         return upload_id, True
 

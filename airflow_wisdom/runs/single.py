@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -117,10 +118,9 @@ class SingleImport:
         return find(self.hook, self.knowledge_base_id, mark, self.run.origin.series)
 
     def _upload(self) -> str:
-        source = str(self.source)
-        return self._patiently(
-            lambda: self.hook.upload(self.knowledge_base_id, source, self.content_type, max_bytes=self.max_bytes)
-        )
+        limit = self.run.limit
+        upload = partial(self.hook.upload, max_bytes=self.max_bytes, check=limit.check_stopped)
+        return patiently(lambda: upload(self.knowledge_base_id, str(self.source), self.content_type), limit)
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         return patiently(ask, self.run.limit)

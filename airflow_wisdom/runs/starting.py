@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOKS_BACK = 3
-SECONDS_BETWEEN_LOOKS_BACK = 5.0
+LOOK_BACK_PAUSES = (0.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
+"""Seconds before each look at the list for a job whose token is used: the list may lag, how far is unverified."""
 
 LAST_ATTEMPT = 20
 """Attempts after which something else than failed or deleted jobs has to be the reason that each token is used."""
@@ -239,10 +239,9 @@ def _has_failed(job: ImportJob) -> bool:
 def _after_used_token(submission: Submission) -> Generator[Step, Any, Standing]:
     """Find the job that a token was used for, or the number of the next attempt."""
     where, series = submission.knowledge_base_id, submission.series
-    for look in range(LOOKS_BACK):
-        if look:
-            # The list may not show yet what was started a moment ago.
-            yield SECONDS_BETWEEN_LOOKS_BACK
+    for pause in LOOK_BACK_PAUSES:
+        if pause:
+            yield pause
         standing: Standing = yield lambda hook: find(hook, where, submission.mark, series)
         if standing.job or standing.attempt > submission.attempt:
             return standing
