@@ -515,7 +515,7 @@ class UnsafePlanError(PlanError):
 
 
 class PlanChangedError(PlanError):
-    """The plan is no longer the one that was approved; nothing was written.
+    """The plan is neither the one that was approved nor a part of it; nothing was written.
 
     :param fingerprint: Fingerprint of the plan as it is now.
     :param expected: Fingerprint of the plan that was approved.

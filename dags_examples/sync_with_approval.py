@@ -12,7 +12,8 @@ By the instance, the DAG finds the knowledge base, and the routing profiles that
 do so by ARN, the extra can have `knowledge_base_id` instead.
 
 If the file or Amazon Connect changes while the plan waits for approval, the last task writes nothing and fails with
-`PlanChangedError`: clear the task `plan` to see and approve the plan as it is now.
+`PlanChangedError`: clear the task `plan` to see and approve the plan as it is now. If the last task is killed, its next
+try does the rest of what was approved.
 """
 
 from __future__ import annotations

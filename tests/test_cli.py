@@ -958,6 +958,10 @@ def test_only_the_plan_that_was_seen_is_applied(cli, synced, file, fake_wisdom):
     assert refused.code == DATA
     assert "no longer the one that was approved" in refused.error
     assert len(fake_wisdom.quick_responses(synced)) == 3
+    shown = cli("plan", file(DAY_TWO), *OWNED)
+    assert re.search(r"fingerprint\W+(\w{32})$", shown.out, re.IGNORECASE | re.MULTILINE)[1] == seen[:32]
+    fake_wisdom.fault("UpdateQuickResponse", "ValidationException", http_status=400)
+    assert cli("sync", file(DAY_TWO), *OWNED, "--yes", "--expected-plan", seen).code != DONE
     assert cli("sync", file(DAY_TWO), *OWNED, "--yes", "--expected-plan", seen).code == DONE
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 from contextlib import closing
 
@@ -405,6 +406,75 @@ def test_an_approved_plan_that_is_done_already_is_no_failure(fake_wisdom, knowle
     approved = sync(knowledge_base, rows_of(1), mode="plan")["plan"]["fingerprint"]
     sync(knowledge_base, rows_of(1), expected_plan=approved)
     assert sync(knowledge_base, rows_of(1), expected_plan=approved)["rowsUnchanged"] == 1
+
+
+@pytest.fixture
+def half_done(fake_wisdom, knowledge_base):
+    """The rows of an approved plan of which a try has written a part, and its fingerprint."""
+    sync(knowledge_base, rows_of(3), **FAQ)
+    rows = [*rows_of(2, Description="d"), {"Name": "new", "Content": "x", "Description": "d"}]
+    approved = sync(knowledge_base, rows, **FAQ, on_missing="delete", mode="plan")["plan"]["fingerprint"]
+    fake_wisdom.fault("CreateQuickResponse", "ValidationException", http_status=400)
+    fake_wisdom.fault("UpdateQuickResponse", "ValidationException", http_status=400, times=1)
+    with pytest.raises(SyncIncompleteError) as raised:
+        sync(knowledge_base, rows, **FAQ, on_missing="delete", expected_plan=approved)
+    assert raised.value.failed == 2
+    return rows, approved
+
+
+def test_a_retry_finishes_an_approved_plan(fake_wisdom, knowledge_base, half_done):
+    rows, approved = half_done
+    before = fake_wisdom.calls()
+    summary = sync(knowledge_base, rows, **FAQ, on_missing="delete", expected_plan=approved)
+    assert (summary["status"], summary["rowsUnchanged"]) == ("COMPLETE", 1)
+    assert writes_since(fake_wisdom, before) == {"CreateQuickResponse": 1, "UpdateQuickResponse": 1}
+
+
+@pytest.mark.parametrize("change", ["row", "removal", "new row", "old value", "option", "knowledge base"])
+def test_a_retry_writes_nothing_that_was_not_approved(fake_wisdom, knowledge_base, half_done, change):
+    rows, approved = half_done
+    how = {**FAQ, "on_missing": "delete"}
+    if change == "row":
+        rows[2] = {**rows[2], "Content": "another"}
+    elif change == "removal":
+        del rows[1]
+    elif change == "new row":
+        rows.append({"Name": "newer", "Content": "x"})
+    elif change == "old value":
+        for item in fake_wisdom.quick_responses(knowledge_base):
+            fake_wisdom.edit_by_hand(knowledge_base, item["quickResponseId"], description="by hand")
+    elif change == "option":
+        how["content_format"] = "plain"
+    else:
+        knowledge_base = fake_wisdom.create_knowledge_base("other")
+    before = fake_wisdom.calls()
+    with pytest.raises(PlanChangedError, match=r"nothing was written\. \d of \d changes? were not approved"):
+        sync(knowledge_base, rows, **how, expected_plan=approved)
+    assert writes_since(fake_wisdom, before) == {}
+
+
+def test_the_short_fingerprint_of_the_log_approves_the_whole_alone(fake_wisdom, knowledge_base, caplog):
+    with caplog.at_level("INFO"):
+        approved = sync(knowledge_base, rows_of(2), mode="plan")["plan"]["fingerprint"]
+    (short,) = re.findall("fingerprint (.*)", caplog.text)
+    assert (len(short), approved.partition(".")[0]) == (32, short)
+    with pytest.raises(PlanChangedError):
+        sync(knowledge_base, rows_of(1), expected_plan=short)
+    assert sync(knowledge_base, rows_of(2), expected_plan=short)["rowsCreated"] == 2
+
+
+def test_an_update_that_failed_at_aws_is_said_again_by_the_same_approval(fake_wisdom, knowledge_base):
+    sync(knowledge_base, rows_of(2))
+    rows = rows_of(2, Description="d")
+    approved = sync(knowledge_base, rows[:1], mode="plan")["plan"]["fingerprint"]
+    fake_wisdom.fail_quick_responses("update")
+    with pytest.raises(SyncIncompleteError):
+        sync(knowledge_base, rows[:1], expected_plan=approved)
+    assert sync(knowledge_base, rows[:1], expected_plan=approved)["rowsUpdated"] == 1
+    (other,) = (one for one in fake_wisdom.quick_responses(knowledge_base) if one["name"] == "n1")
+    fake_wisdom.set_quick_response_status(other["quickResponseId"], "UPDATE_FAILED")
+    with pytest.raises(PlanChangedError):
+        sync(knowledge_base, rows_of(2), expected_plan=approved)
 
 
 def test_without_an_instance_routing_profiles_are_arns(fake_wisdom, knowledge_base):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from airflow_wisdom.exceptions import WisdomError
+from airflow_wisdom.exceptions import PlanChangedError, WisdomError
 from airflow_wisdom.hooks.connection import AwsConnection
 from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN, QuickResponse
 from airflow_wisdom.runs.plan import DEACTIVATED, OWNER
@@ -28,13 +28,15 @@ WRITES = ("CreateQuickResponse", "UpdateQuickResponse", "DeleteQuickResponse", "
 
 
 def sync(fake, knowledge_base, rows, **options):
-    """Sync rows in this thread, and return the summary."""
+    """Sync rows in this thread, and return the summary; with `mode="plan"`, the fingerprint of the plan."""
     options = SyncOptions(**{"owner_tag": OURS, "min_removals": 1000, **options}).checked()
     hook = AwsConnection(aws_conn_id=None, region_name=fake.region_name).hook()
     run = Run(Origin.of_command("table"), time.time() + 60)
     with Sync(hook, knowledge_base, options, Storage(), run) as running:
         planned = running.plan(RowsSource(rows))
         running.check(planned)
+        if options.mode == "plan":
+            return planned.plan.fingerprint
         account = running.account(planned, running.apply(planned))
         account.judge(options.on_failed_items)
         return account.summary()
@@ -228,6 +230,12 @@ def calls_of_a_day(on_missing):
         return len(fake.history()) - before
 
 
+def kill(fake, position, after_effect):
+    """Let no call after this one get through: to the process it is as if it were dead."""
+    fake.fault("*", "AccessDeniedException", http_status=403, after=position, after_effect=after_effect, times=1)
+    fake.fault("*", "AccessDeniedException", http_status=403, after=position + 1, times=1000)
+
+
 @pytest.mark.parametrize("on_missing", ["delete", "deactivate"])
 @pytest.mark.parametrize("after_effect", [False, True])
 def test_killed_at_any_call_and_tried_again_it_comes_to_the_same_end(on_missing, after_effect):
@@ -235,15 +243,14 @@ def test_killed_at_any_call_and_tried_again_it_comes_to_the_same_end(on_missing,
         with mock_aws():
             fake = FakeWisdom()
             knowledge_base, rows = a_day_of_changes(fake)
-            # No other call gets through: to the process it is as if it were dead.
-            fake.fault(
-                "*", "AccessDeniedException", http_status=403, after=position, after_effect=after_effect, times=1
-            )
-            fake.fault("*", "AccessDeniedException", http_status=403, after=position + 1, times=1000)
+            how = {"on_missing": on_missing, "protection": False}
+            how["expected_plan"] = sync(fake, knowledge_base, rows, mode="plan", **how)
+            kill(fake, position, after_effect)
             with pytest.raises(WisdomError):
-                sync(fake, knowledge_base, rows, on_missing=on_missing, protection=False)
+                sync(fake, knowledge_base, rows, **how)
             fake.clear_faults()
-            sync(fake, knowledge_base, rows, on_missing=on_missing, protection=False)
+            # What was approved is done to its end, and by the very same approval.
+            sync(fake, knowledge_base, rows, **how)
             after = state(fake, knowledge_base)
             names = sorted(item.name for item in after.values())
             gone = [] if on_missing == "delete" else ["d"]
@@ -253,3 +260,40 @@ def test_killed_at_any_call_and_tried_again_it_comes_to_the_same_end(on_missing,
             if gone:
                 assert not by_name["d"].values["isActive"]
                 assert by_name["d"].tags == {OWNER: OURS, DEACTIVATED: "true"}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=tables(),
+    items=worlds(),
+    position=st.integers(0, 20),
+    after_effect=st.booleans(),
+    how=st.fixed_dictionaries(
+        {
+            "on_missing": st.sampled_from(["keep", "deactivate", "delete"]),
+            "adopt": st.booleans(),
+            "key": st.sampled_from(["name", "shortcut_key"]),
+        }
+    ),
+)
+def test_what_is_left_of_an_approved_plan_is_done_and_nothing_else(rows, items, position, after_effect, how):
+    if how["key"] == "shortcut_key":
+        rows = [row for row in rows if row.get("Shortcut key")]
+    with mock_aws():
+        fake = FakeWisdom()
+        knowledge_base = fake.create_knowledge_base()
+        populate(fake, knowledge_base, items)
+        approved = sync(fake, knowledge_base, rows, mode="plan", protection=False, **how)
+        kill(fake, position, after_effect)
+        how |= {"expected_plan": approved}
+        failure_of(fake, knowledge_base, rows, **how)
+        fake.clear_faults()
+        begun = writes(fake)
+        event("begun" if begun else "not begun")
+        failure = failure_of(fake, knowledge_base, rows, **how)
+        assert not isinstance(failure, PlanChangedError)
+        for item in fake.quick_responses(knowledge_base):
+            fake.edit_by_hand(knowledge_base, item["quickResponseId"], content={"content": "by hand"})
+        done = writes(fake)
+        failure_of(fake, knowledge_base, rows, **how)
+        assert writes(fake) == done

@@ -315,7 +315,8 @@ SYNC = Command(
             option(
                 "--expected-plan",
                 metavar="FINGERPRINT",
-                help="apply only the plan with this fingerprint, which `plan` has shown",
+                help="apply only the plan with this fingerprint, which `plan` has shown; that of `plan -o json` also "
+                "finishes what was interrupted",
             ),
             option(
                 "--on-failed-items",

@@ -178,7 +178,7 @@ def _plan_sheets(account: SyncAccount) -> list[Sheet]:
         to_deactivate=counts["deactivate"] or None,
         to_remove=counts["remove"] or None,
         kept_although_missing=plan.kept or None,
-        fingerprint=plan.fingerprint,
+        fingerprint=plan.short_fingerprint,
         plan_in=account.plan_path,
         invalid_rows_in=planned.invalid_rows_path,
     )

@@ -44,8 +44,8 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     :param min_removals: Removals and deactivations that are allowed whatever their share. Default 10.
     :param protection: Whether a plan that removes more, or all because the source is empty, is refused. Default: yes.
     :param mode: ``apply`` (default), or ``plan`` to stop before anything is written.
-    :param expected_plan: Fingerprint of the plan that was approved: if the plan is another by now, nothing is written
-        and the task fails. Default: none was needed.
+    :param expected_plan: Fingerprint of the plan that was approved: if the plan is neither that one nor what an earlier
+        try has left of it, nothing is written and the task fails. Default: none was needed.
     :param plan_path: Path or URI that the whole plan is written to: JSON Lines if it ends in ``.jsonl``, else CSV.
         Default: it is not written.
     :param content_format: Format of what is created where the table has no column for it: ``markdown`` (default) or

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import PlanChangedError, UnsafePlanError
 from airflow_wisdom.model.import_job import iso
-from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN, UNIQUE, UNREMOVABLE, differences
 from airflow_wisdom.redaction import redact
+from airflow_wisdom.runs.approval import SHORT, fingerprint_of, unapproved
+from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -173,14 +172,13 @@ class SyncPlan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What is the same for two plans that do the same to the same, and for no others: 32 hexadecimal digits."""
-        what = [
-            [change.kind, change.quick_response_id, *map(_plain, (change.old, change.new, change.tags, change.untag))]
-            for change in sorted(self.changes, key=lambda change: (change.kind, change.key))
-        ]
-        return hashlib.sha256(
-            json.dumps([short_id(self.knowledge_base_id), what], sort_keys=True).encode()
-        ).hexdigest()[:32]
+        """What is the same for two plans that do the same to the same, and for no others; it names the parts, too."""
+        return fingerprint_of(self.knowledge_base_id, self.changes)
+
+    @property
+    def short_fingerprint(self) -> str:
+        """The beginning of the fingerprint, for people: 32 hexadecimal digits, which stand for the plan as a whole."""
+        return self.fingerprint[:SHORT]
 
     def check(self, protection: Protection, *, on_unremovable: str = "warn", expected: str | None = None) -> None:
         """Refuse what is unsafe, or was not approved.
@@ -188,15 +186,17 @@ class SyncPlan:
         :param protection: Which plans are refused.
         :param on_unremovable: ``warn`` (default), or ``fail`` where a field cannot be emptied.
         :param expected: Fingerprint of the plan that was approved. Default: none was needed.
-        :raises PlanChangedError: The plan is another than the one that was approved.
+        :raises PlanChangedError: The plan is neither the one that was approved nor a part of it.
         :raises UnsafePlanError: It removes too much, or from an empty source, or cannot empty a field.
         """
-        # Of a plan without changes nothing can go wrong: what was approved may be done already, by an earlier try.
-        if expected is not None and self.changes and expected != self.fingerprint:
+        # Of what was approved, an earlier try may have done a part, or all.
+        new = unapproved(self.knowledge_base_id, self.changes, expected) if expected is not None else []
+        if new:
             raise PlanChangedError(
-                f"The plan is no longer the one that was approved; nothing was written. It is now: {self}",
+                f"The plan is no longer the one that was approved; nothing was written. {len(new):,} of "
+                f"{counted(len(self.changes), 'change')} were not approved. It is now: {self}",
                 fingerprint=self.fingerprint,
-                expected=expected,
+                expected=str(expected),
                 where=self._where(),
             )
         if on_unremovable == "fail" and self.unremovable:

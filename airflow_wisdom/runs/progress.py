@@ -107,7 +107,7 @@ class LogProgress(Progress):
 
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""
-        log.info("Plan for %s: %s; fingerprint %s", plan.source, plan, plan.fingerprint)
+        log.info("Plan for %s: %s; fingerprint %s", plan.source, plan, plan.short_fingerprint)
         for line in islice(
             (line for change in plan.changes[: self._sample] for line in change.lines()), LINES_OF_A_PLAN
         ):
