@@ -102,7 +102,7 @@ def airflow_database():
     initdb()
 
 
-WHOLE_AIRFLOW = ("test_killing.py", "test_secrets.py")
+WHOLE_AIRFLOW = ("test_approval.py", "test_killing.py", "test_secrets.py")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -121,13 +121,14 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.fixture(scope="session")
-def whole_airflow():
+def whole_airflow(tmp_path_factory):
     """A scheduler, an API server, a DAG processor and a triggerer, on SQLite, which log whatever there is to log."""
     if not is_at_least("3.3"):
         pytest.skip("A whole Airflow is run of the newest alone: older ones end and remember tasks in other ways")
     from rigs.stack import Sqlite, airflow
 
-    dags = ROOT / "tests" / "dags" / "everyday"
+    dags = shutil.copytree(ROOT / "tests" / "dags" / "everyday", tmp_path_factory.mktemp("whole_airflow") / "dags")
+    shutil.copy(ROOT / "dags_examples" / "sync_with_approval.py", dags)
     # Who ends a task is told with the next heartbeat.
     with airflow(
         database=Sqlite, dags=dags, LOGGING__LOGGING_LEVEL="DEBUG", WORKERS__MIN_HEARTBEAT_INTERVAL="1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import shutil
@@ -185,6 +186,17 @@ class Airflow:
     def add_connection(self, connection: dict) -> None:
         keys = {"login": "testing", "password": "testing"}
         self._call("POST", "/connections", {**keys, **connection})
+
+    def set_extra(self, connection_id: str, **members: str) -> None:
+        """Set members of an AWS connection's extra, beside those that lead to the fake service."""
+        extra = json.dumps({"region_name": "us-east-1", "endpoint_url": self.endpoint, **members})
+        body = {"connection_id": connection_id, "conn_type": "aws", "extra": extra}
+        self._call("PATCH", f"/connections/{connection_id}?update_mask=extra", body)
+
+    def approve(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Answer a task that asks for approval, as a person does in the UI."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._call("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run, once Airflow knows it."""
