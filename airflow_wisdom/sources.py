@@ -135,7 +135,7 @@ def source_of(given: Any, storage: Storage, format: Format | None = None) -> Fil
     :param given: Path, URI, rows, or a :class:`SqlSource`.
     :param storage: What reads files.
     :param format: As for :class:`FileSource`.
-    :raises SourceError: It is none of these.
+    :raises SourceError: It is something else.
     """
     if isinstance(given, SqlSource):
         return given

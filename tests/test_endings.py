@@ -1,4 +1,4 @@
-"""Which jobs have ended: each told once, whatever the list shows and however often one begins anew."""
+"""Which jobs have ended: each told once, whatever the list shows and however often one begins again."""
 
 from __future__ import annotations
 

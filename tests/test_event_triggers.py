@@ -251,7 +251,7 @@ def test_an_ending_counts_as_told_once_airflow_has_had_seconds_to_write_it_down(
     assert run(scenario)[1] == (["job"] if told_again else [])
 
 
-def test_a_restart_without_a_store_begins_anew_or_catches_up(run):
+def test_a_restart_without_a_store_begins_again_or_catches_up(run):
     async def scenario(service):
         for trigger in (Running(), Running(catch_up=2 * HOUR)):
             await asyncio.sleep(20)
@@ -459,7 +459,7 @@ def test_what_a_person_has_to_fix_is_said_in_the_middle_of_bad_weather_too(run, 
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException"])
-def test_what_only_a_user_can_mend_is_asked_for_again(run, caplog, code):
+def test_what_only_a_user_can_fix_is_asked_for_again(run, caplog, code):
     """No task could fail, and a trigger that ends would be started again each second."""
 
     async def scenario(service):
@@ -492,7 +492,7 @@ def test_a_surprise_does_not_end_it(run, caplog):
     assert "Traceback" in caplog.text
 
 
-def test_a_connection_that_is_mended_is_taken_up(run, monkeypatch, caplog):
+def test_a_connection_that_is_fixed_is_taken_up(run, monkeypatch, caplog):
     async def scenario(service):
         trigger = Running(aws_conn_id="mispelt")
         await asyncio.sleep(30)

@@ -206,7 +206,7 @@ def test_a_large_file_is_sent_in_large_pieces(fake_wisdom_over_http):
     assert asked == {SENT_AT_ONCE}
 
 
-def test_an_expired_url_is_asked_for_anew_once(fake, hook, kb):
+def test_an_expired_url_is_asked_for_again_once(fake, hook, kb):
     fake.expire_uploads(1)
     upload_id = hook.upload(kb, io.BytesIO(GOOD_CSV))
     assert fake.calls()["StartContentUpload"] == 2
@@ -571,7 +571,7 @@ def test_conn_is_the_bare_client(hook, service_name):
 
 
 def test_clients_share_the_service_model(fake):
-    """Loading it anew for each makes so many objects that the garbage collector holds up a triggerer."""
+    """Loading it again for each makes so many objects that the garbage collector holds up a triggerer."""
     sessions = [WisdomHook().get_session() for _ in range(2)]
     one, other = (session._session.get_component("data_loader") for session in sessions)
     assert one is other

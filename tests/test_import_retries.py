@@ -146,7 +146,7 @@ def test_a_triggerer_that_takes_over_much_later_starts_nothing_twice(fake_wisdom
     assert ids_of(fire(trigger)) == ids_of(first)
 
 
-def test_an_upload_that_aws_no_longer_knows_is_made_anew_by_the_next_try(fake_wisdom, knowledge_base):
+def test_an_upload_that_aws_no_longer_knows_is_made_again_by_the_next_try(fake_wisdom, knowledge_base):
     store = Store()
     fake_wisdom.fault("StartImportJob", "ResourceNotFoundException", http_status=404, message="No such upload.")
     with pytest.raises(ImportIncompleteError, match="No such upload"):

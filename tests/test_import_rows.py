@@ -96,7 +96,7 @@ def test_where_no_row_is_valid_the_summary_is_of_a_failure(fake_wisdom, knowledg
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_skipped_rows_are_listed_and_written_ready_to_be_mended(fake_wisdom, knowledge_base, deferrable):
+def test_skipped_rows_are_listed_and_written_ready_to_be_fixed(fake_wisdom, knowledge_base, deferrable):
     fake_wisdom.client("s3").create_bucket(Bucket="bucket")
     target = "s3://bucket/refused/rows.csv"
     summary = run(
@@ -108,9 +108,9 @@ def test_skipped_rows_are_listed_and_written_ready_to_be_mended(fake_wisdom, kno
     assert [mistake["line"] for mistake in summary["invalidRows"]] == [6, 8, 9]
     assert summary["invalidRowsPath"] == target
     written = fake_wisdom.client("s3").get_object(Bucket="bucket", Key="refused/rows.csv")["Body"].read().decode()
-    mended = written.replace("kkkkkkkkkkk", "k").replace(",twice,", ",thrice,").replace(",,no name", ",named,no name")
-    fake_wisdom.client("s3").put_object(Bucket="bucket", Key="mended.csv", Body=mended.encode())
-    again = run(importing(knowledge_base, "s3://bucket/mended.csv"))
+    fixed = written.replace("kkkkkkkkkkk", "k").replace(",twice,", ",thrice,").replace(",,no name", ",named,no name")
+    fake_wisdom.client("s3").put_object(Bucket="bucket", Key="fixed.csv", Body=fixed.encode())
+    again = run(importing(knowledge_base, "s3://bucket/fixed.csv"))
     assert (again["rowsInvalid"], again["rowsImported"]) == (0, 3)
 
 

@@ -104,7 +104,7 @@ def test_a_deferred_import_is_told_when_it_comes_back(fake_wisdom, knowledge_bas
     task.deferrable = True
     with pytest.raises(TaskDeferred) as deferred:
         task.execute({"ti": FakeTaskInstance()})
-    # The worker that it comes back to made the task anew.
+    # The worker that it comes back to made the task again.
     task._started = task._job = None
     returned = resume(task, deferred.value, {"ti": FakeTaskInstance()})
     event = emit(task)

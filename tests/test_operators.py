@@ -219,7 +219,7 @@ def test_a_list_that_lags_behind_does_not_double_an_import(fake_wisdom, knowledg
 
 
 def test_a_changed_file_is_another_import(fake_wisdom, knowledge_base, source):
-    """Clearing a task after mending its file imports the mended file."""
+    """Clearing a task after fixing its file imports the fixed file."""
     first = run(start(knowledge_base, source=str(source)))
     source.write_bytes(b"Name,Content\nAnother,one\n")
     second = run(start(knowledge_base, source=str(source)), try_number=2)

@@ -97,8 +97,8 @@ def test_invalid_rows_are_kept_in_full_with_their_reasons():
 
 def test_a_fixed_invalid_rows_file_is_a_source():
     with prepared(table("Name,Content,Language\nA,x,xx\nB,y,\n")) as made:
-        mended = made.invalid_path.read_bytes().replace(b",xx\r\n", b",en_US\r\n")
-    with prepared(read_csv(io.BytesIO(mended))) as made:
+        fixed = made.invalid_path.read_bytes().replace(b",xx\r\n", b",en_US\r\n")
+    with prepared(read_csv(io.BytesIO(fixed))) as made:
         assert written(made) == [["A", "", "x", "", "", "", "en_US", "", ""]]
 
 

@@ -183,7 +183,7 @@ def test_a_name_or_a_shortcut_key_that_occurs_twice_names_the_first_one():
 
 
 def test_the_values_of_invalid_rows_count():
-    """Once mended, the row would clash."""
+    """Once fixed, the row would clash."""
     assert mistakes(table("Name,Content\nA,\nA,x\n")) == [
         'line 2, column "Content": is required, but empty',
         'line 3, column "Name", "A": occurs already on line 2',

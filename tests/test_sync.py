@@ -596,7 +596,7 @@ def test_a_row_that_was_removed_and_comes_back_is_created_again(fake_wisdom, kno
 
 
 @pytest.mark.parametrize("change", ["create", "update", "delete"])
-def test_a_change_that_fails_at_aws_is_red_and_mended_by_the_next_try(fake_wisdom, knowledge_base, change):
+def test_a_change_that_fails_at_aws_is_red_and_fixed_by_the_next_try(fake_wisdom, knowledge_base, change):
     sync(knowledge_base, rows_of(2), **FAQ)
     fake_wisdom.fail_quick_responses(change)
     rows = [{"Name": "n0", "Content": "changed"}, {"Name": "new", "Content": "x"}]
@@ -748,7 +748,7 @@ def test_the_summary_is_pushed_also_when_rows_are_invalid(fake_wisdom, knowledge
     assert "ListQuickResponses" not in fake_wisdom.calls()
 
 
-def test_what_is_known_of_a_plan_and_of_its_end_is_reckoned_once():
+def test_what_is_known_of_a_plan_and_of_its_end_is_computed_once():
     """A fingerprint takes as long as the table is large, and is asked for by log, check and summary."""
     changes = tuple(Change("create", f"n{n}", "there is none", n, "row", new={"name": f"n{n}"}) for n in range(1, 3))
     plan = SyncPlan("kb", "the rows given", changes, rows_read=2)

@@ -204,7 +204,7 @@ class Validator:
         if columns != self._columns:
             self._columns, self._binding = columns, self._bind(columns)
         mistakes = self._row_mistakes(row)
-        # What stands in for a value without a text form is not worth judging.
+        # A value without a text form has been replaced, and there is nothing to judge.
         unreadable = {mistake.column for mistake in row.mistakes} if row.mistakes else ()
         cells = []
         trimmed = 0

@@ -29,7 +29,7 @@ class Options:
         """Return the options of a task, which has them as attributes of the same names.
 
         :param task: The task, or anything else with these attributes.
-        :param defaults: What stands in for attributes that are None.
+        :param defaults: Values for attributes that are None.
         """
         given: dict[str, Any] = {each.name: getattr(task, each.name) for each in fields(cls)}
         given.update({name: value for name, value in defaults.items() if given[name] is None})

@@ -15,7 +15,7 @@ _lock = Lock()
 
 @cache
 def _session(in_process: bool) -> Any:  # noqa: ARG001  # tells two sessions apart
-    """Share a session, because each one loads the models anew; only one made after moto was imported is mocked."""
+    """Share a session, because each one loads the models again; only one made after moto was imported is mocked."""
     import boto3
 
     return boto3.Session()

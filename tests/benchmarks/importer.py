@@ -57,7 +57,7 @@ def main() -> None:
         S3Hook().get_conn()
     gc.collect()
     idle = status("VmRSS")
-    # The kernel begins anew to note the peak.
+    # The kernel begins again to note the peak.
     Path("/proc/self/clear_refs").write_text("5")
     started, cpu = time.perf_counter(), time.process_time()
     summary = task(kind, source).execute({"ti": TaskInstance()})

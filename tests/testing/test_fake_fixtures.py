@@ -36,13 +36,13 @@ def test_over_http(fake_wisdom_over_http):
     run(fake_wisdom_over_http)
 
 
-def test_anew(fake_wisdom_over_http):
+def test_from_nothing(fake_wisdom_over_http):
     assert fake_wisdom_over_http.calls() == {}
 """
 
 
 def test_a_users_test(tmp_path):
-    """A conftest of one line is all it takes, whatever AWS settings the user has; every test starts anew."""
+    """A conftest of one line is all it takes, whatever AWS settings the user has; every test starts from nothing."""
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["airflow_wisdom.testing.fixtures"]\n')
     (tmp_path / "test_mine.py").write_text(USERS_TEST)
     mine = {"AWS_PROFILE": "mine", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "eu-west-2"}

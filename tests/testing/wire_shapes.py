@@ -71,7 +71,7 @@ def _map(shape, value, path):
 def _string(shape, value, path):
     meta = shape.metadata
     if shape.enum and value not in shape.enum:
-        yield f"{path}: {value!r} is none of {shape.enum}"
+        yield f"{path}: must be one of {shape.enum}, not {value!r}"
     if not meta.get("min", 0) <= len(value) <= meta.get("max", len(value)):
         yield f"{path}: {len(value)} characters"
     if meta.get("pattern") and not re.fullmatch(f"(?:{meta['pattern']})", value):
