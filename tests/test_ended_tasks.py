@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 import requests
+from botocore.exceptions import EndpointConnectionError
 from rigs.imports import ROWS, Store, ids_of, importing, jobs_of
-from rigs.network import after_call
+from rigs.network import after_call, listening
 from rigs.running import GOOD_CSV, FakeTaskInstance, run
 
 from airflow_wisdom.exceptions import ImportIncompleteError, UploadError, WisdomError
-from airflow_wisdom.operators import WisdomStartImportJobOperator
+from airflow_wisdom.operators import (
+    WisdomExportQuickResponsesOperator,
+    WisdomStartImportJobOperator,
+    WisdomSyncQuickResponsesOperator,
+)
 
 KINDS = ["import", "start"]
 
@@ -111,3 +117,35 @@ def test_a_store_that_fails_otherwise_ends_no_import(fake_wisdom, made):
             raise ConnectionError(key, value)
 
     assert run(made("import"), task_state_store=Broken())["status"] == "COMPLETE"
+
+
+@contextmanager
+def nobody_answers():
+    """Every request to AWS fails as it does where nobody listens."""
+
+    def refuse(request, **_):
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    with listening("before-send.*", refuse):
+        yield
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "sync", "export"])
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_where_nobody_ever_answers_patience_is_a_matter_of_minutes(
+    fake_wisdom, made, kind, deferrable, knowledge_base, tmp_path, virtual_time
+):
+    where = {"knowledge_base_id": knowledge_base, "task_id": kind}
+    task = {
+        "sync": lambda: WisdomSyncQuickResponsesOperator(source=ROWS[:1], **where),
+        "export": lambda: WisdomExportQuickResponsesOperator(path=tmp_path / "a.csv", **where),
+    }.get(kind, lambda: made(kind, deferrable=deferrable))()
+    began = virtual_time.now
+    with nobody_answers(), pytest.raises(WisdomError, match="AWS did not answer once within 300 s: check endpoint"):
+        task.execute({"ti": FakeTaskInstance()})
+    assert 300 < virtual_time.now - began < 400
+
+
+def test_an_answer_of_any_kind_is_an_answer(fake_wisdom, made, virtual_time):
+    fake_wisdom.fault("StartContentUpload", "ThrottlingException", http_status=429, times=30)
+    assert run(made("start"))["status"] == "COMPLETE"

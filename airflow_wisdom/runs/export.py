@@ -22,7 +22,7 @@ from airflow_wisdom.rows.writing import cell_of, readable_names, row_of, write_r
 from airflow_wisdom.runs.inventory import everything
 from airflow_wisdom.runs.options import Options, RowOptions
 from airflow_wisdom.runs.plan import OWNER
-from airflow_wisdom.runs.run import HasFolder, Limit
+from airflow_wisdom.runs.run import Contact, HasFolder, Limit
 from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:
@@ -146,7 +146,11 @@ class Export(HasFolder):
         self._storage = storage
         self._is_stopped = False
         self._limit = Limit(
-            deadline, lambda: self._is_stopped, what="The knowledge base was not exported", error=RunTimeoutError
+            deadline,
+            lambda: self._is_stopped,
+            Contact(),
+            what="The knowledge base was not exported",
+            error=RunTimeoutError,
         )
 
     @classmethod

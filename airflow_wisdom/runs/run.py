@@ -17,7 +17,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow_wisdom.cadence import Patience, time_left
-from airflow_wisdom.exceptions import ImportJobTimeoutError, TaskEndedError, WisdomError
+from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, TaskEndedError, WisdomError
 from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from airflow_wisdom.redaction import cut, redact
@@ -49,6 +49,9 @@ _SERIES_LENGTH = 12
 
 USERS_PAIRS = MAX_METADATA_PAIRS - len((MARK, FILE, *TASK))
 """Pairs of metadata that are left to the user, of those that AWS allows."""
+
+FIRST_CONTACT = 300.0
+"""Seconds within which AWS has to answer a run once, whatever its deadline."""
 
 COMMAND = "airflow-wisdom"
 """What stands in place of a task where the command line imports."""
@@ -263,11 +266,35 @@ def _is_not_found(error: Exception) -> bool:
     return isinstance(detail, Mapping) and detail.get("status_code") == HTTPStatus.NOT_FOUND
 
 
+class Contact:
+    """Whether AWS has answered yet: until it has, patience is a matter of minutes.
+
+    An endpoint that nobody answers, as behind a firewall or with a name that is misspelt, is not bad weather.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.time()
+        self._is_made = False
+
+    def note(self, error: WisdomError | None = None) -> None:
+        """Note how a call ended.
+
+        :param error: What it raised; an error that AWS answers with is an answer. Default: nothing.
+        """
+        self._is_made = self._is_made or not isinstance(error, EndpointError)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether AWS should have answered by now."""
+        return not self._is_made and time.time() - self._began > FIRST_CONTACT
+
+
 class Limit:
     """Until when something may go on.
 
     :param deadline: POSIX time. Default: none.
     :param is_stopped: Returns whether the task was ended meanwhile. Default: it never is.
+    :param contact: Whether AWS has answered yet. Default: it is not asked for the first time.
     :param what: What does not happen any more after that, in words.
     :param error: Makes the error that is raised then, from a message.
     """
@@ -276,12 +303,14 @@ class Limit:
         self,
         deadline: float | None = None,
         is_stopped: Callable[[], bool] = lambda: False,
+        contact: Contact | None = None,
         *,
         what: str = "The import job was not started",
         error: Callable[[str], WisdomError] = ImportJobTimeoutError,
     ) -> None:
         self._deadline = deadline
         self._is_stopped = is_stopped
+        self._contact = contact
         self._what = what
         self._error = error
 
@@ -289,9 +318,9 @@ class Limit:
         """Raise if nothing more may be done.
 
         :param last: Why it was not done before.
-        :raises WisdomError: The time is over, or the task was ended.
+        :raises WisdomError: The time is over, the task was ended, or AWS was never reached.
         """
-        if self.left() <= 0 or self._is_stopped():
+        if self.left() <= 0 or self._is_stopped() or self._is_without_contact:
             self.give_up(last)
 
     def check_stopped(self) -> None:
@@ -308,9 +337,27 @@ class Limit:
         :param last: As for :meth:`check`.
         :raises WisdomError: As for :meth:`check`.
         """
-        why = "because the task was ended" if self._is_stopped() else "in time"
         cause = f": {last}" if last else ""
-        raise self._error(f"{self._what} {why}{cause}")
+        raise self._error(f"{self._what} {self._why()}{cause}")
+
+    def _why(self) -> str:
+        if self._is_stopped():
+            return "because the task was ended"
+        if self._is_without_contact:
+            return f"because AWS did not answer once within {FIRST_CONTACT:.0f} s: check endpoint, region and network"
+        return "in time"
+
+    @property
+    def _is_without_contact(self) -> bool:
+        return self._contact is not None and self._contact.is_late
+
+    def note(self, error: WisdomError | None = None) -> None:
+        """Note how a call ended.
+
+        :param error: As for :meth:`Contact.note`.
+        """
+        if self._contact:
+            self._contact.note(error)
 
     def left(self) -> float:
         """Return how many seconds are left."""
@@ -340,9 +387,13 @@ async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, d
     while True:
         limit.check(last)
         try:
-            return await calls.ask(function)
+            answer = await calls.ask(function)
         except WisdomError as exc:
+            limit.note(exc)
             last, pause = exc, patience.endure(exc, time.time())
+        else:
+            limit.note()
+            return answer
         await asyncio.sleep(pause)
 
 
@@ -360,9 +411,13 @@ def patiently(function: Callable[[], T], limit: Limit, doing: str = "Asking AWS 
     while True:
         limit.check_stopped()
         try:
-            return function()
+            answer = function()
         except WisdomError as exc:
+            limit.note(exc)
             last, pause = exc, patience.endure(exc, time.time())
+        else:
+            limit.note()
+            return answer
         time.sleep(pause)
         limit.check(last)
 
@@ -389,6 +444,7 @@ class Run:
     :param progress: Who is notified. Default: nobody.
     :param is_first_try: Whether this counts as the first try. Airflow may run a first try twice. Default: yes.
     :param ended: Set from another thread or a signal handler when the task is ended: from then on, nothing is sent.
+    :param contact: Whether AWS has answered yet.
     """
 
     origin: Origin
@@ -397,8 +453,9 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     is_first_try: bool = True
     ended: Event = field(default_factory=Event)
+    contact: Contact = field(default_factory=Contact)
 
     @property
     def limit(self) -> Limit:
         """Until when starting and waiting may go on."""
-        return Limit(self.deadline, self.ended.is_set)
+        return Limit(self.deadline, self.ended.is_set, self.contact)

@@ -254,12 +254,11 @@ class Sync(HasFolder):
         self._knowledge_base_id = knowledge_base_id
         self._storage = storage
         self._run = run
-        self._is_stopped = False
         self._plan_path: str | None = None
 
     def stop(self) -> None:
         """End it from another thread or a signal handler: nothing more is written."""
-        self._is_stopped = True
+        self._run.ended.set()
 
     def plan(self, source: Source, routing_profiles: Mapping[str, str] | None = None) -> Planned:
         """Judge every row, and compare the valid ones with what there is; nothing is written.
@@ -352,7 +351,7 @@ class Sync(HasFolder):
             return rows, sifted
 
     def _limit(self, what: str) -> Limit:
-        return Limit(self._run.deadline, lambda: self._is_stopped, what=what, error=RunTimeoutError)
+        return Limit(self._run.deadline, self._run.ended.is_set, self._run.contact, what=what, error=RunTimeoutError)
 
     async def _apply(self, planned: Planned) -> list[ChangeEnd]:
         with Calls.of(self._connection).kept() as calls:
