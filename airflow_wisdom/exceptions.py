@@ -156,6 +156,7 @@ class AwsError(WisdomError):
     :param operation: The AWS operation that was called, such as ``GetImportJob``.
     :param request_id: AWS's id of the request, which its support asks for.
     :param http_status: HTTP status of the answer.
+    :param sent_before: How often the same request had been sent before, without an answer or with another error.
     """
 
     def __init__(
@@ -166,9 +167,11 @@ class AwsError(WisdomError):
         operation: str,
         request_id: str | None = None,
         http_status: int | None = None,
+        sent_before: int = 0,
         where: Where = None,
     ) -> None:
         super().__init__(message, where=where)
+        self.sent_before = sent_before
         self.code = code
         self.operation = operation
         self.request_id = request_id

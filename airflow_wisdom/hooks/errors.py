@@ -158,6 +158,7 @@ def _aws_error(exc: ClientError, where: Mapping[str, str | None]) -> AwsError:
         operation=exc.operation_name,
         request_id=answer.get("RequestId"),
         http_status=status,
+        sent_before=answer.get("RetryAttempts", 0),
         where=where,
     )
 

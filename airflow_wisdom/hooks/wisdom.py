@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import sys
 import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -42,6 +44,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from airflow.sdk import Connection
+
+
+log = logging.getLogger(__name__)
+
+CONNECTION_PAUSES = (2.0, 5.0, 10.0, 20.0, 25.0, 30.0)
+"""Seconds before Airflow is asked again for a connection that it does not find."""
 
 
 class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
@@ -124,8 +132,17 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
     def get_connection(cls, conn_id: str) -> Connection:
         """Return the Airflow connection `conn_id`.
 
+        A task also hears that a connection does not exist while Airflow's database restarts: under Airflow's
+        supervision this is final only if it stays so for a minute and a half.
+
         :raises AirflowConnectionNotFoundError: It does not exist.
         """
+        for pause in CONNECTION_PAUSES if _is_supervised() else ():
+            try:
+                return super().get_connection(conn_id)  # type: ignore[no-any-return, unused-ignore]
+            except AirflowNotFoundException:
+                log.warning("Airflow does not find its connection %r; asking again in %.0f s", conn_id, pause)
+            time.sleep(pause)
         try:
             return super().get_connection(conn_id)  # type: ignore[no-any-return, unused-ignore]
         except AirflowNotFoundException as exc:
@@ -485,6 +502,12 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         if not is_good(answer):
             raise_upload_error(answer, knowledge_base_id)
         return str(upload["uploadId"])
+
+
+def _is_supervised() -> bool:
+    """Return whether Airflow's supervisor is asked for connections, as in a worker and in the triggerer."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    return getattr(runner, "SUPERVISOR_COMMS", None) is not None
 
 
 def _utc(value: Any) -> datetime:

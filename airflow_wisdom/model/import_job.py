@@ -216,6 +216,7 @@ class JobEnd:
     :param created_time: When the job was started, as far as is known.
     :param last_modified_time: When the job was last seen to change, as far as is known.
     :param error: Why the job is not COMPLETE; None if it is.
+    :param may_have_started: Whether there may be a job although its id is not known, as after an answer that was lost.
     """
 
     knowledge_base_id: str
@@ -224,6 +225,7 @@ class JobEnd:
     created_time: datetime | None = None
     last_modified_time: datetime | None = None
     error: WisdomError | None = None
+    may_have_started: bool = False
 
     @classmethod
     def of(
@@ -253,6 +255,7 @@ class JobEnd:
             _time(members["createdTime"]),
             _time(members["lastModifiedTime"]),
             from_dict(members["error"]) if members["error"] else None,
+            bool(members["mayHaveStarted"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -264,6 +267,7 @@ class JobEnd:
             "createdTime": iso(self.created_time),
             "lastModifiedTime": iso(self.last_modified_time),
             "error": self.error.to_dict() if self.error else None,
+            "mayHaveStarted": self.may_have_started,
         }
 
     @property

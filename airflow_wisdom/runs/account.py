@@ -79,7 +79,7 @@ class PartAccount:
         """What became of its rows, as far as is known."""
         rows = self.part.rows
         if self.end.import_job_id is None:
-            return Columns(0, 0, rows, 0)
+            return Columns(0, 0, 0, rows) if self.end.may_have_started else Columns(0, 0, rows, 0)
         if self.refused is None:
             return Columns(0, 0, 0, rows)
         refused = min(self.refused, rows)
@@ -96,7 +96,7 @@ class PartAccount:
     @property
     def rows_refused(self) -> int | None:
         """Rows that AWS refused; None if that is not known."""
-        is_known = self.refused is not None or self.end.import_job_id is None
+        is_known = self.refused is not None or (self.end.import_job_id is None and not self.end.may_have_started)
         return self.columns.refused if is_known else None
 
     def to_dict(self) -> dict[str, Any]:

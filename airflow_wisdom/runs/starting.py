@@ -188,17 +188,18 @@ def find(hook: WisdomHook, knowledge_base_id: str, mark: str, series: Series) ->
     return look_back(hook.list_import_jobs(knowledge_base_id), {mark}, series).get(mark, Standing())
 
 
-def starting(submission: Submission) -> Flow:
+def starting(submission: Submission, asked: Callable[[], object] = lambda: None) -> Flow:
     """Start a job, or find the one that was started with the same mark, and return it.
 
     A flow without a network of its own: whoever drives it does what it yields, a pause or a call, and sends the answer
     or throws the error. The worker drives it with :func:`drive`, the triggerer with :func:`drive_in_loop`.
 
     :param submission: What is to be started.
+    :param asked: Called before each request that may start the job. Default: nothing is called.
     :raises ClientTokenUsedError: The client token was used for another import.
     """
     for _ in range(LAST_ATTEMPT):
-        job = yield from _start(submission)
+        job = yield from _start(submission, asked)
         if job is not None:
             return job
         # Hardly ever does a first try find its token used: the history is not searched before that happens.
@@ -215,10 +216,15 @@ def starting(submission: Submission) -> Flow:
     raise _token_used(submission)
 
 
-def _start(submission: Submission) -> Generator[Step, Any, ImportJob | None]:
+def _start(submission: Submission, asked: Callable[[], object]) -> Generator[Step, Any, ImportJob | None]:
     """Start a job; None if the client token turns out to be used for one that is not to be waited for."""
+
+    def start(hook: WisdomHook) -> ImportJob:
+        asked()
+        return submission.start(hook)
+
     try:
-        job: ImportJob = yield submission.start
+        job: ImportJob = yield start
     except ConflictError:
         return None
     # To a used token AWS may also answer with the job that was started with it. One that was started just now is the

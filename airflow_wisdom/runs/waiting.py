@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cadence import Cadence
-from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, WisdomError
+from airflow_wisdom.exceptions import AwsError, ClientTokenUsedError, EndpointError, ImportJobTimeoutError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
+from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.runs.progress import Progress
 from airflow_wisdom.runs.run import ALL_TRIES, FILE, MARK, Limit, Series
@@ -144,20 +145,22 @@ class ImportJobs:
     async def _one(self, calls: Calls, submission: Submission) -> JobEnd:
         async with self._room:
             import_job_id = submission.import_job_id
+            asked: list[int] = []
             try:
-                import_job_id = import_job_id or await self._start(calls, submission)
+                import_job_id = import_job_id or await self._start(calls, submission, lambda: asked.append(1))
             except WisdomError as exc:
-                return JobEnd(submission.knowledge_base_id, None, error=exc)
+                unknown = _may_have_started(len(asked), exc)
+                return JobEnd(submission.knowledge_base_id, None, error=exc, may_have_started=unknown)
             self.under_way.running.add(import_job_id)
             self._progress.started(import_job_id, (submission.metadata or {}).get(FILE, ""))
             self._on_start(submission, import_job_id)
             return await self._wait(submission, import_job_id)
 
-    async def _start(self, calls: Calls, submission: Submission) -> str:
+    async def _start(self, calls: Calls, submission: Submission, asked: Callable[[], object]) -> str:
         where = {"knowledge_base_id": submission.knowledge_base_id}
         async with self._turn:
             try:
-                return (await drive_in_loop(starting(submission), calls, self._limit)).import_job_id
+                return (await drive_in_loop(starting(submission, asked), calls, self._limit)).import_job_id
             except ImportJobTimeoutError as exc:
                 raise ImportJobTimeoutError(exc.message, where=where) from exc
             except WisdomError:
@@ -174,7 +177,8 @@ class ImportJobs:
             deadline=self._deadline,
             cadence=Cadence.of(self._poll_interval),
         )
-        if not isinstance(outcome.error, ImportJobTimeoutError):
+        # Of one that can no longer be asked for, nobody knows that it has ended.
+        if outcome.job is not None and has_ended(outcome.job):
             self.under_way.running.discard(import_job_id)
             self.under_way.ended.add(import_job_id)
             self._progress.ended(import_job_id, outcome.error)
@@ -197,6 +201,19 @@ class ImportJobs:
             log.warning("Import jobs that run already cannot be looked for: %s", exc)
             return list(self._submissions)
         return [replace(each, import_job_id=each.import_job_id or found.get(each.marked)) for each in self._submissions]
+
+
+def _may_have_started(asked: int, error: WisdomError) -> bool:
+    """Return whether a job may have been started although there is no answer that says so.
+
+    :param asked: How often AWS was asked to start it.
+    :param error: What was raised last.
+    """
+    if isinstance(error, ClientTokenUsedError):
+        return False
+    # A refusal is no answer to the requests before it.
+    is_refused = isinstance(error, AwsError) and not error.transient and not error.sent_before
+    return asked > (1 if is_refused else 0)
 
 
 def ends_of(event: Mapping[str, Any]) -> list[JobEnd]:
