@@ -61,6 +61,27 @@ def test_each_try_of_many_files_starts_one_job_for_each(fake_wisdom, knowledge_b
         assert started(fake_wisdom) == 3 * try_number
 
 
+@pytest.mark.parametrize("reused", ["conflict", "first"])
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_each_try_of_an_upload_of_the_users_own_starts_one_job(
+    fake_wisdom, knowledge_base, answered, deferrable, reused
+):
+    """All tries import the same upload: which job is this try's cannot be told by that."""
+    fake_wisdom.reused_client_token(reused)
+    upload_id = WisdomHook().upload(knowledge_base, b"Name,Content\na,b\n")
+    for try_number in (1, 2, 3):
+        task = WisdomStartImportJobOperator(
+            task_id="import",
+            knowledge_base_id=knowledge_base,
+            upload_id=upload_id,
+            poll_interval=0.01,
+            deferrable=deferrable,
+        )
+        with pytest.raises(ImportJobFailedError, match=answered):
+            run(task, try_number=try_number)
+        assert started(fake_wisdom) == try_number
+
+
 def test_a_triggerer_that_begins_again_starts_no_more(fake_wisdom, knowledge_base, answered):
     trigger = deferral_of(importing(knowledge_base, deferrable=True))
     for _ in range(3):

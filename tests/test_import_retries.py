@@ -69,6 +69,27 @@ def test_only_the_file_whose_job_failed_is_started_again(fake_wisdom, knowledge_
     assert summary["rowsImported"] == 250
 
 
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("remembers", [False, True])
+def test_a_job_in_a_status_of_the_future_is_no_success_and_not_started_again(
+    fake_wisdom, knowledge_base, deferrable, remembers
+):
+    """Nobody knows whether it goes on: the other files are imported, and the task fails and names it."""
+    store = Store() if remembers else None
+    fake_wisdom.import_jobs(after_seconds=3600)
+    with pytest.raises(Killed):
+        run_with_store(importing(knowledge_base), store, killed_after=2)
+    first, second = (job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base))
+    fake_wisdom.set_status(first, "PAUSED")
+    fake_wisdom.set_status(second, "COMPLETE")
+    fake_wisdom.import_jobs()
+    with pytest.raises(ImportIncompleteError, match="2 of 3 import jobs are COMPLETE") as raised:
+        run_with_store(importing(knowledge_base, deferrable=deferrable), store, try_number=2)
+    assert "Unknown import job status 'PAUSED'" in str(raised.value)
+    assert [job["importJobId"] for job in raised.value.jobs][:2] == [first, second]
+    assert len(jobs_of(fake_wisdom, knowledge_base)) == 3
+
+
 def test_a_first_try_does_not_search_the_history(fake_wisdom, knowledge_base):
     run(importing(knowledge_base, ROWS[:1]))
     assert "ListImportJobs" not in fake_wisdom.calls()

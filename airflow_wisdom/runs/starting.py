@@ -87,6 +87,13 @@ class Submission:
         """The value of :data:`~airflow_wisdom.runs.run.MARK` in the job's metadata."""
         return "/".join(filter(None, (self.mark, str(self.attempt), self.series.key)))
 
+    def has_just_started(self, job: ImportJob) -> bool:
+        """Return whether a job is known to be of this very request: its upload is one that no earlier try knew.
+
+        :param job: The job that AWS answered with, to a client token that may have been used before.
+        """
+        return job.upload_id == self.upload_id and not self.may_exist
+
     def start(self, hook: WisdomHook) -> ImportJob:
         """Ask AWS; parameters and errors are the hook's.
 
@@ -167,7 +174,7 @@ def is_adopted(job: ImportJob, series: Series) -> bool:
     :param job: A job that bears the mark.
     :param series: Which tries ask.
     """
-    return not _has_failed(job) and series.adopts(_marks_of(job)[2], has_ended=has_ended(job))
+    return not has_failed(job) and series.adopts(_marks_of(job)[2], has_ended=has_ended(job))
 
 
 def _marks_of(job: ImportJob) -> tuple[str, str, str]:
@@ -200,7 +207,7 @@ def starting(submission: Submission, asked: Callable[[], object] = lambda: None)
     """
     for _ in range(LAST_ATTEMPT):
         job = yield from _start(submission, asked)
-        if job is not None:
+        if job is not None and (not has_failed(job) or submission.has_just_started(job)):
             return job
         # Hardly ever does a first try find its token used: the history is not searched before that happens.
         standing = yield from _after_used_token(submission)
@@ -208,6 +215,9 @@ def starting(submission: Submission, asked: Callable[[], object] = lambda: None)
             # Whole, with what a list leaves out.
             whole: ImportJob = yield lambda hook: hook.get_import_job(found.knowledge_base_id, found.import_job_id)
             return whole
+        if job is not None and job.upload_id == submission.upload_id and standing.is_listed:
+            # The list did not show it when it was looked at before this began: it was started, and failed, since.
+            return job
         # The list was just seen to show no such attempt: what comes of it is ours. Deleted jobs it does not show.
         may_exist = submission.may_exist and not standing.is_listed
         submission = replace(submission, attempt=standing.attempt, may_exist=may_exist)
@@ -217,7 +227,7 @@ def starting(submission: Submission, asked: Callable[[], object] = lambda: None)
 
 
 def _start(submission: Submission, asked: Callable[[], object]) -> Generator[Step, Any, ImportJob | None]:
-    """Start a job; None if the client token turns out to be used for one that is not to be waited for."""
+    """Start a job, or get the one that the client token was used for; None if that is not one of this mark."""
 
     def start(hook: WisdomHook) -> ImportJob:
         asked()
@@ -227,15 +237,17 @@ def _start(submission: Submission, asked: Callable[[], object]) -> Generator[Ste
         job: ImportJob = yield start
     except ConflictError:
         return None
-    # To a used token AWS may also answer with the job that was started with it. One that was started just now is the
-    # result, however it has ended already: it has an upload that no earlier try knew.
-    is_ours = job.metadata.get(MARK) == submission.marked
-    is_new = job.upload_id == submission.upload_id and not submission.may_exist
-    return job if is_ours and (is_new or not _has_failed(job)) else None
+    return job if job.metadata.get(MARK) == submission.marked else None
 
 
-def _has_failed(job: ImportJob) -> bool:
-    """Return whether a job can no longer succeed; one in an unknown status is for whoever waits for it to judge."""
+def has_failed(job: ImportJob) -> bool:
+    """Return whether a job can no longer succeed.
+
+    One in a status that this version does not know has not: nothing is started in its place, and whoever waits for it
+    fails with its status.
+
+    :param job: The import job.
+    """
     try:
         return job.has_failed
     except UnknownImportJobStatusError:
