@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ImportJobTimeoutError, WisdomError
+from airflow_wisdom.exceptions import (
+    EndpointError,
+    FailedRecordsError,
+    ImportJobFailedError,
+    ImportJobTimeoutError,
+    WisdomError,
+)
 from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.rows.mistake import Mistake
 from airflow_wisdom.runs.account import Account, PartAccount, accounts_of
@@ -66,18 +73,49 @@ def test_every_row_ends_in_exactly_one_column_and_the_numbers_add_up(accounts, i
 def test_what_is_not_known_is_never_a_number(accounts):
     summary = Account(manifest(accounts, 0), accounts).summary()
     asked = [each for each in accounts if each.end.import_job_id]
-    assert (summary["rowsRefused"] is None) == any(each.refused is None for each in asked)
-    sure = all(each.refused is not None and (each.end.is_complete or each.refused >= each.part.rows) for each in asked)
+    known = [each for each in asked if each.refused is not None and each.refused <= each.part.rows]
+    assert (summary["rowsRefused"] is None) == (known != asked)
+    sure = known == asked and all(each.end.is_complete or each.refused == each.part.rows for each in asked)
     assert (summary["rowsImported"] is None) == (not sure)
     for told, each in zip(summary["importJobs"], accounts, strict=True):
         if not each.end.import_job_id:
             assert (told["rowsImported"], told["rowsRefused"]) == (0, 0)
-        elif each.refused is None:
+        elif each not in known:
             assert (told["rowsImported"], told["rowsRefused"]) == (None, None)
         elif each.end.is_complete:
             assert told["rowsImported"] + told["rowsRefused"] == each.part.rows
     assert set(Account(manifest(accounts, 0), accounts).numbers()) >= {"sent"}
     assert None not in Account(manifest(accounts, 0), accounts).numbers().values()
+
+
+def reported(rows, *refused):
+    """The account of files of so many rows each, whose jobs are COMPLETE with so many refused records each."""
+    part, end = Part(rows, 1, rows, "mark"), JobEnd("kb", "job", "COMPLETE")
+    files = [PartAccount("file", part, end, each) for each in refused]
+    return Account(manifest(files, 0), files, records_refused=sum(refused))
+
+
+def test_a_report_with_more_records_than_rows_leaves_unknown_what_was_refused(caplog):
+    """AWS may report a row once for each reason; nobody has seen one yet."""
+    account = reported(100, 150, 2)
+    with pytest.raises(FailedRecordsError) as raised:
+        account.judge(100)
+    said = "152 refused records for 200 rows, for a file more than it has rows; how many are imported is not known"
+    assert said in str(raised.value)
+    account.judge("warn")
+    account.judge(152)
+    assert caplog.text.count(said) == 2
+    assert "152 of 200" not in caplog.text + str(raised.value)
+    summary = account.summary()
+    assert (summary["rowsImported"], summary["rowsRefused"], summary["rowsUnknown"]) == (None, None, 100)
+    first, second = summary["importJobs"]
+    assert (first["rowsRefused"], first["error"]) == (None, "AWS's report has 150 refused records for 100 rows")
+    assert (second["rowsRefused"], second["error"]) == (2, None)
+
+
+def test_a_report_with_as_many_records_as_rows_is_told_in_rows():
+    with pytest.raises(FailedRecordsError, match="AWS refused 100 of 100 rows; the others are imported"):
+        reported(100, 100).judge("fail")
 
 
 @given(accounts=st.lists(parts(), min_size=1, max_size=8))

@@ -64,7 +64,7 @@ class PartAccount:
     :param place: Which part of the source it is, in words.
     :param part: The part.
     :param end: How its import job ended.
-    :param refused: Records that AWS refused; None if that is not known.
+    :param refused: Records in AWS's report of those that it refused; None if that is not known.
     :param report_error: Why AWS's report could not be read, if it could not.
     """
 
@@ -80,13 +80,16 @@ class PartAccount:
         rows = self.part.rows
         if self.end.import_job_id is None:
             return Columns(0, 0, 0, rows) if self.end.may_have_started else Columns(0, 0, rows, 0)
-        if self.refused is None:
+        if self.refused is None or self.has_more_records_than_rows:
             return Columns(0, 0, 0, rows)
-        refused = min(self.refused, rows)
+        rest = rows - self.refused
         # Whether a job that is not COMPLETE has imported the rest is not documented.
-        return (
-            Columns(rows - refused, refused, 0, 0) if self.end.is_complete else Columns(0, refused, 0, rows - refused)
-        )
+        return Columns(rest, self.refused, 0, 0) if self.end.is_complete else Columns(0, self.refused, 0, rest)
+
+    @property
+    def has_more_records_than_rows(self) -> bool:
+        """Whether AWS reports more refused records than the file has rows, so that nobody knows of how many rows."""
+        return self.refused is not None and self.refused > self.part.rows
 
     @property
     def imported(self) -> int | None:
@@ -96,12 +99,15 @@ class PartAccount:
     @property
     def rows_refused(self) -> int | None:
         """Rows that AWS refused; None if that is not known."""
-        is_known = self.refused is not None or (self.end.import_job_id is None and not self.end.may_have_started)
-        return self.columns.refused if is_known else None
+        if self.end.import_job_id is None:
+            return None if self.end.may_have_started else 0
+        return None if self.has_more_records_than_rows else self.refused
 
     def to_dict(self) -> dict[str, Any]:
         """Return the account as JSON primitives, for XCom."""
-        error = self.end.error
+        error = self.end.error or self.report_error
+        if not error and self.has_more_records_than_rows:
+            error = f"AWS's report has {self.refused:,} refused records for {self.part.rows:,} rows"
         return {
             "importJobId": self.end.import_job_id,
             "status": self.end.status,
@@ -113,7 +119,7 @@ class PartAccount:
             "rowsSent": self.part.rows,
             "rowsImported": self.imported,
             "rowsRefused": self.rows_refused,
-            "error": str(error) if error else self.report_error,
+            "error": str(error) if error else None,
         }
 
 
@@ -211,13 +217,12 @@ class Account:
         unread = next((each for each in self.parts if each.report_error), None)
         if unread and most is not None:
             raise self._unread(unread)
-        message = f"AWS refused {self.records_refused:,} of {sum(self.columns):,} rows"
         if self.records_refused and tolerated != "ignore":
             self._log_records()
         if most is not None and self.records_refused > most:
-            raise self._too_many(message)
+            raise self._too_many()
         if self.records_refused and tolerated != "ignore":
-            log.warning("%s; the others are imported", message)
+            log.warning("%s", self._refusals())
         if self.not_saved:
             raise self.not_saved
 
@@ -251,10 +256,18 @@ class Account:
             where=self._where(part.end.import_job_id),
         )
 
-    def _too_many(self, message: str) -> FailedRecordsError:
+    def _refusals(self) -> str:
+        """Say what AWS refused, as far as that is known."""
+        rows = sum(self.columns)
+        if any(each.has_more_records_than_rows for each in self.parts):
+            records = f"{self.records_refused:,} refused records for {rows:,} rows"
+            return f"AWS reports {records}, for a file more than it has rows; how many are imported is not known"
+        return f"AWS refused {self.records_refused:,} of {rows:,} rows; the others are imported"
+
+    def _too_many(self) -> FailedRecordsError:
         where = f"; all of them are in {self.failed_records_path}" if self.failed_records_path else ""
         return FailedRecordsError(
-            f"{message}; the others are imported{where}. Fix them and import them separately",
+            f"{self._refusals()}{where}. Fix them and import them separately",
             records_refused=self.records_refused,
             failed_records=self.records,
             failed_records_path=self.failed_records_path,
