@@ -17,8 +17,7 @@
     ├── AirflowConnectionNotFoundError    the Airflow connection does not exist
     ├── ClientTokenUsedError              the client token was used for another import
     ├── OptionError                       an option of Airflow's configuration makes no sense
-    ├── UploadError                       the PUT to the presigned URL failed
-    │   ├── UploadInterruptedError        it got no answer, or Amazon S3 has an error of its own; transient
+    ├── UploadError                       Amazon S3 did not take the file
     │   ├── UploadUrlExpiredError
     │   └── UploadTooLargeError
     ├── FailedRecordReportError           the report of failed records could not be fetched
@@ -92,7 +91,6 @@ __all__ = [
     "UnknownImportJobStatusError",
     "UnsafePlanError",
     "UploadError",
-    "UploadInterruptedError",
     "UploadTooLargeError",
     "UploadUrlExpiredError",
     "ValidationError",
@@ -274,9 +272,9 @@ class OptionError(WisdomError):
 
 
 class UploadError(WisdomError):
-    """The file could not be put to the presigned URL.
+    """Amazon S3 did not take the file, and would not take it later either.
 
-    :param http_status: HTTP status of the answer; None if there was none.
+    :param http_status: HTTP status of the answer; None if nothing was sent.
     :param code: Amazon S3's error code, if it gave one.
     """
 
@@ -291,12 +289,6 @@ class UploadError(WisdomError):
         super().__init__(message, where=where)
         self.http_status = http_status
         self.code = code
-
-
-class UploadInterruptedError(UploadError):
-    """The PUT got no answer, or one that may be another in a minute, as while Amazon S3 is busy."""
-
-    transient: ClassVar[bool] = True
 
 
 class UploadUrlExpiredError(UploadError):

@@ -37,7 +37,6 @@ PUBLIC = {
         "UnknownImportJobStatusError",
         "UnsafePlanError",
         "UploadError",
-        "UploadInterruptedError",
         "UploadTooLargeError",
         "UploadUrlExpiredError",
         "ValidationError",

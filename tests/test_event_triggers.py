@@ -458,7 +458,11 @@ def test_what_a_person_has_to_fix_is_said_in_the_middle_of_bad_weather_too(run, 
     assert "AccessDeniedException" in lines[1][1]
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException"])
+LASTING = ["AccessDeniedException", "ResourceNotFoundException", "ValidationException", "UnrecognizedClientException"]
+"""The first three are what a list of a knowledge base that does not exist may be answered with."""
+
+
+@pytest.mark.parametrize("code", LASTING)
 def test_what_only_a_user_can_fix_is_asked_for_again(run, caplog, code):
     """No task could fail, and a trigger that ends would be started again each second."""
 

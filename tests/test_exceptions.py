@@ -65,7 +65,7 @@ def test_the_docstring_draws_the_tree():
 
 def test_only_weather_is_transient():
     transient = {kind.__name__ for kind in classes() if kind.transient}
-    assert transient == {"ServiceUnavailableError", "ThrottlingError", "EndpointError", "UploadInterruptedError"}
+    assert transient == {"ServiceUnavailableError", "ThrottlingError", "EndpointError"}
 
 
 def test_a_note_does_not_hinder_travel():

@@ -222,11 +222,27 @@ def test_an_expired_url_is_asked_for_again_once(fake, hook, kb):
 
 
 def test_a_refused_upload_says_what_s3_said(fake, hook, kb):
-    fake.fault("PutObject", "SlowDown", http_status=503, message="Please reduce your request rate.")
-    with pytest.raises(UploadError, match="SlowDown: Please reduce your request rate") as raised:
+    fake.fault("PutObject", "AccessDenied", http_status=403, message="There were headers which were not signed.")
+    with pytest.raises(UploadError, match="AccessDenied: There were headers which were not signed") as raised:
         hook.upload(kb, GOOD_CSV)
-    assert (raised.value.code, raised.value.http_status) == ("SlowDown", 503)
+    assert (raised.value.code, raised.value.http_status) == ("AccessDenied", 403)
     assert raised.value.where == {"knowledge_base_id": kb}
+
+
+WEATHER_OF_S3 = [
+    ("SlowDown", 503, ThrottlingError),
+    ("InternalError", 500, ServiceUnavailableError),
+    ("RequestTimeout", 400, ServiceUnavailableError),
+    ("Unheard", 502, ServiceUnavailableError),
+]
+
+
+@pytest.mark.parametrize(("code", "http_status", "kind"), WEATHER_OF_S3)
+def test_s3_has_weather_of_its_own(fake, hook, kb, code, http_status, kind):
+    fake.fault("PutObject", code, http_status=http_status, message="Try again.")
+    with pytest.raises(kind, match=f"PutObject: {code}: Try again") as raised:
+        hook.upload(kb, GOOD_CSV)
+    assert (raised.value.http_status, raised.value.where) == (http_status, {"knowledge_base_id": kb})
 
 
 def test_a_file_of_the_wrong_size_is_never_sent(fake, hook, kb, tmp_path):
@@ -247,7 +263,7 @@ def test_a_file_of_the_wrong_size_is_never_sent(fake, hook, kb, tmp_path):
 def test_a_connection_that_breaks_during_the_upload_leaks_no_url(fake_wisdom_over_http):
     kb = fake_wisdom_over_http.create_knowledge_base()
     fake_wisdom_over_http.upload_target("http://127.0.0.1:1/key?X-Amz-Signature=abc123")
-    with pytest.raises(UploadError, match="PUT failed") as raised:
+    with pytest.raises(EndpointError, match="PUT failed") as raised:
         WisdomHook().upload(kb, GOOD_CSV)
     assert "abc123" not in str(raised.value)
     assert raised.value.__context__ is None

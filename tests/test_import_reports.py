@@ -15,6 +15,7 @@ from airflow_wisdom.exceptions import (
     InvalidRowsError,
     StorageError,
 )
+from airflow_wisdom.runs.imports import REPORT_PATIENCE
 
 pytestmark = pytest.mark.usefixtures("no_patience")
 
@@ -77,10 +78,16 @@ def test_a_failed_job_is_red_and_its_report_read_all_the_same(fake_wisdom, knowl
     assert [job["rowsImported"] for job in summary["importJobs"]] == [None, 100, None]
 
 
-def test_a_report_that_cannot_be_read_is_no_empty_report(fake_wisdom, knowledge_base, partly_taken):
-    fake_wisdom.fault("GetObject", "InternalError", http_status=500, times=100)
+@pytest.mark.parametrize(("http_status", "patience"), [(403, 0), (500, REPORT_PATIENCE)])
+def test_a_report_that_cannot_be_read_is_no_empty_report(
+    fake_wisdom, knowledge_base, partly_taken, virtual_time, http_status, patience
+):
+    """Bad weather is waited out for a while, for all reports together."""
+    fake_wisdom.fault("GetObject", "Any", http_status=http_status, times=1000)
+    began = virtual_time.now
     with pytest.raises(FailedRecordReportError, match="is not known"):
-        run(importing(knowledge_base))
+        run(importing(knowledge_base, poll_interval=1))
+    assert patience <= virtual_time.now - began <= patience + 10
     summary = run(importing(knowledge_base, on_failed_records="warn"), try_number=2)
     assert (summary["rowsRefused"], summary["rowsImported"]) == (None, None)
 

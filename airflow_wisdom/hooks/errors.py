@@ -149,10 +149,7 @@ def _aws_error(exc: ClientError, where: Mapping[str, str | None]) -> AwsError:
     error = exc.response.get("Error", {})
     answer = exc.response.get("ResponseMetadata", {})
     code, status = error.get("Code", "Unknown"), answer.get("HTTPStatusCode")
-    kind = _ERRORS_BY_CODE.get(code)
-    if kind is None:
-        kind = _ERRORS_BY_STATUS.get(status, AwsError)
-    return kind(
+    return kind_of(code, status)(
         error.get("Message") or "no message",
         code=code,
         operation=exc.operation_name,
@@ -161,6 +158,15 @@ def _aws_error(exc: ClientError, where: Mapping[str, str | None]) -> AwsError:
         sent_before=answer.get("RetryAttempts", 0),
         where=where,
     )
+
+
+def kind_of(code: str | None, http_status: int | None) -> type[AwsError]:
+    """Return the class of an error that AWS answers with: by its code, or by the HTTP status where that is unknown.
+
+    :param code: AWS's error code; None if there is none.
+    :param http_status: HTTP status of the answer.
+    """
+    return _ERRORS_BY_CODE.get(code or "") or _ERRORS_BY_STATUS.get(http_status, AwsError)
 
 
 def operation_name(method: str) -> str:

@@ -13,7 +13,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import UploadError, UploadInterruptedError, UploadUrlExpiredError, WisdomError
+from airflow_wisdom.exceptions import ClientConfigurationError, EndpointError, UploadError, UploadUrlExpiredError
+from airflow_wisdom.hooks.errors import kind_of
 from airflow_wisdom.redaction import redact, redact_also
 
 if TYPE_CHECKING:
@@ -30,8 +31,12 @@ SENT_AT_ONCE = 256 * 1024
 """Bytes of a file that are sent at once: with urllib3's own 16 KiB, uploads took 1.2 to 1.3 times as long as curl's."""
 
 
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
-"""HTTP status of an answer of Amazon S3, or of a gateway before it, that may be another in a minute."""
+_PASSING = (
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+)
+"""What requests raises that may be over in a minute."""
 
 
 class _RedactPresignedUrls(logging.Filter):
@@ -69,7 +74,7 @@ def send(
     *,
     config: Config,
     verify: bool | str | None,
-    fail: Callable[[str, requests.RequestException], WisdomError],
+    where: Mapping[str, str | None],
     take: Callable[[bytes], None] | None = None,
 ) -> requests.Response:
     """Send a request to a presigned URL with the network settings of an AWS connection.
@@ -80,9 +85,10 @@ def send(
     :param body: What is sent, from where it stands. None: nothing.
     :param config: Time-outs and proxies.
     :param verify: As for :class:`~airflow_wisdom.hooks.WisdomHook`.
-    :param fail: Makes the exception for a request that got no answer, from a message and what was raised.
+    :param where: What the request is about, as the exceptions have it.
     :param take: Gets the body of a good answer piece by piece, as it comes. Default: the answer holds it.
-    :raises WisdomError: What `fail` made.
+    :raises EndpointError: There was no answer, which may be over in a minute.
+    :raises ClientConfigurationError: No answer is possible, as where a certificate is not trusted.
     """
     failure: requests.RequestException
     with requests.Session() as session:
@@ -113,7 +119,9 @@ def send(
         except requests.RequestException as exc:
             failure = exc
     # Outside of the handler, so that the exception, whose text holds the URL, is no context of ours.
-    raise fail(f"{method} failed: {redact(str(failure))}", failure)
+    passing = isinstance(failure, _PASSING) and not isinstance(failure, requests.exceptions.SSLError)
+    kind = EndpointError if passing else ClientConfigurationError
+    raise kind(f"{method} failed: {redact(str(failure))}", where=where)
 
 
 def is_good(answer: requests.Response) -> bool:
@@ -124,38 +132,41 @@ def is_good(answer: requests.Response) -> bool:
     return answer.ok and answer.status_code < requests.codes.multiple_choices
 
 
-def raise_upload_error(answer: requests.Response, knowledge_base_id: str) -> NoReturn:
+def raise_if_passing(
+    operation: str, answer: requests.Response, where: Mapping[str, str | None], code: str | None = None, why: str = ""
+) -> None:
+    """Raise what Amazon S3 answers in bad weather: throttling, or an error of its own.
+
+    :param operation: ``PutObject`` or ``GetObject``.
+    :param answer: Its answer.
+    :param where: As for :func:`send`.
+    :param code: Its error code. Default: only the HTTP status is known.
+    :param why: Its message.
+    :raises ServiceUnavailableError: Trying again later helps.
+    """
+    kind = kind_of(code, answer.status_code)
+    if kind.transient:
+        status = answer.status_code
+        raise kind(why or "no message", code=code or "Unknown", operation=operation, http_status=status, where=where)
+
+
+def raise_upload_error(answer: requests.Response, where: Mapping[str, str | None]) -> NoReturn:
     """Raise why Amazon S3 did not take a file.
 
     :param answer: Its answer.
-    :param knowledge_base_id: Id or ARN of the knowledge base.
-    :raises UploadError: Always.
+    :param where: As for :func:`send`.
+    :raises ServiceUnavailableError: As for :func:`raise_if_passing`.
+    :raises UploadError: In all other cases.
     """
     code, message = _s3_error(answer.text)
-    raise _kind_of(answer.status_code, code, message)(
+    raise_if_passing("PutObject", answer, where, code, message)
+    kind = UploadUrlExpiredError if "expired" in message.lower() else UploadError
+    raise kind(
         f"Amazon S3 did not take the file: {code or 'no error code'}: {message or 'no message'}",
         http_status=answer.status_code,
         code=code,
-        where={"knowledge_base_id": knowledge_base_id},
+        where=where,
     )
-
-
-def _kind_of(status: int, code: str | None, message: str) -> type[UploadError]:
-    if "expired" in message.lower():
-        return UploadUrlExpiredError
-    return UploadInterruptedError if status in _PASSING or code == "RequestTimeout" else UploadError
-
-
-def upload_error(message: str, error: requests.RequestException, *, where: Mapping[str, str]) -> UploadError:
-    """Return the exception for a PUT that got no answer.
-
-    :param message: What happened.
-    :param error: What was raised.
-    :param where: What the upload is about.
-    """
-    # A certificate that is not trusted stays so, however long one waits.
-    lasts = isinstance(error, (requests.exceptions.SSLError, requests.exceptions.InvalidURL))
-    return (UploadError if lasts else UploadInterruptedError)(message, where=where)
 
 
 def _s3_error(xml: str) -> tuple[str | None, str]:

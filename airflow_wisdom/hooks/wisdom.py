@@ -32,7 +32,7 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.hooks.connect import ConnectVerbs
 from airflow_wisdom.hooks.errors import cause_of, operation_name, translated, wisdom_error
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
-from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_upload_error, send, upload_error
+from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_if_passing, raise_upload_error, send
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.failed_records import FailedRecords
@@ -309,9 +309,9 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         start = file.tell()
         try:
             self._download(job, job.failed_record_report, file, max_bytes)
-        except FailedRecordReportError as exc:
+        except WisdomError as exc:
             job = self.get_import_job(job.knowledge_base_id, job.import_job_id)
-            if exc.too_large or job.failed_record_report is None:
+            if getattr(exc, "too_large", False) or job.failed_record_report is None:
                 raise
             self.log.info("The report of failed records is asked for once more, with a new URL: %s", exc)
             file.seek(start)
@@ -320,10 +320,8 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
         return True
 
     def _download(self, job: ImportJob, url: str, file: BinaryIO, max_bytes: int) -> None:
-        fail = partial(
-            FailedRecordReportError,
-            where={"knowledge_base_id": job.knowledge_base_id, "import_job_id": job.import_job_id},
-        )
+        where = {"knowledge_base_id": job.knowledge_base_id, "import_job_id": job.import_job_id}
+        fail = partial(FailedRecordReportError, where=where)
         room = max_bytes
 
         def take(chunk: bytes) -> None:
@@ -333,9 +331,9 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
                 raise fail(f"The report of failed records has more than {max_bytes:,} bytes", too_large=True)
             file.write(chunk)
 
-        connection = {"config": self.config, "verify": self.verify}
-        answer = send("GET", url, {}, None, fail=lambda message, _error: fail(message), take=take, **connection)
+        answer = send("GET", url, {}, None, where=where, config=self.config, verify=self.verify, take=take)
         if not is_good(answer):
+            raise_if_passing("GetObject", answer, where)
             raise fail("The report of failed records could not be fetched", http_status=answer.status_code)
 
     def wait_for_import_job(
@@ -497,10 +495,10 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
             upload = client.start_content_upload(**request)
             headers = {**upload["headersToInclude"], "Content-Length": str(size)}
         check()
-        fail = partial(upload_error, where={"knowledge_base_id": knowledge_base_id})
-        answer = send("PUT", upload["url"], headers, body, fail=fail, config=self.config, verify=self.verify)
+        where = {"knowledge_base_id": knowledge_base_id}
+        answer = send("PUT", upload["url"], headers, body, where=where, config=self.config, verify=self.verify)
         if not is_good(answer):
-            raise_upload_error(answer, knowledge_base_id)
+            raise_upload_error(answer, where)
         return str(upload["uploadId"])
 
 

@@ -97,7 +97,7 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         zero.
     :raises ClientTokenUsedError: `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
-    :raises UploadError: The file could not be uploaded.
+    :raises UploadError: Amazon S3 did not take the file.
     :raises AwsError: AWS did not accept the job.
     """
 

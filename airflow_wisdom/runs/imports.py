@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import StorageError, TaskEndedError, WisdomError
+from airflow_wisdom.exceptions import FailedRecordReportError, StorageError, TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES
@@ -18,7 +18,7 @@ from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_o
 from airflow_wisdom.runs.manifest import Manifest, Part
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Memory, Origin, Remembered, Run
+from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Limit, Memory, Origin, Remembered, Run, patiently
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
 from airflow_wisdom.values import check_interval, tolerated, whole_number
@@ -309,8 +309,13 @@ class Import(HasFolder):
             # Then a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
             return 0 if end.status == ImportJobStatus.COMPLETE.value else None
         path = self.folder / f"{job_id}.csv"
-        with path.open("w+b") as file:
-            self._hook.download_failed_records(job, file, max_bytes=self.options.max_report_bytes)
+
+        def download() -> None:
+            with path.open("w+b") as file:
+                self._hook.download_failed_records(job, file, max_bytes=self.options.max_report_bytes)
+
+        what = "The report of failed records was not fetched"
+        patiently(download, Limit(deadline, what=what, error=FailedRecordReportError))
         return reports.add(job_id, path)
 
     def _save_failed_records(self, account: Account, reports: FailedRecordReports, uri: str) -> None:

@@ -78,7 +78,7 @@ class SingleImport:
         """Return the job that an earlier try started, or upload and start one.
 
         :raises ClientTokenUsedError: `client_token` was used for another import.
-        :raises UploadError: The file could not be uploaded.
+        :raises UploadError: Amazon S3 did not take the file.
         :raises AwsError: AWS did not accept the job.
         """
         mark = self.run.origin.mark(self.knowledge_base_id, self.upload_id or _sha256(Path(str(self.source))))
