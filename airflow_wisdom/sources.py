@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
@@ -110,14 +109,11 @@ class SqlSource:
         with closing(self._connect()) as connection, closing(_cursor(connection)) as cursor:
             cursor.execute(self.sql, *([self.parameters] if self.parameters else []))
             # A cursor of the server's knows its columns only now.
-            first = cursor.fetchmany(self.fetch_size)
+            rows = _rows(cursor, self.fetch_size, cursor.fetchmany(self.fetch_size))
             if cursor.description is None:
                 raise ValueError("The query has no result: it must be one that selects rows")
             columns = _distinct(tuple(str(column[0]) for column in cursor.description))
-            # What stands for "no more" differs from driver to driver, but it is empty.
-            batches = takewhile(bool, chain([first], iter(lambda: cursor.fetchmany(self.fetch_size), None)))
-            rows = (_mapping(columns, row) for batch in batches for row in batch)
-            yield replace(read_rows(rows), columns=columns)
+            yield replace(read_rows(_mapping(columns, row) for row in rows), columns=columns)
 
     def _connect(self) -> Any:
         from airflow.providers.common.compat.sdk import BaseHook
@@ -152,6 +148,15 @@ def _cursor(connection: Any) -> Any:
     if type(connection).__module__.startswith("psycopg"):
         return connection.cursor(name="airflow_wisdom")
     return connection.cursor()
+
+
+def _rows(cursor: Any, fetch_size: int, batch: Any) -> Iterator[Any]:
+    """Yield the rows of a batch and of all that follow, of which one at a time is in memory."""
+    # What stands for "no more" differs from driver to driver, but it is empty.
+    while batch:
+        yield from batch
+        del batch
+        batch = cursor.fetchmany(fetch_size)
 
 
 def _mapping(columns: tuple[str, ...], row: Any) -> Mapping[str, Any]:

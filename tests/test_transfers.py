@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import weakref
 from contextlib import closing
 
 import pytest
@@ -96,6 +97,10 @@ class Cursor:
         return self._batch([dict(zip(("Name", "Content"), row, strict=True)) for row in self._cursor.fetchmany(size)])
 
 
+class Batch(list):
+    """A list whose end can be noticed."""
+
+
 @pytest.mark.parametrize(
     "batch",
     [
@@ -117,3 +122,22 @@ def test_cursors_of_every_kind_come_to_an_end(fake_wisdom, knowledge_base, datab
             "quickResponseSummaries"
         ]
     }
+
+
+def test_one_batch_of_a_query_at_a_time_is_in_memory(fake_wisdom, knowledge_base, database, monkeypatch):
+    """A thousand rows may take megabytes."""
+    from airflow_wisdom import sources
+
+    batches, alive = [], []
+
+    def batch(rows):
+        alive.append(sum(earlier() is not None for earlier in batches))
+        made = Batch(rows)
+        batches.append(weakref.ref(made))
+        return made
+
+    real = sources._cursor
+    monkeypatch.setattr(sources, "_cursor", lambda connection: Cursor(real(connection), batch))
+    sql = 'SELECT question AS "Name", answer AS "Content" FROM answers ORDER BY id'
+    assert run(importing(knowledge_base, sql, fetch_size=60))["rowsImported"] == 250
+    assert alive == [0, 0, 0, 0, 0, 0]
