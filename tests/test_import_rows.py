@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from rigs.imports import INVALID, ROWS, ids_of, importing, jobs_of, responses
 from rigs.running import FakeTaskInstance, run
 
 from airflow_wisdom.exceptions import InvalidRowsError
+from airflow_wisdom.runs.progress import Progress, telling
 from airflow_wisdom.runs.run import FILE, MARK, TASK
 
 pytestmark = pytest.mark.usefixtures("no_patience")
@@ -41,6 +43,25 @@ def test_one_deferral_waits_for_all_jobs(fake_wisdom, knowledge_base, deferrable
     assert fake_wisdom.most_running() == 2
     started = [job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base)]
     assert started == ids_of(summary)
+
+
+class Counting(Progress):
+    """Counts the tasks of the event loop whenever a job starts."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def started(self, import_job_id, place):
+        self.tasks.append(len(asyncio.all_tasks()))
+
+
+def test_a_job_that_has_to_wait_costs_no_task(fake_wisdom, knowledge_base):
+    """There may be thousands of jobs."""
+    counting = Counting()
+    with telling(counting):
+        run(importing(knowledge_base, max_rows_per_file=5, max_active_jobs=2))
+    assert len(counting.tasks) == 50
+    assert max(counting.tasks) < 10
 
 
 def test_every_job_says_where_it_came_from(fake_wisdom, knowledge_base, tmp_path):

@@ -131,30 +131,36 @@ class ImportJobs:
         :param started_before: Whether this may have begun before, long enough ago for AWS to have forgotten the client
             tokens: then the list of jobs is looked at first. Default: no.
         """
-        # Each of an event loop's own.
-        self._room = asyncio.Semaphore(self._max_active)
-        # One after the other, so that they start in order, and AWS is asked once at a time while it throttles.
+        # Of this event loop. One after the other, so that they start in order, and AWS is asked once at a time while it
+        # throttles.
         self._turn = asyncio.Lock()
         with Calls.of(self._connection).kept() as calls:
             submissions = await self._adopt(calls) if started_before else self._submissions
             # What runs already takes its room first.
             order = sorted(range(len(submissions)), key=lambda number: submissions[number].import_job_id is None)
-            ends = await asyncio.gather(*(self._one(calls, submissions[number]) for number in order))
-        return [end for _, end in sorted(zip(order, ends, strict=True), key=lambda pair: pair[0])]
+            ends: dict[int, JobEnd] = {}
+            left = iter(order)
+
+            async def one_after_the_other() -> None:
+                for number in left:
+                    ends[number] = await self._one(calls, submissions[number])
+
+            # Not a task for each job, of which there may be thousands: only so many run at a time.
+            await asyncio.gather(*(one_after_the_other() for _ in range(min(self._max_active, len(order)))))
+        return [ends[number] for number in range(len(submissions))]
 
     async def _one(self, calls: Calls, submission: Submission) -> JobEnd:
-        async with self._room:
-            import_job_id = submission.import_job_id
-            asked: list[int] = []
-            try:
-                import_job_id = import_job_id or await self._start(calls, submission, lambda: asked.append(1))
-            except WisdomError as exc:
-                unknown = _may_have_started(len(asked), exc)
-                return JobEnd(submission.knowledge_base_id, None, error=exc, may_have_started=unknown)
-            self.under_way.running.add(import_job_id)
-            self._progress.started(import_job_id, (submission.metadata or {}).get(FILE, ""))
-            self._on_start(submission, import_job_id)
-            return await self._wait(submission, import_job_id)
+        import_job_id = submission.import_job_id
+        asked: list[int] = []
+        try:
+            import_job_id = import_job_id or await self._start(calls, submission, lambda: asked.append(1))
+        except WisdomError as exc:
+            unknown = _may_have_started(len(asked), exc)
+            return JobEnd(submission.knowledge_base_id, None, error=exc, may_have_started=unknown)
+        self.under_way.running.add(import_job_id)
+        self._progress.started(import_job_id, (submission.metadata or {}).get(FILE, ""))
+        self._on_start(submission, import_job_id)
+        return await self._wait(submission, import_job_id)
 
     async def _start(self, calls: Calls, submission: Submission, asked: Callable[[], object]) -> str:
         where = {"knowledge_base_id": submission.knowledge_base_id}
