@@ -98,6 +98,14 @@ def test_a_complete_job_without_a_report_is_read_once_more_and_no_more(fake_wisd
     assert fake_wisdom.calls()["GetImportJob"] == 2
 
 
+def test_what_is_kept_of_thousands_of_jobs_is_small(fake_wisdom, knowledge_base):
+    task = importing(knowledge_base)
+    run(task)
+    assert [(job.status, job.url, job.upload_id, job.metadata) for job in task._jobs] == [
+        ("COMPLETE", None, None, {}) for _ in range(3)
+    ]
+
+
 def test_a_report_that_is_too_large_is_an_error(fake_wisdom, knowledge_base, partly_taken):
     with pytest.raises(FailedRecordReportError, match="more than 10 bytes"):
         run(importing(knowledge_base, max_report_bytes=10))

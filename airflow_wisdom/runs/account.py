@@ -133,7 +133,7 @@ class Account:
     :param records_refused: How many of them are known of.
     :param failed_records_path: Where all of them were written to, if anywhere.
     :param not_saved: Why they could not be written where they should be.
-    :param jobs: The jobs that have ended, as far as they could be read.
+    :param jobs: The jobs that have ended, as far as they could be read; without URL, upload and metadata.
     :param is_given_up: Whether it ended before any job was started.
     """
 
@@ -168,18 +168,14 @@ class Account:
         ``rowsNotStarted`` + ``rowsUnknown``. Where rows are unknown, the numbers that they may belong to are None and
         no guess. ``durationSeconds`` is from the start of the first job to the end of the last.
         """
-        manifest, columns = self.manifest, self.columns
+        manifest = self.manifest
         is_complete = not self.is_given_up and all(each.end.is_complete for each in self.parts)
         return {
             "knowledgeBaseId": manifest.knowledge_base_id,
             "status": "COMPLETE" if is_complete else "FAILED",
             "rowsRead": manifest.rows_read,
             "rowsInvalid": manifest.rows_invalid,
-            "rowsSent": sum(columns),
-            "rowsImported": None if columns.unknown else columns.imported,
-            "rowsRefused": None if None in [each.rows_refused for each in self.parts] else columns.refused,
-            "rowsNotStarted": columns.not_started,
-            "rowsUnknown": columns.unknown,
+            **self._rows(),
             "durationSeconds": self._duration(),
             "cellsTrimmed": manifest.cells_trimmed,
             "invalidRows": [mistake.to_dict() for mistake in manifest.mistakes],
@@ -200,8 +196,18 @@ class Account:
         The names are those of :func:`~airflow_wisdom.assets.record_import`.
         """
         names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsRefused"}
-        summary = self.summary()
-        return {name: summary[member] for name, member in names.items() if summary[member] is not None}
+        rows = self._rows()
+        return {name: number for name, member in names.items() if (number := rows[member]) is not None}
+
+    def _rows(self) -> dict[str, int | None]:
+        columns = self.columns
+        return {
+            "rowsSent": sum(columns),
+            "rowsImported": None if columns.unknown else columns.imported,
+            "rowsRefused": None if None in [each.rows_refused for each in self.parts] else columns.refused,
+            "rowsNotStarted": columns.not_started,
+            "rowsUnknown": columns.unknown,
+        }
 
     def judge(self, tolerated: str | int) -> None:
         """Accept the import, or raise why it is not acceptable.

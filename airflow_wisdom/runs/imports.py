@@ -304,7 +304,8 @@ class Import(HasFolder):
         """Fetch a report right after its URL was asked for, and return how many records it has."""
         job_id = str(end.import_job_id)
         job = self._hook.read_import_job(self._knowledge_base_id, job_id, deadline=deadline)
-        account.jobs.append(job)
+        # There may be thousands of jobs, and who notes what was imported needs neither URLs, uploads nor metadata.
+        account.jobs.append(replace(job, url=None, upload_id=None, metadata={}))
         if not job.has_failed_record_report:
             # Then a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
             return 0 if end.status == ImportJobStatus.COMPLETE.value else None
