@@ -90,15 +90,16 @@ def get_provider_info() -> dict[str, Any]:
                     "calls_per_second": _option(
                         "float",
                         "5.0",
-                        "Calls a second that the triggerer makes at most while it waits for import jobs, for each AWS "
-                        "connection. AWS allows 10 for all clients of an account and region: the default is half.",
+                        "Calls a second that a process makes at most through one AWS connection while it waits for "
+                        "import jobs, or syncs or exports quick responses. AWS allows 10 for all clients of an account "
+                        "and region: the default is half, for each process.",
                         "2.0",
                     ),
                     "gc_freeze": _option(
                         "boolean",
                         "True",
-                        "Whether a process that waits for import jobs takes what it has loaded out of the sight of "
-                        "Python's garbage collector, once, so that its passes do not hold up the triggers.",
+                        "Whether a process that waits for import jobs, syncs or exports takes what it has loaded out "
+                        "of the sight of Python's garbage collector, once, so that its passes do not hold up triggers.",
                         "False",
                     ),
                 },

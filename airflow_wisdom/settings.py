@@ -4,8 +4,8 @@ One function for each option, read when it is called. Where the section is missi
 `provider_info` describes. What a task's constructor is given wins over all of them.
 
 A value that makes no sense is an :class:`~airflow_wisdom.exceptions.OptionError` that names section and option. The
-options of the watcher, :func:`calls_per_second` and :func:`gc_freeze`, are not worth failing every wait for: there the
-error is logged, and the default is taken.
+options of shared calls, :func:`calls_per_second` and :func:`gc_freeze`, are not worth failing every wait and sync for:
+there the error is logged, and the default is taken.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def redacted_parameters() -> tuple[str, ...]:
 
 
 def calls_per_second() -> float:
-    """Return how many calls a second one watcher makes at most."""
+    """Return how many calls a second a process makes at most through one AWS connection."""
     return _read_or_default("calls_per_second", _rate)
 
 
 def gc_freeze() -> bool:
-    """Return whether a process that waits takes what it has loaded out of the garbage collector's sight."""
+    """Return whether a process that calls AWS again and again hides what it has loaded from the garbage collector."""
     return _read_or_default("gc_freeze", _boolean)
 
 
