@@ -89,11 +89,11 @@ package: $(READY) ## Build wheel and sdist into dist, and check both; UNPINNED=1
 $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 	@echo "Installing into $(BENCH_VENV) ..."
 	@test -x $(BENCH_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(BENCH_VENV)
-	@$(UV) pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --build-constraint constraints-bench.txt --editable . --group bench
+	@$(UV) pip install --quiet --python $(BENCH_VENV)/bin/python --constraint constraints-bench.txt --build-constraint constraints-bench.txt --editable '.[testing]' --group bench
 	@touch $@
 
-bench: $(BENCH_READY) ## Measure against the amazon provider's pattern; QUICK=1 for less, IMPORTS=1 for large imports alone, DOCS=1 for new plots
-	$(BENCH_VENV)/bin/python tests/benchmarks/run.py $(if $(QUICK),--quick) $(if $(IMPORTS),--imports) $(if $(DOCS),--docs)
+bench: $(BENCH_READY) ## Measure against what others do; QUICK=1 for less, SYNC=1 or IMPORTS=1 for that alone, DOCS=1 for new tables and plots
+	$(BENCH_VENV)/bin/python tests/benchmarks/run.py $(if $(QUICK),--quick) $(if $(SYNC),--sync) $(if $(IMPORTS),--imports) $(if $(DOCS),--docs)
 
 $(E2E_READY): pyproject.toml constraints.txt $(READY)
 	@echo "Installing into $(E2E_VENV) ..."
@@ -129,7 +129,7 @@ endef
 
 constraints: $(READY) ## Pin the newest versions of everything that is installed
 	$(COMPILE) --extra testing --group dev --group e2e --group screenshots pyproject.toml --output-file constraints.txt
-	$(COMPILE) --group bench pyproject.toml --output-file constraints-bench.txt
+	$(COMPILE) --extra testing --group bench pyproject.toml --output-file constraints-bench.txt
 	$(foreach airflow,$(AIRFLOWS),$(call COMPILE_FOR,$(airflow)))
 
 clean: ## Remove everything that these targets made

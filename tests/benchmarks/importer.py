@@ -5,12 +5,11 @@ Usage: ``python importer.py file|s3|sql SOURCE``
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
-import time
-from pathlib import Path
 from typing import Any
+
+from worker import TaskInstance, measured
 
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.transfers import SqlToWisdomOperator
@@ -23,27 +22,11 @@ COMMON = {
 }
 
 
-class TaskInstance:
-    """As much of a task instance as the operator uses."""
-
-    dag_id, run_id, task_id, map_index, try_number = "dag", "run", "import", -1, 1
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        """Take what goes to XCom, as JSON."""
-        json.dumps({key: value})
-
-
 def task(kind: str, source: str, limit: int = -1) -> Any:
     if kind == "sql":
         sql = f'SELECT name AS "Name", content AS "Content" FROM answers ORDER BY id LIMIT {limit}'
         return SqlToWisdomOperator(sql=sql, sql_conn_id="answers", **COMMON)
     return WisdomImportQuickResponsesOperator(source=source, **COMMON)
-
-
-def status(name: str) -> int:
-    """Return a line of the kernel's account of this process's memory, in bytes."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return 1024 * int(lines[name].split()[0])
 
 
 def main() -> None:
@@ -55,22 +38,14 @@ def main() -> None:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         S3Hook().get_conn()
-    gc.collect()
-    idle = status("VmRSS")
-    # The kernel begins again to note the peak.
-    Path("/proc/self/clear_refs").write_text("5")
-    started, cpu = time.perf_counter(), time.process_time()
-    summary = task(kind, source).execute({"ti": TaskInstance()})
-    result = {
+    with measured() as cost:
+        summary = task(kind, source).execute({"ti": TaskInstance()})
+    rows = {
         "rows": summary["rowsRead"],
         "imported": summary["rowsImported"],
         "jobs": len(summary["importJobs"]),
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - cpu,
-        "idle_bytes": idle,
-        "growth_bytes": status("VmHWM") - idle,
     }
-    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.write(json.dumps(rows | cost) + "\n")
 
 
 if __name__ == "__main__":

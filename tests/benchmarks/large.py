@@ -13,7 +13,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from measurement import HERE, LONGEST_RUN, environment
+from measurement import HERE, environment, run_script, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,17 +87,7 @@ def run_child(script: str, home: str, port: int, *arguments: str, database: Path
     own = {
         "AIRFLOW__WISDOM__CALLS_PER_SECOND": "1000",
         "AIRFLOW_CONN_ANSWERS": json.dumps({"conn_type": "sqlite", "host": str(database)}),
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
         # The source is split in there.
         "TMPDIR": home,
     }
-    result = subprocess.run(
-        [sys.executable, HERE / script, *arguments],
-        env=environment(home, port) | own,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=LONGEST_RUN,
-    )
-    return json.loads(result.stdout.splitlines()[-1])
+    return run_script(script, *arguments, environment=environment(home, url_of(port)) | own)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import import_cost
 import large
+import syncing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MS = 1000
 KIB = 1024
@@ -36,13 +37,35 @@ MEASURES = {
     "median delay": lambda it: it["delay_percentiles_seconds"][50],
 }
 
+SYNC_COLUMNS = {
+    "calls": lambda it: f"{it['calls']:,}",
+    "of which searches": lambda it: f"{it['calls_by_operation']['SearchQuickResponses']:,}",
+    "throttled": lambda it: str(it["throttled"]),
+    "s": lambda it: f"{it['seconds']:.1f}",
+    "calls/s": lambda it: f"{_rate(it):.1f}",
+    "CPU s": lambda it: f"{it['cpu_seconds']:.2f}",
+    "idle MB": lambda it: f"{it['idle_bytes'] / large.MB:.0f}",
+    "growth MB": lambda it: f"{it['growth_bytes'] / large.MB:.1f}",
+}
+
+SYNC_MEASURES = {
+    "calls": lambda it: it["calls"],
+    "time": lambda it: it["seconds"],
+    "CPU": lambda it: it["cpu_seconds"],
+}
+
 AT_MOST = {"CPU": 20, "largest stall": 50, "memory per trigger": 30, "calls": 5, "median delay": 2}
 """The least factor by which ours is to be below the peer's at 500 jobs."""
 
 IMPORTS_AT_MOST = 20
 GROWTH_AT_MOST = 20
 UPLOAD_AT_LEAST = 0.8
+UNCHANGED_AT_MOST = 22
+UNCHANGED_CALLS_AT_MOST = 40
+CALLS_FOR_A_CHANGE = 2
+RATE_AT_LEAST = 0.9
 
+Columns = dict[str, "Callable[[dict[str, Any]], Any]"]
 Targets = list[tuple[str, str, bool]]
 
 
@@ -64,6 +87,53 @@ def judge_large(results: dict[str, Any]) -> Targets:
     share = large.rate(results["upload"], "ours") / large.rate(results["upload"], "curl")
     name = f"Upload of {results['upload']['bytes'] / large.MB:.0f} MB: at least {UPLOAD_AT_LEAST} of curl's rate"
     return [*targets, (name, f"{share:.2f}", share >= UPLOAD_AT_LEAST)]
+
+
+def judge_sync(runs: list[dict[str, Any]]) -> Targets:
+    """Return the targets of syncs, what was measured, and whether it meets them."""
+    ours = {it["scenario"]: it for it in runs if it["side"] == "ours"}
+    unchanged, changed, new = (ours.get(scenario.name) for scenario in syncing.SCENARIOS)
+    return [
+        *_calls_of(unchanged, _find(runs, syncing.UNCHANGED.name, "peer")),
+        *(_calls_more(changed, unchanged) if changed else ()),
+        *(_rate_of(new) if new else ()),
+        *map(_growth_of, ours.values()),
+    ]
+
+
+def _calls_of(unchanged: dict[str, Any], peer: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    calls, times = unchanged["calls"], peer["calls"] / unchanged["calls"]
+    yield f"{_what(unchanged)}: at most {UNCHANGED_AT_MOST} calls", str(calls), calls <= UNCHANGED_AT_MOST
+    target = f"{_what(unchanged)}: calls at most 1/{UNCHANGED_CALLS_AT_MOST} of the peer's"
+    yield target, f"1/{times:.1f}", times >= UNCHANGED_CALLS_AT_MOST
+
+
+def _calls_more(changed: dict[str, Any], unchanged: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    more = (changed["calls"] - unchanged["calls"]) / changed["changes"]
+    target = f"{_what(changed)}: at most {CALLS_FOR_A_CHANGE} calls more for each of {changed['changes']} changes"
+    yield target, f"{more:.1f}", more <= CALLS_FOR_A_CHANGE
+
+
+def _rate_of(new: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    share = _rate(new) / syncing.CALLS_PER_SECOND
+    target = f"{_what(new)}: at least {RATE_AT_LEAST:.0%} of the budget of {syncing.CALLS_PER_SECOND} calls a second"
+    yield target, f"{share:.0%}", share >= RATE_AT_LEAST
+    yield f"{_what(new)}: no call throttled", f"{new['throttled']} throttled", new["throttled"] == 0
+
+
+def _growth_of(it: dict[str, Any]) -> tuple[str, str, bool]:
+    growth = it["growth_bytes"] / large.MB
+    target = f"{_what(it)}: memory grows by at most {GROWTH_AT_MOST} MB"
+    return target, f"{growth:.1f} MB", growth <= GROWTH_AT_MOST
+
+
+def _what(it: dict[str, Any]) -> str:
+    return f"{it['rows']} rows, {it['scenario']}"
+
+
+def _rate(it: dict[str, Any]) -> float:
+    """Return the calls a second over the whole task."""
+    return it["calls"] / it["seconds"]
 
 
 def _at_500(waiting: list[dict[str, Any]]) -> Iterator[tuple[str, str, bool]]:
@@ -105,17 +175,28 @@ def _find(waiting: list[dict[str, Any]], scenario: str, side: str) -> Any:
 def tables(results: dict[str, Any]) -> dict[str, str]:
     """Return everything that was measured as Markdown, in parts by name."""
     parts = _tables_of_waiting(results) if "waiting" in results else {}
-    return parts | _tables_of_large(results["large"])
+    parts |= _tables_of_sync(results["sync"]) if "sync" in results else {}
+    return parts | (_tables_of_large(results["large"]) if "large" in results else {})
 
 
 def _tables_of_waiting(results: dict[str, Any]) -> dict[str, str]:
     return {
         "machine": _machine(results["machine"], max(it["load"] for it in results["waiting"])),
-        "waiting": _waiting_table(results["waiting"]),
-        "ratios": _ratio_table(results["waiting"]),
+        "waiting": _side_by_side(results["waiting"], COLUMNS),
+        "ratios": _ratio_table(results["waiting"], MEASURES),
         "imports": _import_table(results["import_cost"]),
         "cadence": _cadence_table(results["cadence"]),
         "targets": _target_table(judge(results)),
+    }
+
+
+def _tables_of_sync(results: dict[str, Any]) -> dict[str, str]:
+    runs = results["runs"]
+    return {
+        "machine of syncs": _machine(results["machine"], max(it["load"] for it in runs)),
+        "syncs": _side_by_side(runs, SYNC_COLUMNS),
+        "ratios of syncs": _ratio_table(runs, SYNC_MEASURES),
+        "targets of syncs": _target_table(judge_sync(runs)),
     }
 
 
@@ -165,17 +246,17 @@ def _machine(machine: dict[str, Any], load: float) -> str:
     return f"{machine['date']}, {hardware}, Python {machine['python']}, {versions}"
 
 
-def _waiting_table(waiting: list[dict[str, Any]]) -> str:
-    rows = [[it["scenario"], it["side"], *(show(it) for show in COLUMNS.values())] for it in waiting]
-    return _table(["scenario", "side", *COLUMNS], rows)
+def _side_by_side(runs: list[dict[str, Any]], columns: Columns) -> str:
+    rows = [[it["scenario"], it["side"], *(show(it) for show in columns.values())] for it in runs]
+    return _table(["scenario", "side", *columns], rows)
 
 
-def _ratio_table(waiting: list[dict[str, Any]]) -> str:
+def _ratio_table(runs: list[dict[str, Any]], measures: Columns) -> str:
     rows = []
-    for peer in (it for it in waiting if it["side"] == "peer"):
-        ours = next(it for it in waiting if it["side"] == "ours" and it["scenario"] == peer["scenario"])
-        rows.append([peer["scenario"], *(f"1/{value(peer) / value(ours):.1f}" for value in MEASURES.values())])
-    return _table(["scenario", *MEASURES], rows)
+    for peer in (it for it in runs if it["side"] == "peer"):
+        ours = next(it for it in runs if it["side"] == "ours" and it["scenario"] == peer["scenario"])
+        rows.append([peer["scenario"], *(f"1/{value(peer) / value(ours):.1f}" for value in measures.values())])
+    return _table(["scenario", *measures], rows)
 
 
 def _import_table(costs: dict[str, dict[str, float]]) -> str:

@@ -21,6 +21,7 @@ import import_cost
 import large
 import plots
 import report
+import syncing
 from measurement import measure
 from workload import Workload
 
@@ -52,13 +53,14 @@ QUICK = ("100 jobs", "500 jobs")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="only the comparison with 100 and 500 jobs")
+    parser.add_argument("--quick", action="store_true", help="only 100 and 500 jobs, and one sync")
     parser.add_argument("--imports", action="store_true", help="only large sources; the rest as it was last measured")
+    parser.add_argument("--sync", action="store_true", help="only syncs; the rest as it was last measured")
     parser.add_argument("--again", action="store_true", help="measure nothing, show what the last run found")
     parser.add_argument("--docs", action="store_true", help="bring the results into the docs")
     options = parser.parse_args()
     if not options.again:
-        measure_all(quick=options.quick, imports_only=options.imports)
+        measure_all(quick=options.quick, only=[name for name in ("imports", "sync") if getattr(options, name)])
     results = json.loads(RESULTS.read_text())
     tables = report.tables(results)
     say("\n\n".join(tables.values()))
@@ -67,17 +69,29 @@ def main() -> None:
         update_docs(tables, drawn)
 
 
-def measure_all(*, quick: bool, imports_only: bool) -> None:
+def measure_all(*, quick: bool, only: list[str]) -> None:
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = json.loads(RESULTS.read_text()) if imports_only and RESULTS.exists() else {}
-    results["large"] = measure_large(quick=quick)
-    if not imports_only:
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if only and RESULTS.exists() else {}
+    if not only or "imports" in only:
+        results["large"] = measure_large(quick=quick)
+    if not only or "sync" in only:
+        results["sync"] = measure_syncs(quick=quick)
+    if not only:
         results |= {"machine": describe_machine(), "cadence": cadence_simulation.simulate()}
         results["waiting"] = list(measure_waiting(quick=quick))
         say("Imports ...")
         results["import_cost"] = import_cost.measure(repeats=3 if quick else 7)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     say(f"Written to {RESULTS.relative_to(ROOT)}\n")
+
+
+def measure_syncs(*, quick: bool) -> dict[str, Any]:
+    runs = []
+    for scenario in syncing.SCENARIOS[:1] if quick else syncing.SCENARIOS:
+        for side in syncing.SIDES:
+            say(f"Sync of {syncing.ROWS} rows, {scenario.name}: {side} ...")
+            runs.append(syncing.measure(scenario, side) | {"load": os.getloadavg()[0]})
+    return {"machine": describe_machine(), "runs": runs}
 
 
 def measure_large(*, quick: bool) -> dict[str, Any]:
