@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.runs.account import Account
+    from airflow_wisdom.runs.changes import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
-    from airflow_wisdom.runs.plan import ChangeEnd, SyncPlan
+    from airflow_wisdom.runs.plan import SyncPlan
     from airflow_wisdom.testing import FakeWisdom
 
 HERE = Path(__file__).resolve().parent

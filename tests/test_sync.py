@@ -21,7 +21,8 @@ from airflow_wisdom.exceptions import (
 )
 from airflow_wisdom.operators import WisdomSyncQuickResponsesOperator
 from airflow_wisdom.rows.preparing import Sifted
-from airflow_wisdom.runs.plan import DEACTIVATED, OWNER, Change, ChangeEnd, SyncPlan
+from airflow_wisdom.runs.changes import Change, ChangeEnd
+from airflow_wisdom.runs.plan import DEACTIVATED, OWNER, SyncPlan
 from airflow_wisdom.runs.steps import MOVING
 from airflow_wisdom.runs.sync import Planned, SyncAccount
 from airflow_wisdom.sources import SqlSource

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.changes import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
-    from airflow_wisdom.runs.plan import ChangeEnd, SyncPlan
+    from airflow_wisdom.runs.plan import SyncPlan
 
 
 RUNNING = ImportJobStatus.START_IN_PROGRESS.value

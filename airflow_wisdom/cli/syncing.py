@@ -10,8 +10,8 @@ from airflow_wisdom.cli.exits import INTERRUPTED, Failed, Failure, Interrupted, 
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, mistakes, titled
 from airflow_wisdom.cli.service import reach, routing_profiles
 from airflow_wisdom.exceptions import PlanError, WisdomError
+from airflow_wisdom.runs.changes import SIGNS, shown
 from airflow_wisdom.runs.export import Export, ExportOptions
-from airflow_wisdom.runs.plan import SIGNS, shown
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.sync import Sync, SyncOptions
 from airflow_wisdom.sources import FileSource
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.cli.progress import CommandProgress
     from airflow_wisdom.cli.screen import Screen
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.runs.plan import Change, ChangeEnd
+    from airflow_wisdom.runs.changes import Change, ChangeEnd
     from airflow_wisdom.runs.sync import Planned, SyncAccount
 
 _CHANGES = (

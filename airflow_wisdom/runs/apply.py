@@ -16,8 +16,8 @@ from airflow_wisdom.exceptions import (
     WisdomError,
 )
 from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.runs.changes import Change, ChangeEnd
 from airflow_wisdom.runs.inventory import AT_ONCE, Inventory
-from airflow_wisdom.runs.plan import Change, ChangeEnd
 from airflow_wisdom.runs.run import ask
 from airflow_wisdom.runs.steps import steps_of
 

@@ -19,7 +19,7 @@ from airflow_wisdom.runs.steps import moving_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_wisdom.runs.plan import Change
+    from airflow_wisdom.runs.changes import Change
 
 SHORT = 32
 """Characters of a fingerprint that stand for the whole plan; the names of its parts follow after a dot."""

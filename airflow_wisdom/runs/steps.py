@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_wisdom.model.quick_response import QuickResponse, Value, Values
-    from airflow_wisdom.runs.plan import Change
+    from airflow_wisdom.runs.changes import Change
 
 Verb = Literal["delete", "tag", "untag", "update", "create"]
 

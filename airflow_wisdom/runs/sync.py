@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.rows.quick_responses import Wanted
     from airflow_wisdom.rows.reading import Row
-    from airflow_wisdom.runs.plan import Change, ChangeEnd
+    from airflow_wisdom.runs.changes import Change, ChangeEnd
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
 

@@ -1,0 +1,126 @@
+"""The changes that a sync makes: what each is, and how it ended. Pure: no Airflow, no boto3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_wisdom.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_wisdom.exceptions import WisdomError
+    from airflow_wisdom.model.quick_response import Value, Values
+    from airflow_wisdom.rows.mistake import Unit
+
+Kind = Literal["create", "update", "deactivate", "remove"]
+
+SIGNS = {"create": "+", "update": "~", "deactivate": "-", "remove": "-"}
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a line of a diff shows."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One quick response that is not as the table wants it.
+
+    :param kind: What is to be done.
+    :param key: The value that row and quick response are matched by.
+    :param why: Why, in words.
+    :param line: Where the row stands in its source; None where there is no row.
+    :param unit: What `line` counts; None where there is no row.
+    :param quick_response_id: Id of the quick response; None where it is created.
+    :param arn: Its ARN; None where it is created.
+    :param old: Field -> value as AWS has it, of the fields that change.
+    :param new: Field -> value as it is to be, of the fields that change.
+    :param tags: Tags that are set: at creation, or by a call of their own.
+    :param untag: Keys of tags that are taken away.
+    :param replaces: Id of a quick response whose creation failed, which is deleted first.
+    :param last_modified_by: ARN of who changed the quick response last.
+    :param last_modified_time: When, as ISO 8601.
+    :param by_hand: Whether that was a person in Amazon Connect.
+    :param held_by: Name of a quick response that has the wanted name or shortcut key, and keeps it.
+    """
+
+    kind: Kind
+    key: str
+    why: str
+    line: int | None = None
+    unit: Unit | None = None
+    quick_response_id: str | None = None
+    arn: str | None = None
+    old: Values = field(default_factory=dict)
+    new: Values = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    untag: tuple[str, ...] = ()
+    replaces: str | None = None
+    last_modified_by: str | None = None
+    last_modified_time: str | None = None
+    by_hand: bool = False
+    held_by: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that a person knows it by."""
+        return str(self.new.get("name") or self.old.get("name") or self.key)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change as JSON primitives."""
+        members = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: _plain(value) for name, value in members.items()}
+
+    def lines(self) -> Iterator[str]:
+        """Yield what changes, for people: a line with sign and name, then one for each field."""
+        place = f" ({self.unit} {self.line})" if self.line else ""
+        edited = f"; edited by hand: {self.last_modified_by}, {self.last_modified_time}" if self.by_hand else ""
+        held = f"; the name or shortcut key is taken by {shown(self.held_by)}" if self.held_by else ""
+        yield f"{SIGNS[self.kind]} {self.kind} {shown(self.name)}{place}: {self.why}{edited}{held}"
+        if self.kind == "update":
+            for name, value in self.new.items():
+                yield f"    {name}: {shown(self.old.get(name))} -> {shown(value)}"
+
+
+@dataclass
+class ChangeEnd:
+    """How a change ended.
+
+    :param change: The change.
+    :param quick_response_id: Id of the quick response; None where it could not be created.
+    :param error: Why it is not as wanted; None if it is.
+    :param was_tried: Whether anything was sent for it.
+    :param knowledge_base_arn: ARN of the knowledge base, where an answer to this had it.
+    """
+
+    change: Change
+    quick_response_id: str | None = None
+    error: WisdomError | None = None
+    was_tried: bool = False
+    knowledge_base_arn: str | None = None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON primitives."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if hasattr(value, "items") else value
+
+
+def shown(value: Value) -> str:
+    """Return a value fit for one line of a diff.
+
+    :param value: The value of a field.
+    """
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join(value) if isinstance(value, tuple) else value
+    # Texts are shown as they are, but for what would break the line.
+    visible = "".join(map(_visible, redact(text[: 10 * LONGEST_SHOWN])[:LONGEST_SHOWN]))
+    return f'"{visible}..."' if len(text) > LONGEST_SHOWN else f'"{visible}"'
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
