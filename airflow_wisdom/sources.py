@@ -10,13 +10,15 @@ from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
-from airflow_wisdom.rows.reading import read, read_rows
+from airflow_wisdom.rows.reading import read
+from airflow_wisdom.rows.reading.objects import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from airflow_wisdom.rows.reading import Format, Table
+    from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.rows.reading.table import Table
     from airflow_wisdom.storage import Storage
 
 

@@ -21,7 +21,8 @@ from rigs.running import start_job
 
 from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, prepare
-from airflow_wisdom.rows.reading import read_csv, read_json_lines, read_rows
+from airflow_wisdom.rows.reading import read_csv, read_json_lines
+from airflow_wisdom.rows.reading.objects import read_rows
 from airflow_wisdom.testing.wisdom import imports
 
 ROOT = Path(__file__).parent.parent

@@ -17,7 +17,8 @@ from rigs.quick_responses import table
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
 from airflow_wisdom.rows import read
-from airflow_wisdom.rows.reading import read_csv, read_json_lines, read_rows
+from airflow_wisdom.rows.reading import read_csv, read_json_lines
+from airflow_wisdom.rows.reading.objects import read_rows
 
 
 def rows_of(source):

@@ -13,7 +13,9 @@ from rigs.quick_responses import limits, mistakes, prepared, table, validator, w
 from airflow_wisdom.exceptions import TemplateMismatchError
 from airflow_wisdom.rows import ImportTemplate, Mistake, Rules, field_limits, validation
 from airflow_wisdom.rows.mistake import listing, shorten
-from airflow_wisdom.rows.reading import Row, read_json_lines, read_rows
+from airflow_wisdom.rows.reading import read_json_lines
+from airflow_wisdom.rows.reading.objects import read_rows
+from airflow_wisdom.rows.reading.table import Row
 from airflow_wisdom.rows.validation import FieldLimits
 
 SIGNED = "https://b/k?X-Amz-Signature=abc123"

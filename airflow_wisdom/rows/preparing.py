@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
 from airflow_wisdom.rows.mistake import Mistake
-from airflow_wisdom.rows.reading import RESERVED
+from airflow_wisdom.rows.reading.table import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_wisdom.rows.reading import Row, Table
+    from airflow_wisdom.rows.reading.table import Row, Table
     from airflow_wisdom.rows.validation import Validator
 
 INVALID_ROWS = "invalid-rows.csv"

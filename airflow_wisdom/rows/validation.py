@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_wisdom.rows.reading import Row
+    from airflow_wisdom.rows.reading.table import Row
     from airflow_wisdom.rows.template import ImportTemplate
 
     Check = Callable[[str], "str | None"]

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN
-from airflow_wisdom.rows.reading import ITEM_SEPARATOR, writable
+from airflow_wisdom.rows.reading.values import ITEM_SEPARATOR, writable
 from airflow_wisdom.rows.template import LABELS
 from airflow_wisdom.rows.validation import split_items
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_wisdom.model.quick_response import Value, Values
-    from airflow_wisdom.rows.reading import Format
+    from airflow_wisdom.rows.reading.formats import Format
 
 _SHORT = {PLAIN: "plain", MARKDOWN: "markdown"}
 

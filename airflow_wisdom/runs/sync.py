@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows import ImportTemplate
     from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.rows.quick_responses import Wanted
-    from airflow_wisdom.rows.reading import Row
+    from airflow_wisdom.rows.reading.table import Row
     from airflow_wisdom.runs.plan import Change, ChangeEnd, SyncPlan
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
