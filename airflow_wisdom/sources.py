@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
 from airflow_wisdom.rows.reading import read
+from airflow_wisdom.rows.reading.dialect import check_delimiter
+from airflow_wisdom.rows.reading.formats import FORMATS
 from airflow_wisdom.rows.reading.objects import read_rows
+from airflow_wisdom.rows.reading.table import any_column
+from airflow_wisdom.rows.reading.text import check_encoding
+from airflow_wisdom.values import must_be_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from airflow_wisdom.rows.reading.formats import Format
-    from airflow_wisdom.rows.reading.table import Table
+    from airflow_wisdom.rows.reading.table import Knows, Table
     from airflow_wisdom.storage import Storage
 
 
@@ -33,9 +38,33 @@ class Source(Protocol):
         """What the source is called: nothing in it is a secret."""
         ...
 
-    def open(self) -> AbstractContextManager[Table]:
-        """Open the source and return its rows."""
+    def open(self, knows: Knows = any_column) -> AbstractContextManager[Table]:
+        """Open the source and return its rows.
+
+        :param knows: As for :func:`~airflow_wisdom.rows.reading.read`.
+        """
         ...
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How a file is read; what each option means says :class:`~airflow_wisdom.operators.rows.WisdomSourceTask`, whose
+    parameters they are.
+
+    :raises ValueError: An option makes no sense.
+    """  # noqa: D205 - one sentence
+
+    source_format: Format | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.source_format is not None:
+            must_be_one_of("source_format", self.source_format, tuple(dict.fromkeys(FORMATS.values())))
+        if self.delimiter is not None:
+            check_delimiter(self.delimiter)
+        if self.encoding is not None:
+            check_encoding(self.encoding)
 
 
 @dataclass(frozen=True)
@@ -44,18 +73,26 @@ class FileSource:
 
     :param name: Path or URI.
     :param storage: What reads it.
-    :param format: ``csv`` or ``json_lines``. Default: what the name says, and else the first bytes.
+    :param options: How it is read.
     """
 
     name: str
     storage: Storage
-    format: Format | None = None
+    options: SourceOptions = SourceOptions()
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
-        """Open the file and return its rows."""
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:
+        """Open the file and return its rows; parameter as for :class:`Source`."""
+        options = self.options
         with self.storage.open(self.name) as file:
-            yield read(file, format=self.format, name=self.name)
+            yield read(
+                file,
+                format=options.source_format,
+                name=self.name,
+                delimiter=options.delimiter,
+                encoding=options.encoding,
+                knows=knows,
+            )
 
 
 @dataclass(frozen=True)
@@ -70,7 +107,7 @@ class RowsSource:
     name: str = "the rows given"
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - columns of a mapping differ
         """Return the rows."""
         yield read_rows(self.rows)
 
@@ -103,7 +140,7 @@ class SqlSource:
         return f"the query on {self.conn_id}"
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - a query can name its columns
         """Run the query and return its rows.
 
         :raises ValueError: The connection does not point to a database, or the query has no result.
@@ -131,18 +168,20 @@ class SqlSource:
         return hook.get_conn()
 
 
-def source_of(given: Any, storage: Storage, format: Format | None = None) -> FileSource | RowsSource | SqlSource:  # noqa: A002 - the word that users know
+def source_of(
+    given: Any, storage: Storage, options: SourceOptions | None = None
+) -> FileSource | RowsSource | SqlSource:
     """Return the source that a user has named.
 
     :param given: Path, URI, rows, or a :class:`SqlSource`.
     :param storage: What reads files.
-    :param format: As for :class:`FileSource`.
+    :param options: How a file is read. Default: as it says itself.
     :raises SourceError: It is none of these.
     """
     if isinstance(given, SqlSource):
         return given
     if isinstance(given, (str, os.PathLike)) and os.fspath(given):
-        return FileSource(os.fspath(given), storage, format)
+        return FileSource(os.fspath(given), storage, options or SourceOptions())
     if isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
         return RowsSource(given)
     kind = type(given).__name__

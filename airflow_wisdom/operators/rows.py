@@ -31,6 +31,9 @@ class WisdomRowsTask(WisdomStorageTask):
         :data:`~airflow_wisdom.rows.validation.ALLOWED`. Default: nothing does.
     :param on_invalid_rows: What to do if rows have mistakes: ``fail`` (default) before anything is sent, or ``skip``
         them. If no row is valid, the task fails in any case.
+    :param strict: Whether what may be meant makes a row invalid, too: missing cells at its end, cells of many lines or
+        of lines that look like rows, a byte-order mark in the middle of a file. Default: no; they are counted, and the
+        first of them are logged.
     :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be fixed and
         imported. Default: they are not written.
 
@@ -57,6 +60,7 @@ class WisdomRowsTask(WisdomStorageTask):
         spaces: Literal["trim", "invalid"] = "trim",
         allowed_values: Mapping[str, Collection[str] | None] | None = None,
         on_invalid_rows: Literal["fail", "skip"] = "fail",
+        strict: bool = False,
         invalid_rows_path: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -67,6 +71,7 @@ class WisdomRowsTask(WisdomStorageTask):
         self.spaces = spaces
         self.allowed_values = allowed_values
         self.on_invalid_rows = on_invalid_rows
+        self.strict = strict
         self.invalid_rows_path = invalid_rows_path
 
     @abstractmethod
@@ -84,30 +89,44 @@ class WisdomSourceTask(WisdomRowsTask):
     :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
         Airflow's object storage understands, a :class:`~airflow_wisdom.sources.SqlSource`, or the rows themselves: a
         list of dicts, also from XCom. Rows are not templates: double braces in them are Amazon Connect's.
-    :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
-        says, and else its first bytes.
+    :param source_format: ``csv`` or ``json_lines``. Default: what the file's name says, and else its first bytes.
+    :param delimiter: The character between the cells of a CSV, or ``tab``. Default: comma, semicolon, tab or pipe, by
+        which of them the header has the most columns of the template.
+    :param encoding: Encoding of the file, as Python calls it, such as ``cp1252``. Default: UTF-8, or what a byte-order
+        mark says, which takes precedence.
 
     How rows are judged: as for :class:`WisdomRowsTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", *WisdomRowsTask.template_fields)
+    template_fields: Sequence[str] = (
+        "source",
+        "source_format",
+        "delimiter",
+        "encoding",
+        *WisdomRowsTask.template_fields,
+    )
 
     def __init__(
         self,
         *,
         source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
         source_format: Literal["csv", "json_lines"] | None = None,
+        delimiter: str | None = None,
+        encoding: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = given(source)
         self.source_format = source_format
+        self.delimiter = delimiter
+        self.encoding = encoding
 
     def rows(self) -> Source:
         """Return the file, the query, or the rows themselves."""
-        from airflow_wisdom.sources import source_of
+        from airflow_wisdom.sources import SourceOptions, source_of
 
-        return source_of(self.source, self.storage(), self.source_format)
+        options = SourceOptions(self.source_format, self.delimiter, self.encoding)
+        return source_of(self.source, self.storage(), options)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_wisdom.rows.mistake import Mistake, Unit
+    from airflow_wisdom.rows.mistake import Doubt, Mistake, Unit
+
+    Knows = Callable[[str], bool]
 
 RESERVED = ("_line", "_reason")
 """Columns that the file of invalid rows has of its own; dropped on reading, so that a fixed one can be imported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a source.
+class Row(NamedTuple):
+    """One row of a source; a tuple, since that is made twice as fast, and there are many.
 
     :param line: The line of the file on which the row begins, or the number of the row, from 1.
     :param values: Column -> value; empty text where there is none.
-    :param surplus: Cells beyond the last column of the header.
+    :param surplus: Cells that belong to no column, beyond the last one or under no name; the last is not empty.
     :param mistakes: What was found wrong while reading: values that have no text form, columns given twice.
     :param unit: What `line` counts.
+    :param doubts: What was found that may be meant, or a mistake.
     """
 
     line: int
@@ -30,6 +32,7 @@ class Row:
     surplus: tuple[str, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     unit: Unit = "line"
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,28 @@ class Table:
     :param rows: The rows, to be gone through once. Raises :class:`~airflow_wisdom.exceptions.SourceFormatError`
         where the source cannot be read further.
     :param unit: What the places of rows and mistakes are counted in.
+    :param delimiter: What separates the cells of a CSV; None for other sources.
     """
 
     columns: tuple[str, ...] | None
     rows: Iterator[Row]
     unit: Unit
+    delimiter: str | None = None
+
+
+def without_blank_end(cells: list[str]) -> tuple[str, ...]:
+    """Return the cells that belong to no column, as far as there is something in them.
+
+    :param cells: The cells.
+    """
+    while cells and not cells[-1].strip():
+        cells.pop()
+    return tuple(cells)
+
+
+def any_column(column: str) -> bool:  # noqa: ARG001 - whichever it is
+    """Return whether a column may be needed where nobody knows the template: any may.
+
+    :param column: Its name.
+    """
+    return True
