@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from airflow_wisdom import streams
 from airflow_wisdom.exceptions import SourceError, StorageError
 from airflow_wisdom.redaction import redact
+from airflow_wisdom.streams import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,26 +25,8 @@ __all__ = [
     "Storage",
 ]
 
-PIECE = 1024 * 1024
-"""Bytes that are asked of a file at once."""
-
 CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueError)
 """What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
-
-
-class _Readable(io.RawIOBase):
-    """The body of an answer of Amazon S3 as a file; botocore's own is one only in its newer versions."""
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self._body.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
 
 
 @dataclass(frozen=True)
@@ -68,17 +51,14 @@ class Storage:
         """Open a file to be read as it comes, without having all of it anywhere.
 
         :param uri: Path or URI.
-        :raises SourceError: It does not exist, or cannot be read.
+        :raises SourceError: It does not exist, cannot be read, is not a regular file, or changes while it is read.
         """
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
             except CAUSES as exc:
                 raise SourceError(f"{redact(uri)} cannot be read: {exc}") from exc
-            try:
-                yield file
-            except BotoCoreError as exc:
-                raise SourceError(f"{redact(uri)} cannot be read to its end: {exc}") from exc
+            yield file
 
     def save(self, path: Path, uri: str) -> None:
         """Copy a local file to where a URI leads; what is there is replaced.
@@ -110,16 +90,15 @@ class Storage:
     def _opened(self, uri: str) -> Iterator[BinaryIO]:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
-            body = self._s3().get_conn().get_object(Bucket=bucket, Key=key)["Body"]
-            with closing(body), io.BufferedReader(_Readable(body), PIECE) as file:
+            with streams.of_s3(self._s3().get_conn(), bucket, key) as file:
                 yield file
         elif "://" in uri:
             from airflow.sdk import ObjectStoragePath
 
-            with ObjectStoragePath(uri, conn_id=self.conn_id).open("rb") as file:
+            with streams.of_object_storage(ObjectStoragePath(uri, conn_id=self.conn_id)) as file:
                 yield file
         else:
-            with Path(uri).open("rb") as file:
+            with streams.of_path(Path(uri)) as file:
                 yield file
 
     def _save(self, path: Path, uri: str) -> None:

@@ -56,6 +56,7 @@ ROOMS = [
     "settings",
     "rows",
     "hooks",
+    "streams",
     "storage",
     "sources",
     "watcher",
