@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlSource"]
 
+_LONGEST_PATH = 4_096
+"""Characters of a path that any file system takes."""
+
 
 class Source(Protocol):
     """Rows that can be opened, and what they are called in messages and in the metadata of jobs."""
@@ -36,6 +39,11 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """What the source is called: nothing in it is a secret."""
+        ...
+
+    @property
+    def places(self) -> Sequence[str]:
+        """The paths and URIs of the files that are read."""
         ...
 
     def open(self, knows: Knows = any_column) -> AbstractContextManager[Table]:
@@ -80,6 +88,11 @@ class FileSource:
     storage: Storage
     options: SourceOptions = SourceOptions()
 
+    @property
+    def places(self) -> Sequence[str]:
+        """The file itself."""
+        return [self.name]
+
     @contextmanager
     def open(self, knows: Knows = any_column) -> Iterator[Table]:
         """Open the file and return its rows; parameter as for :class:`Source`."""
@@ -105,6 +118,7 @@ class RowsSource:
 
     rows: Iterable[Mapping[str, Any]]
     name: str = "the rows given"
+    places: Sequence[str] = ()
 
     @contextmanager
     def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - columns of a mapping differ
@@ -133,6 +147,9 @@ class SqlSource:
 
     template_fields: ClassVar[Sequence[str]] = ("sql", "conn_id", "parameters")
     """What Airflow renders in it, as in a task."""
+
+    places: ClassVar[Sequence[str]] = ()
+    """A query reads no files."""
 
     @property
     def name(self) -> str:
@@ -180,12 +197,26 @@ def source_of(
     """
     if isinstance(given, SqlSource):
         return given
+    if isinstance(given, str):
+        _check_path(given)
     if isinstance(given, (str, os.PathLike)) and os.fspath(given):
         return FileSource(os.fspath(given), storage, options or SourceOptions())
     if isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
         return RowsSource(given)
     kind = type(given).__name__
     raise SourceError(f"The source must be a path, a URI, a list of rows or an SqlSource, not {kind}: {given!r:.40}")
+
+
+def _check_path(text: str) -> None:
+    """Refuse a text that cannot be a path; it is not shown, as it is what a customer reads."""
+    what = f"The source is a text of {len(text):,} characters, and neither a path nor a URI"
+    if text.lstrip()[:2] in ("[{", "[[", "[]", "{'", '{"'):
+        raise SourceError(
+            f"{what}: it looks like rows that a template made a text of. Pass the rows themselves, as in "
+            "source=upstream.output, or let templates keep them: DAG(render_template_as_native_obj=True)"
+        )
+    if len(text) > _LONGEST_PATH or "\n" in text:
+        raise SourceError(f"{what}: write it to a file, or pass a list of rows")
 
 
 def _cursor(connection: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.cli.values import at_least, delimiter, duration, encoding, mapping, share, tolerated
+from airflow_wisdom.cli.values import at_least, delimiter, duration, encoding, function, mapping, share, tolerated
 from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, SAMPLE_SIZE
 from airflow_wisdom.settings import SERVICE_NAMES
 from airflow_wisdom.values import ONE_DAY
@@ -146,6 +146,27 @@ ROWS = (
     ),
     option("--strict", action="store_true", help="call rows invalid, too, that may be meant: short ones, for example"),
     option("--invalid-rows-path", metavar="PATH", help="write all invalid rows to this CSV, ready to be fixed"),
+    option(
+        "--null-values",
+        action="append",
+        metavar="TEXT",
+        help="a cell that means nothing, such as NULL; may be repeated, and '' alone is for none (default: what "
+        "databases, pandas and spreadsheets write)",
+    ),
+    option(
+        "--on-placeholders",
+        choices=("warn", "invalid", "ignore"),
+        default="warn",
+        help="what to do about placeholders that Amazon Connect would not fill in: warn, call the row invalid, or "
+        "ignore them (default: warn)",
+    ),
+    option(
+        "--extra-checks",
+        type=function,
+        action="append",
+        metavar="MODULE:FUNCTION",
+        help="a function of your own that gets each row and returns what is wrong with it, or None; may be repeated",
+    ),
 )
 
 AWS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.runs.account import IMPORT_JOB
+from airflow_wisdom.rows.cells import IMPORT_JOB
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -115,7 +115,7 @@ def doubtful_rows(doubts: Doubts) -> Sheet:
 
     :param doubts: What it is.
     """
-    return mistakes("Doubtful, and invalid with --strict", doubts.first, doubts.total)
+    return mistakes("Doubtful: see --strict and --on-placeholders", doubts.first, doubts.total)
 
 
 def titled(what: str, shown: int, total: int) -> str:

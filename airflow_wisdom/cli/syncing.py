@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from airflow_wisdom.cli.progress import CommandProgress
     from airflow_wisdom.cli.screen import Screen
     from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.runs.plan import Change, ChangeEnd
     from airflow_wisdom.runs.sync import Planned
+    from airflow_wisdom.sources import FileSource
 
 _CHANGES = (
     Column("", "status"),
@@ -118,15 +120,20 @@ def _options(args: Namespace) -> SyncOptions:
     """Return the options of a sync; of what only ``sync`` has, ``plan`` keeps the defaults."""
     given = {each.name: getattr(args, each.name) for each in fields(SyncOptions) if hasattr(args, each.name)}
     try:
-        return SyncOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given).checked()
+        options = SyncOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given).checked()
+        options.check_places(_source(args))
     except ValueError as exc:
         raise UsageError(str(exc)) from exc
+    return options
+
+
+def _source(args: Namespace) -> FileSource:
+    return file_source(args, Storage(aws_conn_id=args.conn_id))
 
 
 def _planned(syncing: Sync, hook: WisdomHook, args: Namespace) -> tuple[Planned, Failure | None]:
     """Return the plan, and why it is refused, if it is."""
-    source = file_source(args, Storage(aws_conn_id=args.conn_id))
-    planned = syncing.plan(source, _routing_profiles(hook, args))
+    planned = syncing.plan(_source(args), _routing_profiles(hook, args))
     try:
         syncing.check(planned)
     except PlanError as exc:
@@ -183,6 +190,7 @@ def _plan_sheets(account: SyncAccount) -> list[Sheet]:
         fingerprint=plan.fingerprint,
         plan_in=account.plan_path,
         invalid_rows_in=planned.invalid_rows_path,
+        **_found(planned.sifted),
     )
     changes = plan.changes[: account.sample]
     rows = [row for change in changes for row in _rows(change)]
@@ -212,6 +220,10 @@ def _rows_of_the_source(account: SyncAccount) -> list[Sheet]:
     return [invalid_rows(sifted.mistakes, sifted.mistakes_total), doubtful_rows(sifted.doubts)]
 
 
+def _found(sifted: Sifted) -> dict[str, int | None]:
+    return {"rows_blank": sifted.rows_blank or None, "cells_null": sifted.cells_null or None}
+
+
 def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:
     """Return what is shown of changes that were made."""
     sheet = facts(
@@ -226,6 +238,7 @@ def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:
         failed=len(account.failed) or None,
         plan_in=account.plan_path,
         invalid_rows_in=summary["invalidRowsPath"],
+        **_found(account.planned.sifted),
     )
     failed = account.failed[: account.sample]
     rows = [(SIGNS[end.change.kind], end.change.name, end.change.line or "", str(end.error)) for end in failed]

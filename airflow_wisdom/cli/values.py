@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.rows.reading.dialect import check_delimiter
 from airflow_wisdom.rows.reading.text import check_encoding
@@ -67,6 +68,22 @@ def encoding(text: str) -> str:
     except ValueError as exc:
         raise ArgumentTypeError(str(exc)) from None
     return text
+
+
+def function(text: str) -> Callable[..., Any]:
+    """Return a function by its name.
+
+    :param text: Module and function, with a colon between them; the module is found as by ``import``.
+    :raises ArgumentTypeError: There is no such function.
+    """
+    module, _, name = text.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except Exception as exc:  # noqa: BLE001 - a module of the user's may raise anything
+        raise ArgumentTypeError(f"must be MODULE:FUNCTION, which can be imported, not {text!r}: {exc}") from None
+    if not callable(found):
+        raise ArgumentTypeError(f"must be a function, not {text!r}")
+    return found  # type: ignore[no-any-return]
 
 
 def at_least(least: int) -> Callable[[str], int]:

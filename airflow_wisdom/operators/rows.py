@@ -10,7 +10,7 @@ from airflow_wisdom.tasks import WisdomStorageTask
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_wisdom.sources import Source, SqlSource
 
@@ -29,13 +29,21 @@ class WisdomRowsTask(WisdomStorageTask):
         (default) them, or make the row ``invalid``.
     :param allowed_values: Field -> allowed values, or None for any; takes precedence over
         :data:`~airflow_wisdom.rows.validation.ALLOWED`. Default: nothing does.
+    :param null_values: Texts that mean nothing where they are a whole cell, as exporters write it; such cells are sent
+        as empty, and counted. Default: :data:`~airflow_wisdom.rows.nothing.NULL_VALUES`, such as ``NULL``, ``None``,
+        ``nan``, ``<NA>`` and ``#N/A``; an empty tuple for none.
+    :param on_placeholders: What to do about placeholders in a content that Amazon Connect would not fill in, such as
+        ``{{Customer}}`` without the prefix ``Attributes.``: ``warn`` (default), make the row ``invalid``, or ``ignore``
+        them.
+    :param extra_checks: Functions of your own that get each row, a mapping of the template's labels to texts, and
+        return what is wrong with it, or None. Default: none.
     :param on_invalid_rows: What to do if rows have mistakes: ``fail`` (default) before anything is sent, or ``skip``
         them. If no row is valid, the task fails in any case.
     :param strict: Whether what may be meant makes a row invalid, too: missing cells at its end, cells of many lines or
         of lines that look like rows, a byte-order mark in the middle of a file. Default: no; they are counted, and the
         first of them are logged.
     :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be fixed and
-        imported. Default: they are not written.
+        imported. If there are none, it has its header alone. Default: they are not written.
 
     Which knowledge base, and how files are reached: as for :class:`~airflow_wisdom.tasks.WisdomStorageTask`.
     """
@@ -46,6 +54,8 @@ class WisdomRowsTask(WisdomStorageTask):
         "extra_columns",
         "spaces",
         "allowed_values",
+        "null_values",
+        "on_placeholders",
         "on_invalid_rows",
         "invalid_rows_path",
         *WisdomStorageTask.template_fields,
@@ -54,11 +64,14 @@ class WisdomRowsTask(WisdomStorageTask):
     def __init__(
         self,
         *,
-        import_template: str | Sequence[str] | Mapping[str, str | None] | None = None,
+        import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | None = None,
         column_mapping: Mapping[str, str] | None = None,
         extra_columns: Literal["fail", "ignore"] = "fail",
         spaces: Literal["trim", "invalid"] = "trim",
         allowed_values: Mapping[str, Collection[str] | None] | None = None,
+        null_values: Collection[str] | None = None,
+        on_placeholders: Literal["warn", "invalid", "ignore"] = "warn",
+        extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] | None = None,
         on_invalid_rows: Literal["fail", "skip"] = "fail",
         strict: bool = False,
         invalid_rows_path: str | None = None,
@@ -70,6 +83,9 @@ class WisdomRowsTask(WisdomStorageTask):
         self.extra_columns = extra_columns
         self.spaces = spaces
         self.allowed_values = allowed_values
+        self.null_values = null_values
+        self.on_placeholders = on_placeholders
+        self.extra_checks = extra_checks
         self.on_invalid_rows = on_invalid_rows
         self.strict = strict
         self.invalid_rows_path = invalid_rows_path

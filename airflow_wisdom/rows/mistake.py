@@ -54,11 +54,11 @@ class Mistake:
         return [*column, f'"{self.value}"'] if self.value else column
 
 
-DOUBTS = ("short_rows", "cells_of_many_lines", "byte_order_marks")
+DOUBTS = ("short_rows", "cells_of_many_lines", "byte_order_marks", "doubtful_placeholders")
 """What may be meant, or a mistake: rows without their last cells; cells of many lines, or of lines that look like rows;
-byte-order marks in the middle of a file, which are removed."""
+byte-order marks in the middle of a file, which are removed; placeholders that Amazon Connect would not fill in."""
 
-DoubtKind = Literal["short_rows", "cells_of_many_lines", "byte_order_marks"]
+DoubtKind = Literal["short_rows", "cells_of_many_lines", "byte_order_marks", "doubtful_placeholders"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,12 @@ class Manifest:
     :param cells_trimmed: Cells whose spaces were trimmed.
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
-    :param invalid_rows_path: Where all invalid rows were written to; None if there are none, or nobody asked.
+    :param invalid_rows_path: Where all invalid rows were written to; None if nobody asked.
     :param not_saved: Why they could not be written there; None if they could.
     :param parts: What is in each import file.
     :param doubts: What of the rows that are sent may be meant, or a mistake.
+    :param rows_blank: Rows that have nothing in them, and are not among those that were read.
+    :param cells_null: Cells that mean nothing, as exporters write it, and are empty therefore.
     """
 
     knowledge_base_id: str
@@ -64,6 +66,8 @@ class Manifest:
     not_saved: str | None = None
     parts: tuple[Part, ...] = ()
     doubts: Doubts = field(default_factory=Doubts)
+    rows_blank: int = 0
+    cells_null: int = 0
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> Manifest:
@@ -83,6 +87,11 @@ class Manifest:
         mistakes = [mistake.to_dict() for mistake in self.mistakes]
         return {**members, "mistakes": mistakes, "parts": parts, "doubts": self.doubts.to_dict()}
 
+    @property
+    def rows_valid(self) -> int:
+        """Rows that have no mistakes."""
+        return self.rows_read - self.rows_invalid
+
     def __str__(self) -> str:
         """Say how much there is to import."""
         rows = sum(part.rows for part in self.parts)
@@ -101,14 +110,12 @@ class Manifest:
 
         :param on_invalid_rows: ``fail`` (default) or ``skip``.
         :raises InvalidRowsError: There are invalid rows, or no others.
-        :raises StorageError: They are to be skipped, but could not be written where they should be kept.
+        :raises StorageError: Their file could not be written where it should be.
         """
-        if not self.rows_invalid:
-            return
-        if on_invalid_rows != "skip" or not self.parts:
+        if self.rows_invalid and (on_invalid_rows != "skip" or not self.parts):
             refuse_invalid_rows(self, self.source, self.invalid_rows_path, self.not_saved, self.knowledge_base_id)
         if self.not_saved:
-            # Nothing was sent yet: what is skipped is not to be lost.
+            # Nothing was sent yet: what is skipped is not to be lost, and of an earlier run nothing is to stay.
             raise StorageError(self.not_saved)
 
 

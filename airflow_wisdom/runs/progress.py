@@ -42,6 +42,14 @@ class Progress:
         :param doubts: What it is.
         """
 
+    def left_empty(self, source: str, rows: int, cells: int) -> None:
+        """Take note of what in a source means nothing.
+
+        :param source: What the source is called.
+        :param rows: Rows with nothing in them, which are left out.
+        :param cells: Cells that are sent as empty, because of `null_values`.
+        """
+
     def uploaded(self, number: int, total: int) -> None:
         """Take note that a file is uploaded.
 
@@ -110,6 +118,7 @@ class LogProgress(Progress):
         for mistake in manifest.mistakes:
             log.warning("Invalid row of %s: %s", redact(manifest.source), mistake)
         self.doubted(manifest.source, manifest.doubts)
+        self.left_empty(manifest.source, manifest.rows_blank, manifest.cells_null)
         if not manifest.parts and not manifest.rows_invalid:
             log.warning("%s has no rows: there is nothing to import", redact(manifest.source))
 
@@ -118,7 +127,14 @@ class LogProgress(Progress):
         for mistake in doubts.first:
             log.warning("Doubtful row of %s: %s", redact(source), mistake)
         if doubts.total:
-            log.warning("%s has %s. With strict, they are invalid", redact(source), doubts)
+            log.warning("%s has %s. See strict and on_placeholders", redact(source), doubts)
+
+    def left_empty(self, source: str, rows: int, cells: int) -> None:
+        """Log how much means nothing."""
+        if rows:
+            log.info("Rows of %s with nothing in them, which are left out: %s", redact(source), f"{rows:,}")
+        if cells:
+            log.info("Cells of %s that are sent as empty because of null_values: %s", redact(source), f"{cells:,}")
 
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""

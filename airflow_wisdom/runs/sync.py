@@ -13,11 +13,15 @@ from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompl
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.quick_response import differences, knowledge_base_arn
-from airflow_wisdom.rows import Validator
+from airflow_wisdom.rows.cells import safe
+from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import wanted
+from airflow_wisdom.rows.reading.formats import format_of
+from airflow_wisdom.rows.reading.values import writable
 from airflow_wisdom.runs.apply import Applier
 from airflow_wisdom.runs.inventory import Inventory, everything
+from airflow_wisdom.runs.judging import judging
 from airflow_wisdom.runs.manifest import refuse_invalid_rows
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection
@@ -69,6 +73,11 @@ class SyncOptions(RowOptions):
     mode: Literal["apply", "plan"] = "apply"
     expected_plan: str | None = None
     plan_path: str | None = None
+
+    @property
+    def outputs(self) -> dict[str, str | None]:
+        """The parameters that name a file which is written, and what they name."""
+        return {**super().outputs, "plan_path": self.plan_path}
 
     def checked(self) -> Self:
         """Return the options with numbers as numbers.
@@ -166,6 +175,8 @@ class SyncAccount:
             "itemsFailed": len(self.failed) - len(of_rows),
             "plan": plan.summary(self.sample),
             "planPath": self.plan_path,
+            "rowsBlank": sifted.rows_blank,
+            "cellsNull": sifted.cells_null,
             "failures": [_failure(end) for end in self.failed[: self.sample]],
             **sifted.doubts.summary(),
             "invalidRows": [mistake.to_dict() for mistake in sifted.mistakes],
@@ -240,9 +251,14 @@ class Sync(HasFolder):
         :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that rows
             must name them by ARN.
         :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
+        :raises StorageError: A file cannot be written.
+        :raises ValueError: Two parameters name the same file.
         """
+        self.options.check_places(source)
         rows, sifted, unit = self._judge(source, routing_profiles or {})
         self._run.progress.doubted(source.name, sifted.doubts)
+        self._run.progress.left_empty(source.name, sifted.rows_blank, sifted.cells_null)
+        # Also without invalid rows, so that none of an earlier run stay there.
         path, not_saved = self._storage.try_to_save(sifted.invalid_path, self.options.invalid_rows_path)
         if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not rows):
             refuse_invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
@@ -307,9 +323,9 @@ class Sync(HasFolder):
         self, source: Source, routing_profiles: Mapping[str, str]
     ) -> tuple[list[Wanted], Sifted, Literal["line", "row"]]:
         # The API takes ARNs alone: where no name is known, none will do.
-        options, rules, rows = self.options, self.options.rules(routing_profiles), []
+        options, rows = self.options, []
         template = _with_key(options.template(self._storage), KEYS[options.key])
-        with Validator(template, rules, options.column_mapping) as validator, source.open(validator.knows) as table:
+        with judging(source, template, options, routing_profiles) as (table, validator):
 
             def take(row: Row, cells: tuple[str, ...]) -> list[Any]:
                 rows.append(wanted(row, validator.fields(cells), routing_profiles))
@@ -371,17 +387,20 @@ def write_plan(plan: SyncPlan, folder: Path, name: str) -> Path:
 
     :param plan: The plan.
     :param folder: Where the file is made.
-    :param name: Path or URI that it is meant for: JSON Lines if it ends like that, else CSV.
+    :param name: Path or URI that it is meant for: JSON Lines if it ends like that, else CSV, whose cells are safe to
+        open in a spreadsheet.
+    :raises StorageError: It cannot be written.
     """
     path = folder / "plan"
-    if name.endswith((".jsonl", ".ndjson", ".json")):
-        lines = (json.dumps(change.to_dict()) + "\n" for change in plan.changes)
-        path.write_text("".join(lines), encoding="utf-8")
-        return path
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(PLAN_COLUMNS)
-        writer.writerows(row for change in plan.changes for row in _plan_rows(change))
+    with keeping():
+        if format_of(name) == "json_lines":
+            lines = (json.dumps(change.to_dict()) + "\n" for change in plan.changes)
+            path.write_text("".join(lines), encoding="utf-8")
+            return path
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(PLAN_COLUMNS)
+            writer.writerows(row for change in plan.changes for row in _plan_rows(change))
     return path
 
 
@@ -390,12 +409,12 @@ def _plan_rows(change: Change) -> Iterator[list[Any]]:
         old, new = (_cell(values.get(name)) for values in (change.old, change.new))
         yield [
             change.kind,
-            change.key,
+            safe(writable(change.key)),
             change.line or "",
             name,
-            old,
-            new,
-            change.why,
+            safe(writable(old)),
+            safe(writable(new)),
+            safe(change.why),
             change.last_modified_by or "",
             change.last_modified_time or "",
         ]

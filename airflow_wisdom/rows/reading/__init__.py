@@ -78,8 +78,8 @@ def read_csv(file: BinaryIO, *, delimiter: str | None = None) -> Table:
 def read_json_lines(file: BinaryIO) -> Table:
     """Read JSON Lines: one object on each line, whose keys are the columns.
 
-    Numbers keep the form they have in the file. Other values are read as for
-    :func:`~airflow_wisdom.rows.reading.objects.read_rows`.
+    Numbers keep the form they have in the file, but whole ones have no fraction and no exponent. Other values are read
+    as for :func:`~airflow_wisdom.rows.reading.objects.read_rows`.
 
     :param file: As for :func:`read`.
     :raises SourceFormatError: As for :func:`read`, or a line is no object.

@@ -8,10 +8,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.rows.mistake import Doubt, Mistake, listing
+from airflow_wisdom.rows.cells import EXACT, NOTE, RESERVED, is_marked, unsafe
+from airflow_wisdom.rows.mistake import Doubt, Mistake, listing, shorten
 from airflow_wisdom.rows.reading.dialect import Feed, Lookahead, dialect_of
 from airflow_wisdom.rows.reading.doubts import Tall, folded, header_again, marked, repeated, short
-from airflow_wisdom.rows.reading.table import RESERVED, Row, Table, any_column, without_blank_end
+from airflow_wisdom.rows.reading.table import Row, Table, any_column, without_blank_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,8 @@ def csv_table(chunks: Iterator[list[str]], delimiter: str | None = None, knows: 
     if line > dialect.before + 1 or not "".join(cells).strip():
         raise SourceFormatError("The first line is blank, but must be the header", line=dialect.before + 1)
     columns = _Columns(cells, knows, line)
+    if not columns.own:
+        return Table(None, _no_rows(records), "line", dialect.delimiter)
     rows = _Rows(feed, columns, Tall(columns.width, dialect.delimiter)).read(records)
     return Table(columns.own, rows, "line", dialect.delimiter)
 
@@ -55,6 +58,14 @@ def _records(feed: Feed) -> Iterator[tuple[int, int, list[str]]]:
         ) from None
 
 
+def _no_rows(records: Iterator[tuple[int, int, list[str]]]) -> Iterator[Row]:
+    """Yield nothing: a report of no rows may have no columns of theirs."""
+    for line, _, cells in records:
+        if "".join(cells).strip():
+            raise SourceFormatError("The header has no columns but those that are dropped", line=line)
+    yield from ()
+
+
 class _Columns:
     """The header of a CSV.
 
@@ -65,6 +76,12 @@ class _Columns:
 
     def __init__(self, cells: list[str], knows: Knows, line: int) -> None:
         labels = [cell.strip().strip("\ufeff").strip() for cell in cells]
+        self.is_marked = is_marked(labels)
+        """Whether the file is one of this package, whose cells were made safe."""
+        self.exact = [index for index, label in enumerate(labels) if label in EXACT]
+        """Columns that say whether the texts of a row stand for nothing but themselves."""
+        if self.is_marked:
+            labels = list(map(unsafe, labels))
         self.names = ["" if _UNNAMED.fullmatch(label) else label for label in labels]
         """The name of each column; empty for those that have none, as a spreadsheet leaves behind its last column."""
         self.has_index = not self.names[0]
@@ -74,7 +91,7 @@ class _Columns:
         self.kept = [(index, name) for index, name in named if name not in RESERVED]
         """The columns of the rows, with their places."""
         self.own = tuple(name for _, name in self.kept)
-        if not self.own:
+        if not (self.own or self.is_marked):
             raise SourceFormatError("The header has no columns", line=line)
         self.width = named[-1][0] + 1
         """How many cells a row needs."""
@@ -116,7 +133,22 @@ class _Rows:
                 doubts += found
             if first < len(cells) and cells[first].strip().casefold() in labels:
                 mistakes += self._repeated(line, values)
-            yield Row(line, values, surplus, mistakes, "line", doubts)
+            row = Row(line, values, surplus, mistakes, "line", doubts)
+            yield self._unmarked(row, cells) if columns.is_marked else row
+
+    def _unmarked(self, row: Row, cells: list[str]) -> Row:
+        """Return a row of a file whose cells were made safe with its texts as they were."""
+        notes = tuple(
+            Mistake(row.line, column, shorten(cell), "is a note: write the text in its place")
+            for column, cell in row.values.items()
+            if cell.startswith(NOTE)
+        )
+        return row._replace(
+            values={column: unsafe(cell) for column, cell in row.values.items()},
+            surplus=tuple(map(unsafe, row.surplus)),
+            mistakes=row.mistakes + notes,
+            is_exact=any(cells[index] for index in self._columns.exact if index < len(cells)),
+        )
 
     def _fitted(self, line: int, cells: list[str]) -> tuple[dict[str, str], tuple[str, ...], tuple[Doubt, ...]]:
         columns, names = self._columns, self._columns.names

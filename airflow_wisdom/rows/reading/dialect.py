@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from airflow_wisdom.rows.reading.table import RESERVED
+from airflow_wisdom.rows.cells import RESERVED
 from airflow_wisdom.rows.reading.text import empty
 
 if TYPE_CHECKING:
@@ -241,5 +241,5 @@ def _fit(ahead: Lookahead, delimiter: str, knows: Knows) -> tuple[bool, int, int
     known = sum(_LABEL.match(label) is not None and knows(label.strip()) for label in labels)
     # A blank begins what follows a comma in a sentence, more often than a label.
     tight = sum(not label[:1].isspace() for label in labels)
-    # The other columns of a file of invalid rows may have any name.
-    return labels[:1] == [RESERVED[0]], known, tight, len(labels)
+    # The other columns of a file of invalid rows or failed records may have any name.
+    return labels[0] in RESERVED if labels else False, known, tight, len(labels)

@@ -7,11 +7,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.exceptions import SourceFormatError
+from airflow_wisdom.rows.cells import EXACT, RESERVED
 from airflow_wisdom.rows.mistake import Mistake, Unit, shorten
 from airflow_wisdom.rows.reading.doubts import header_again, repeated
-from airflow_wisdom.rows.reading.table import RESERVED, Row, Table, without_blank_end
+from airflow_wisdom.rows.reading.table import Row, Table, without_blank_end
 from airflow_wisdom.rows.reading.text import empty
-from airflow_wisdom.rows.reading.values import JsonObject, text_of, writable
+from airflow_wisdom.rows.reading.values import JsonObject, json_number, text_of, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,9 +24,9 @@ _NO_NAME = "(no name)"
 def read_rows(rows: Iterable[Mapping[str, object]]) -> Table:
     """Read rows that Python gives: a list from XCom, or a generator of a database's rows.
 
-    None becomes empty text, bool ``Yes`` or ``No``, a date or time ISO 8601, a list, tuple or set its items joined
-    with ``;`` (a set in sorted order). Text, numbers and UUIDs stay what they are. Anything else is a mistake of its
-    row.
+    None, NaN and pandas' missing values become empty text, bool ``Yes`` or ``No``, a date or time ISO 8601, a list,
+    tuple or set its items joined with ``;`` (a set in sorted order). A whole number has no fraction and no exponent,
+    also as a float: ``101``. Text, other numbers and UUIDs stay what they are. Anything else is a mistake of its row.
 
     :param rows: Mappings of column to value; gone through once.
     :raises SourceFormatError: While the rows are read: one is no mapping.
@@ -33,12 +34,8 @@ def read_rows(rows: Iterable[Mapping[str, object]]) -> Table:
     return Table(None, _mapped_rows(rows), "row")
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
-
-
 # Numbers as text: "1.10" stays what it is, and no number is too long.
-_JSON = json.JSONDecoder(object_pairs_hook=JsonObject, parse_float=str, parse_int=str, parse_constant=_no_number)
+_JSON = json.JSONDecoder(object_pairs_hook=JsonObject, parse_float=json_number, parse_int=str, parse_constant=float)
 
 
 def json_lines_table(lines: Iterator[str]) -> Table:
@@ -82,12 +79,14 @@ def _row(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row
     values: dict[str, str] = {}
     mistakes = []
     surplus: tuple[str, ...] = ()
+    is_exact = False
     for key, value in pairs:
         if key is None:
             surplus = _surplus(value)
             continue
         column = _column(key)
         if column in RESERVED:
+            is_exact = is_exact or (column in EXACT and bool(value))
             continue
         text, problem = text_of(value)
         if column in values:
@@ -97,7 +96,7 @@ def _row(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row
         values[column] = text
     if repeated(values):
         mistakes.append(header_again(number, unit))
-    return Row(number, values, surplus, tuple(mistakes), unit)
+    return Row(number, values, surplus, tuple(mistakes), unit, is_exact=is_exact)
 
 
 def _surplus(cells: object) -> tuple[str, ...]:

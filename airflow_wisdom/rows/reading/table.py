@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     Knows = Callable[[str], bool]
 
-RESERVED = ("_line", "_reason")
-"""Columns that the file of invalid rows has of its own; dropped on reading, so that a fixed one can be imported."""
-
 
 class Row(NamedTuple):
     """One row of a source; a tuple, since that is made twice as fast, and there are many.
@@ -25,6 +22,7 @@ class Row(NamedTuple):
     :param mistakes: What was found wrong while reading: values that have no text form, columns given twice.
     :param unit: What `line` counts.
     :param doubts: What was found that may be meant, or a mistake.
+    :param is_exact: Whether its texts stand for nothing but themselves, as in an export, where ``NULL`` is a text.
     """
 
     line: int
@@ -33,6 +31,7 @@ class Row(NamedTuple):
     mistakes: tuple[Mistake, ...] = ()
     unit: Unit = "line"
     doubts: tuple[Doubt, ...] = ()
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ import re
 import reprlib
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 ITEM_SEPARATOR = ";"
 """What the items of a list are joined with. How AWS separates them in a cell is unverified."""
+
+_MISSING = frozenset({"NAType", "NaTType"})
+"""Types of pandas by which it means a missing value."""
+
+_LONGEST_WHOLE = 400
+"""Digits of a number that is written out: all that a float can have."""
 
 # JSON can escape what UTF-8 has no bytes for, and NUL, which no CSV can hold.
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
@@ -44,24 +51,39 @@ def _plain(value: object) -> str | None:
     """Return the text form of what is no list; None if it has none."""
     if type(value) is str:
         return value
-    if value is None:
+    if value is None or type(value).__name__ in _MISSING:
         return ""
     if isinstance(value, bool):
         return "Yes" if value else "No"
-    if isinstance(value, (int, float, Decimal)):
+    if isinstance(value, (Real, Decimal)):
         return _number(value)
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, (str, UUID)) else None
 
 
-def _number(value: float | Decimal) -> str | None:
-    """Return the text form of a number; NaN has none, by which databases and data frames mean a missing value."""
+def _number(value: Any) -> str | None:
+    """Return the text form of a number; empty for NaN, by which databases and data frames mean a missing value."""
     try:
-        return str(value) if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return "" if math.isnan(value) else None
+        # A column of whole numbers with a gap is one of floats to data frames: 101.0, or 1e+16.
+        return str(int(value)) if value == int(value) else str(value)
     except (ValueError, OverflowError):
         # Longer than Python turns into text, or into a float to look at.
         return None
+
+
+def json_number(text: str) -> str:
+    """Return a number of JSON that has a fraction or an exponent: as it stands there, but for one that is whole.
+
+    :param text: The number as it stands in the file.
+    """
+    if len(text) > _LONGEST_WHOLE:
+        return text
+    number = Decimal(text)
+    is_whole = number.adjusted() <= _LONGEST_WHOLE and number == number.to_integral_value()
+    return str(int(number)) if is_whole else text
 
 
 def _joined(items: Iterable[object]) -> tuple[str, str | None]:
@@ -80,7 +102,7 @@ def _joined(items: Iterable[object]) -> tuple[str, str | None]:
 def _kind(value: object) -> str:
     if isinstance(value, JsonObject):
         return "object"
-    unwritable = isinstance(value, (int, float, Decimal))
+    unwritable = isinstance(value, (Real, Decimal))
     return f"{type(value).__name__} (not finite, or too long)" if unwritable else type(value).__name__
 
 
