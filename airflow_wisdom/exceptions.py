@@ -24,7 +24,8 @@
     ├── SourceError                       what is to be imported is not fit for it; nothing was sent
     │   ├── SourceFormatError             it cannot be read at all: no CSV, not UTF-8, no header
     │   ├── TemplateMismatchError         its columns are not those of the import file's template
-    │   └── InvalidRowsError              some of its rows are invalid
+    │   ├── InvalidRowsError              some of its rows are invalid
+    │   └── ExtraCheckError               a check of the user's own failed itself
     ├── StorageError                      a file could not be written where the user asked
     ├── ImportIncompleteError             not every file of an import became a COMPLETE job
     ├── FailedRecordsError                AWS refused more records than are tolerated
@@ -66,6 +67,7 @@ __all__ = [
     "ClientTokenUsedError",
     "ConflictError",
     "EndpointError",
+    "ExtraCheckError",
     "FailedRecordReportError",
     "FailedRecordsError",
     "ImportIncompleteError",
@@ -399,6 +401,19 @@ class InvalidRowsError(SourceError):
         self.rows_invalid = rows_invalid
         self.mistakes = redacted(mistakes)
         self.invalid_rows_path = redacted(invalid_rows_path)
+
+
+class ExtraCheckError(SourceError):
+    """A check of `extra_checks` raised an exception, or returned something else than a text or None; nothing was sent.
+
+    :param check: Name of the check.
+    :param line: The line of the file, or the number of the row, from 1.
+    """
+
+    def __init__(self, message: str, *, check: str, line: int, where: Where = None) -> None:
+        super().__init__(message, where=where)
+        self.check = check
+        self.line = line
 
 
 class ImportJobError(WisdomError):

@@ -9,17 +9,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
-from airflow_wisdom.rows.reading import read, read_rows
+from airflow_wisdom.rows.reading import read
+from airflow_wisdom.rows.reading.dialect import check_delimiter
+from airflow_wisdom.rows.reading.formats import FORMATS
+from airflow_wisdom.rows.reading.objects import read_rows
+from airflow_wisdom.rows.reading.table import any_column
+from airflow_wisdom.rows.reading.text import check_encoding
+from airflow_wisdom.values import must_be_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from airflow_wisdom.rows.reading import Format, Table
+    from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.rows.reading.table import Knows, Table
     from airflow_wisdom.storage import Storage
 
 
 __all__ = ["SqlSource"]
+
+_LONGEST_PATH = 4_096
+"""Characters of a path that any file system takes."""
 
 
 class Source(Protocol):
@@ -30,9 +40,38 @@ class Source(Protocol):
         """What the source is called: nothing in it is a secret."""
         ...
 
-    def open(self) -> AbstractContextManager[Table]:
-        """Open the source and return its rows."""
+    @property
+    def places(self) -> Sequence[str]:
+        """The paths and URIs of the files that are read."""
         ...
+
+    def open(self, knows: Knows = any_column) -> AbstractContextManager[Table]:
+        """Open the source and return its rows.
+
+        :param knows: As for :func:`~airflow_wisdom.rows.reading.read`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How a file is read; what each option means says :class:`~airflow_wisdom.operators.rows.WisdomSourceTask`, whose
+    parameters they are.
+
+    :raises ValueError: An option makes no sense.
+    """  # noqa: D205 - one sentence
+
+    source_format: Format | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.source_format is not None:
+            must_be_one_of("source_format", self.source_format, tuple(dict.fromkeys(FORMATS.values())))
+        if self.delimiter is not None:
+            check_delimiter(self.delimiter)
+        if self.encoding is not None:
+            check_encoding(self.encoding)
 
 
 @dataclass(frozen=True)
@@ -41,18 +80,31 @@ class FileSource:
 
     :param name: Path or URI.
     :param storage: What reads it.
-    :param format: ``csv`` or ``json_lines``. Default: what the name says, and else the first bytes.
+    :param options: How it is read.
     """
 
     name: str
     storage: Storage
-    format: Format | None = None
+    options: SourceOptions = SourceOptions()
+
+    @property
+    def places(self) -> Sequence[str]:
+        """The file itself."""
+        return [self.name]
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
-        """Open the file and return its rows."""
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:
+        """Open the file and return its rows; parameter as for :class:`Source`."""
+        options = self.options
         with self.storage.open(self.name) as file:
-            yield read(file, format=self.format, name=self.name)
+            yield read(
+                file,
+                format=options.source_format,
+                name=self.name,
+                delimiter=options.delimiter,
+                encoding=options.encoding,
+                knows=knows,
+            )
 
 
 @dataclass(frozen=True)
@@ -65,9 +117,10 @@ class RowsSource:
 
     rows: Iterable[Mapping[str, Any]]
     name: str = "the rows given"
+    places: Sequence[str] = ()
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - columns of a mapping differ
         """Return the rows."""
         yield read_rows(self.rows)
 
@@ -94,13 +147,16 @@ class SqlSource:
     template_fields: ClassVar[Sequence[str]] = ("sql", "conn_id", "parameters")
     """What Airflow renders in it, as in a task."""
 
+    places: ClassVar[Sequence[str]] = ()
+    """A query reads no files."""
+
     @property
     def name(self) -> str:
         """What the query is called: it may hold what is not everybody's, so it is its connection."""
         return f"the query on {self.conn_id}"
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - a query can name its columns
         """Run the query and return its rows.
 
         :raises ValueError: The connection does not point to a database, or the query has no result.
@@ -125,22 +181,38 @@ class SqlSource:
         return hook.get_conn()
 
 
-def source_of(given: Any, storage: Storage, format: Format | None = None) -> FileSource | RowsSource | SqlSource:  # noqa: A002 - the word that users know
+def source_of(
+    given: Any, storage: Storage, options: SourceOptions | None = None
+) -> FileSource | RowsSource | SqlSource:
     """Return the source that a user has named.
 
     :param given: Path, URI, rows, or a :class:`SqlSource`.
     :param storage: What reads files.
-    :param format: As for :class:`FileSource`.
+    :param options: How a file is read. Default: as it says itself.
     :raises SourceError: It is something else.
     """
     if isinstance(given, SqlSource):
         return given
+    if isinstance(given, str):
+        _check_path(given)
     if isinstance(given, (str, os.PathLike)) and os.fspath(given):
-        return FileSource(os.fspath(given), storage, format)
+        return FileSource(os.fspath(given), storage, options or SourceOptions())
     if isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
         return RowsSource(given)
     kind = type(given).__name__
     raise SourceError(f"The source must be a path, a URI, a list of rows or an SqlSource, not {kind}: {given!r:.40}")
+
+
+def _check_path(text: str) -> None:
+    """Refuse a text that cannot be a path; it is not shown, as it is what a customer reads."""
+    what = f"The source is a text of {len(text):,} characters, and neither a path nor a URI"
+    if text.lstrip()[:2] in ("[{", "[[", "[]", "{'", '{"'):
+        raise SourceError(
+            f"{what}: it looks like rows that a template made a text of. Pass the rows themselves, as in "
+            "source=upstream.output, or let templates keep them: DAG(render_template_as_native_obj=True)"
+        )
+    if len(text) > _LONGEST_PATH or "\n" in text:
+        raise SourceError(f"{what}: write it to a file, or pass a list of rows")
 
 
 def _cursor(connection: Any) -> Any:

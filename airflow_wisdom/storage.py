@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import io
+import os
 import shutil
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from airflow_wisdom import streams
 from airflow_wisdom.exceptions import SourceError, StorageError
-from airflow_wisdom.redaction import redact
+from airflow_wisdom.redaction import cut, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,26 +26,11 @@ __all__ = [
     "Storage",
 ]
 
-PIECE = 1024 * 1024
-"""Bytes that are asked of a file at once."""
+_LONGEST_SHOWN = 200
+"""Characters of a path that a message shows."""
 
 CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueError)
 """What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
-
-
-class _Readable(io.RawIOBase):
-    """The body of an answer of Amazon S3 as a file; botocore's own is one only in its newer versions."""
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self._body.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
 
 
 @dataclass(frozen=True)
@@ -68,20 +55,20 @@ class Storage:
         """Open a file to be read as it comes, without having all of it anywhere.
 
         :param uri: Path or URI.
-        :raises SourceError: It does not exist, or cannot be read.
+        :raises SourceError: It does not exist, cannot be read, is not a regular file, or changes while it is read.
         """
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
             except CAUSES as exc:
-                raise SourceError(f"{redact(uri)} cannot be read: {exc}") from exc
-            try:
-                yield file
-            except BotoCoreError as exc:
-                raise SourceError(f"{redact(uri)} cannot be read to its end: {exc}") from exc
+                raise SourceError(f"{_shown(uri)} cannot be read: {_cause(exc, uri)}") from exc
+            yield file
 
     def save(self, path: Path, uri: str) -> None:
-        """Copy a local file to where a URI leads; what is there is replaced.
+        """Copy a local file to where a URI leads; what is there is replaced, as a whole or not at all.
+
+        A local file is written beside its place and renamed; Amazon S3 shows an object once all of it is there. Other
+        file systems get the file in one call, which most object stores do as a whole, too.
 
         :param path: The file.
         :param uri: Path or URI; folders on the way are made.
@@ -90,15 +77,15 @@ class Storage:
         try:
             self._save(path, uri)
         except CAUSES as exc:
-            raise StorageError(f"{redact(uri)} cannot be written: {exc}") from exc
+            raise StorageError(f"{_shown(uri)} cannot be written: {_cause(exc, uri)}") from exc
 
-    def try_to_save(self, path: Path | None, uri: str | None) -> tuple[str | None, str | None]:
+    def try_to_save(self, path: Path, uri: str | None) -> tuple[str | None, str | None]:
         """Copy a report to where a user asked for it; return where, and what went wrong, as there is more to say.
 
-        :param path: The file; None if there is nothing to report.
+        :param path: The file.
         :param uri: As for :meth:`save`; None if it was not asked for.
         """
-        if path is None or not uri:
+        if not uri:
             return None, None
         try:
             self.save(path, uri)
@@ -110,32 +97,30 @@ class Storage:
     def _opened(self, uri: str) -> Iterator[BinaryIO]:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
-            body = self._s3().get_conn().get_object(Bucket=bucket, Key=key)["Body"]
-            with closing(body), io.BufferedReader(_Readable(body), PIECE) as file:
+            with streams.of_s3(self._s3().get_conn(), bucket, key) as file:
                 yield file
         elif "://" in uri:
             from airflow.sdk import ObjectStoragePath
 
-            with ObjectStoragePath(uri, conn_id=self.conn_id).open("rb") as file:
+            with streams.of_object_storage(ObjectStoragePath(uri, conn_id=self.conn_id)) as file:
                 yield file
         else:
-            with Path(uri).open("rb") as file:
+            with streams.of_path(Path(uri)) as file:
                 yield file
 
     def _save(self, path: Path, uri: str) -> None:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
             self._s3().get_conn().upload_file(str(path), bucket, key)
-        elif "://" in uri:
+        elif "://" in uri and not uri.startswith("file://"):
             from airflow.sdk import ObjectStoragePath
 
             target = ObjectStoragePath(uri, conn_id=self.conn_id)
             target.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("rb") as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file, PIECE)
+            # In one call, which most stores do as a whole: of a stream that breaks off, its beginning may stay.
+            target.fs.put_file(str(path), target.path)
         else:
-            Path(uri).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, uri)
+            _replace(path, Path(uri.removeprefix("file://")))
 
     def _s3(self) -> S3Hook:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -147,6 +132,35 @@ class Storage:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
             WisdomHook.get_connection(conn_id)
         return S3Hook(aws_conn_id=conn_id, verify=self.verify)
+
+
+def _shown(uri: str) -> str:
+    """Return a path or URI for a message: what was given in its place may be a text of any length."""
+    return cut(redact(uri), _LONGEST_SHOWN)
+
+
+def _cause(error: Exception, uri: str) -> str:
+    return cut(str(error).replace(uri, _shown(uri)), 2 * _LONGEST_SHOWN)
+
+
+def _replace(path: Path, target: Path) -> None:
+    """Copy a file so that under its name there is always a whole one, the old or the new, whatever goes wrong."""
+    if target.exists() and not target.is_file():
+        # A terminal or a pipe cannot be replaced, and a folder is not to be.
+        shutil.copyfile(path, target)
+        return
+    # What a link leads to is replaced, and the link stays.
+    target = Path(os.path.realpath(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{uuid4().hex}.part")
+    try:
+        shutil.copyfile(path, beside)
+        if target.exists():
+            shutil.copymode(target, beside)
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:

@@ -48,16 +48,16 @@ def check_interval(poll_interval: float | None) -> None:
         raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
 
 
-def must_be_one_of(name: str, value: object, words: tuple[str, ...]) -> None:
+def must_be_one_of(name: str, value: object, words: tuple[str | None, ...]) -> None:
     """Refuse a word that means nothing.
 
     :param name: Name of the parameter.
     :param value: What was given.
-    :param words: What it may be.
+    :param words: What it may be; None where it need not be given.
     :raises ValueError: It is not one of them.
     """
     if value not in words:
-        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r:.100}")
+        raise ValueError(f"{name} must be one of {', '.join(filter(None, words))}, not {value!r:.100}")
 
 
 def tolerated(name: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ PUBLIC = {
         "ClientTokenUsedError",
         "ConflictError",
         "EndpointError",
+        "ExtraCheckError",
         "FailedRecordReportError",
         "FailedRecordsError",
         "ImportIncompleteError",

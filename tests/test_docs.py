@@ -156,7 +156,7 @@ def test_the_summary_has_the_members_that_the_docs_show(fake_wisdom, knowledge_b
     fake_wisdom.routing_profiles(["Billing"])
     rows = [
         {"Name": "imported", "Content": " text "},
-        {"Name": "refused by AWS", "Content": "text", "Routing Profile": "None"},
+        {"Name": "refused by AWS", "Content": "text", "Routing Profile": "Nobody"},
         {"Name": "", "Content": "not valid"},
     ]
     task = WisdomImportQuickResponsesOperator(

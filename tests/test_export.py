@@ -103,12 +103,13 @@ def test_a_csv_has_the_labels_of_the_template_and_is_sorted_by_name(fake_wisdom,
         "unrestorable": [],
     }
     first, second = rows(tmp_path / "a.csv")
-    assert list(first) == list(LABELS)
+    assert list(first) == [*LABELS, "_export"]
     assert {label: cell for label, cell in first.items() if cell} == {
         "Name": "a",
         "Content": "Hello!",
         "Content type": "plain",
         "Is active": "No",
+        "_export": "1",
     }
     assert second == {
         "Name": "b",
@@ -120,6 +121,7 @@ def test_a_csv_has_the_labels_of_the_template_and_is_sorted_by_name(fake_wisdom,
         "Language": "en_US",
         "Is active": "Yes",
         "Routing Profile": "",
+        "_export": "1",
     }
 
 
@@ -138,6 +140,7 @@ def test_json_lines_have_lists_booleans_and_null(fake_wisdom, knowledge_base, tm
         "Language": None,
         "Is active": True,
         "Routing Profile": [],
+        "_export": 1,
     }
 
 
@@ -213,6 +216,7 @@ awkward = st.sampled_from(
         "NULL", "\\N", "None", "nan", "=1+1", "+49 30", "-", "@home", "{{Attributes.Name}}", "{{ ds }}", "two\r\nlines",
         "one\nline", "old\rmac", 'quo"te', '"', "''", "a,b;c|d\te", "\\", "\\n", " leading", "trailing ", "ümlaut",
         "\ufeffmark", "\u2028", "\x85", "\x0b", "\x1a", "😀", "e\u0301", "\ufffd", "sep=;", "[]", "{}", "true", "Yes",
+        "'=1", "''-", "'tis", "<NA>", "#N/A", "#REF!", "<replace: x> y", "\uff1d1",
         "0", PLAIN, "plain", "_line",
     ]
 )  # fmt: skip
@@ -347,6 +351,18 @@ def test_a_profile_by_arn_is_refused_by_another_instance_before_anything_is_writ
     with pytest.raises(InvalidRowsError, match="is not a routing profile of the instance"):
         sync(tmp_path / "a.csv", instance_id=production)
     assert fake_wisdom.quick_responses(bases[1]) == []
+
+
+def test_a_csv_is_safe_to_open_and_can_be_edited_in_a_spreadsheet(fake_wisdom, knowledge_base, tmp_path):
+    """A spreadsheet shows the apostrophe and keeps it; a row that is added has no mark, and NULL in it is nothing."""
+    put(fake_wisdom, knowledge_base, {"name": "=1+1", "description": "NULL"}, {"name": "'tis"})
+    export(tmp_path / "a.csv", knowledge_base_id=knowledge_base)
+    assert [row["Name"] for row in rows(tmp_path / "a.csv")] == ["'tis", "'=1+1"]
+    with (tmp_path / "a.csv").open("a", newline="") as file:
+        csv.DictWriter(file, [*LABELS, "_export"]).writerow({"Name": "new", "Content": "x", "Description": "NULL"})
+    summary = sync(tmp_path / "a.csv", knowledge_base_id=knowledge_base)
+    assert (summary["rowsUnchanged"], summary["rowsCreated"], summary["cellsNull"]) == (2, 1, 1)
+    assert state(fake_wisdom, knowledge_base)["new"]["description"] is None
 
 
 # What does not come back

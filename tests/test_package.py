@@ -51,11 +51,13 @@ ROOMS = [
     "exceptions",
     "cadence",
     "values",
+    "places",
     "model",
     "provider_info",
     "settings",
     "rows",
     "hooks",
+    "streams",
     "storage",
     "sources",
     "watcher",
@@ -268,7 +270,17 @@ def test_rows_and_runs_import_no_airflow(module):
 
 @pytest.mark.parametrize(
     "room",
-    ["redaction", "exceptions", "cadence", "values", "model.import_job", "model.endings", "provider_info", "rows"],
+    [
+        "redaction",
+        "exceptions",
+        "cadence",
+        "values",
+        "places",
+        "model.import_job",
+        "model.endings",
+        "provider_info",
+        "rows",
+    ],
 )
 def test_pure_rooms_import_neither_airflow_nor_aws(room):
     code = f"import sys, airflow_wisdom.{room}; print(*sys.modules)"
@@ -324,6 +336,7 @@ def test_texts_that_a_dag_author_would_template_are_templates(kind):
     fixed = {
         "self",
         "kwargs",
+        "extra_checks",
         "fetch_size",
         "max_report_bytes",
         "sample_size",
@@ -334,6 +347,7 @@ def test_texts_that_a_dag_author_would_template_are_templates(kind):
         "end_from_trigger",
         "protection",
         "include_urls",
+        "strict",
         "max_bytes",
         "poke_interval",
         "poll_interval",

@@ -21,7 +21,9 @@ from rigs.running import start_job
 
 from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, prepare
-from airflow_wisdom.rows.reading import read_csv, read_json_lines, read_rows
+from airflow_wisdom.rows.reading import read_csv, read_json_lines
+from airflow_wisdom.rows.reading.objects import read_rows
+from airflow_wisdom.rows.reading.table import without_blank_end
 from airflow_wisdom.testing.wisdom import imports
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +43,7 @@ def test_files_have_at_most_a_hundred_rows():
         ]
         assert [row[0] for row in written(made)] == [f"N{i}" for i in range(250)]
         assert (made.rows_read, made.rows_valid, made.rows_invalid) == (250, 250, 0)
-        assert (made.mistakes_total, made.mistakes, made.invalid_path) == (0, (), None)
+        assert (made.mistakes_total, made.mistakes, invalid(made)) == (0, (), [])
 
 
 def test_a_file_is_what_its_record_says():
@@ -76,20 +78,25 @@ def test_no_file_can_have_more_rows_than_aws_takes(most):
         pass
 
 
-def test_a_source_without_rows_gives_no_file():
-    with prepared(table("Name,Content\n")) as made:
-        assert (made.files, made.rows_read, made.invalid_path) == ((), 0, None)
+@pytest.mark.parametrize("source", [table("Name,Content\n"), read_rows([])])
+def test_a_source_without_rows_gives_no_file_and_a_report_without_rows(source):
+    """The report can be read like any other."""
+    with prepared(source) as made:
+        assert (made.files, made.rows_read) == ((), 0)
+        assert made.invalid_path.read_bytes().startswith(b"\xef\xbb\xbf_line,_reason,Name,")
+        with prepared(table(made.invalid_path.read_bytes())) as again:
+            assert (again.rows_read, again.rows_blank) == (0, 0)
 
 
 def test_invalid_rows_are_kept_in_full_with_their_reasons():
     source = table('Name;Content;Is active\n"A;\n1";;maybe\nB;x\nC;y;no;"z,z"\n')
     with prepared(source, sample=2) as made:
         assert made.invalid_path.read_bytes().decode() == (
-            "_line,_reason,Name,Content,Is active\r\n"
+            "\ufeff_line,_reason,Name,Content,Is active\r\n"
             r'2,"column ""Name"", ""A;\n1"": has line breaks or control characters; '
             'column ""Content"": is required, but empty; '
             'column ""Is active"", ""maybe"": must be one of: 0, 1, false, n, no, true, y, yes","A;\n1",,maybe\r\n'
-            '5,"has 4 cells, but there are 3 columns",C,y,no,"z,z"\r\n'
+            '5,"has cells that belong to no column: ""z,z""",C,y,no,"z,z"\r\n'
         )
         assert (made.rows_read, made.rows_valid, made.rows_invalid) == (3, 1, 2)
         assert (made.mistakes_total, len(made.mistakes)) == (4, 2)
@@ -151,8 +158,9 @@ CELLS = st.lists(st.lists(CELL, min_size=1, max_size=11), max_size=12)
 
 
 def as_csv(cells, header=tuple(DEFAULT_TEMPLATE.columns)):
+    """A CSV in which all is quoted, so that a byte-order mark is never one of joined files."""
     out = io.StringIO(newline="")
-    csv.writer(out).writerows([header, *cells])
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows([header, *cells])
     return out.getvalue().encode()
 
 
@@ -163,10 +171,12 @@ def filled(cells, width):
 @settings(deadline=None)
 @given(CELLS, st.integers(1, 100), st.integers(len(HEADER), 200))
 def test_every_row_is_either_in_a_file_or_invalid(cells, max_rows, max_bytes):
-    with prepared(table(as_csv(cells)), max_rows=max_rows, max_bytes=max_bytes) as made:
-        assert made.rows_valid + made.rows_invalid == made.rows_read == len(cells)
+    rules = {"null_values": ()}
+    with prepared(table(as_csv(cells)), max_rows=max_rows, max_bytes=max_bytes, rules=rules) as made:
+        assert made.rows_valid + made.rows_invalid == made.rows_read
+        assert made.rows_read + made.rows_blank == len(cells)
         assert made.rows_valid == sum(file.rows for file in made.files)
-        assert bool(made.mistakes_total) == bool(made.rows_invalid) == bool(made.invalid_path)
+        assert bool(made.mistakes_total) == bool(made.rows_invalid) == bool(invalid(made))
         assert all(0 < file.rows <= max_rows and file.size <= max_bytes for file in made.files)
         assert all(file.size == file.path.stat().st_size for file in made.files)
         assert [row.values for row in invalid(made)] == [
@@ -176,22 +186,20 @@ def test_every_row_is_either_in_a_file_or_invalid(cells, max_rows, max_bytes):
 
 
 def invalid(made):
-    return list(table(made.invalid_path.read_bytes()).rows) if made.invalid_path else []
+    return list(table(made.invalid_path.read_bytes()).rows)
 
 
 def chosen(cells, made, *, invalid):
     """The rows of the source that are invalid, or those that are not, by the lines that the invalid rows name."""
     lines = invalid_lines(made)
     starts = [row.line for row in table(as_csv(cells)).rows]
-    return [row for row, line in zip(cells, starts, strict=True) if (line in lines) is invalid]
+    rows = [(row, line) for row, line in zip(cells, starts, strict=True) if any(map(str.strip, row))]
+    return [row for row, line in rows if (line in lines) is invalid]
 
 
 def invalid_lines(made):
-    if not made.invalid_path:
-        return set()
-    return {
-        int(row[0]) for row in list(csv.reader(io.StringIO(made.invalid_path.read_bytes().decode(), newline="")))[1:]
-    }
+    text = made.invalid_path.read_bytes().decode("utf-8-sig")
+    return {int(row[0]) for row in list(csv.reader(io.StringIO(text, newline="")))[1:]}
 
 
 ANYTHING = ImportTemplate.of(["Folder", "Team", "Note"])
@@ -202,9 +210,10 @@ ANYTHING = ImportTemplate.of(["Folder", "Team", "Note"])
 def test_what_is_written_is_what_was_read(cells, max_rows):
     """Under labels of unknown meaning, so that nothing but a surplus cell is wrong."""
     source = table(as_csv(cells, ANYTHING.columns))
-    with prepared(source, template=ANYTHING, max_rows=max_rows) as made:
-        assert written(made) == [filled(row, 3) for row in cells if len(row) <= 3]
-        assert [[*row.values.values(), *row.surplus] for row in invalid(made)] == [row for row in cells if len(row) > 3]
+    with prepared(source, template=ANYTHING, max_rows=max_rows, rules={"null_values": ()}) as made:
+        ended = [row[:3] + list(without_blank_end(row[3:])) for row in cells if any(map(str.strip, row))]
+        assert written(made) == [filled(row, 3) for row in ended if len(row) <= 3]
+        assert [[*row.values.values(), *row.surplus] for row in invalid(made)] == [row for row in ended if len(row) > 3]
         assert list(itertools.chain.from_iterable(range(f.rows) for f in made.files)) == [
             i % max_rows for i in range(made.rows_valid)
         ]
@@ -213,7 +222,7 @@ def test_what_is_written_is_what_was_read(cells, max_rows):
 @settings(deadline=None)
 @given(CELLS)
 def test_without_trimming_no_valid_row_changes(cells):
-    with prepared(table(as_csv(cells)), rules={"spaces": "invalid"}) as made:
+    with prepared(table(as_csv(cells)), rules={"spaces": "invalid", "null_values": ()}) as made:
         assert written(made) == [filled(row, 9) for row in chosen(cells, made, invalid=False)]
         assert made.trimmed == 0
 

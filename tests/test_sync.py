@@ -339,7 +339,7 @@ def test_a_plan_writes_nothing_and_says_what_it_would(fake_wisdom, knowledge_bas
     assert '~ update "n0" (row 1)' in caplog.text
     assert 'content: "by hand" -> "text 0"' in caplog.text
     assert "edited by hand: arn:aws:connect:" in caplog.text
-    written = list(csv.DictReader(target.read_text().splitlines()))
+    written = list(csv.DictReader(target.read_text(encoding="utf-8-sig").splitlines()))
     assert [
         (row["kind"], row["key"], row["field"], row["old"], row["new"]) for row in written if row["field"] == "content"
     ] == [

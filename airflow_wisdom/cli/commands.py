@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.cli.values import at_least, duration, mapping, share, tolerated
+from airflow_wisdom.cli.values import at_least, delimiter, duration, encoding, function, mapping, share, tolerated
 from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, SAMPLE_SIZE
 from airflow_wisdom.settings import SERVICE_NAMES
 from airflow_wisdom.values import ONE_DAY
@@ -107,6 +107,18 @@ FAILED_RECORDS = option(
 ROWS = (
     option("--format", choices=("csv", "json_lines"), help="format of FILE (default: what its name or content says)"),
     option(
+        "--delimiter",
+        type=delimiter,
+        metavar="CHAR",
+        help="what separates the cells of a CSV: a character, or tab (default: the one by which its header fits best)",
+    ),
+    option(
+        "--encoding",
+        type=encoding,
+        metavar="NAME",
+        help="encoding of FILE, such as cp1252 (default: UTF-8, or what its byte-order mark says)",
+    ),
+    option(
         "--template",
         metavar="PATH",
         help="template file downloaded from Amazon Connect, whose header the columns have to fit: a path or URI "
@@ -132,7 +144,29 @@ ROWS = (
         default="trim",
         help="what to do about spaces at the ends of a cell: trim them, or call the row invalid (default: trim)",
     ),
+    option("--strict", action="store_true", help="call rows invalid, too, that may be meant: short ones, for example"),
     option("--invalid-rows-path", metavar="PATH", help="write all invalid rows to this CSV, ready to be fixed"),
+    option(
+        "--null-values",
+        action="append",
+        metavar="TEXT",
+        help="a cell that means nothing, such as NULL; may be repeated, and '' alone is for none (default: what "
+        "databases, pandas and spreadsheets write)",
+    ),
+    option(
+        "--on-placeholders",
+        choices=("warn", "invalid", "ignore"),
+        default="warn",
+        help="what to do about placeholders that Amazon Connect would not fill in: warn, call the row invalid, or "
+        "ignore them (default: warn)",
+    ),
+    option(
+        "--extra-checks",
+        type=function,
+        action="append",
+        metavar="MODULE:FUNCTION",
+        help="a function of your own that gets each row and returns what is wrong with it, or None; may be repeated",
+    ),
 )
 
 AWS = (

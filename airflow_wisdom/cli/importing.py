@@ -11,13 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import DATA, Failed, Failure, Interrupted, UsageError, code_of, worst
-from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, records, titled
-from airflow_wisdom.cli.service import reach, routing_profiles
+from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, doubtful_rows, facts, invalid_rows, records, titled
+from airflow_wisdom.cli.service import file_source, reach, routing_profiles
 from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableError, WisdomError
 from airflow_wisdom.runs.imports import Import, ImportOptions, judge
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import mark_of
-from airflow_wisdom.sources import FileSource
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
 
@@ -31,7 +30,9 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.preparing import Prepared
     from airflow_wisdom.runs.account import Account
     from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.options import RowOptions
     from airflow_wisdom.runs.starting import Submission
+    from airflow_wisdom.sources import FileSource
 
 _JOBS = (
     Column("Import job", "id"),
@@ -52,12 +53,13 @@ def check(args: Namespace, screen: Screen) -> Outcome:
     """
     storage = Storage(aws_conn_id=args.conn_id)
     options = _options(args)
+    source = file_source(args, storage)
+    check_places(options, source)
     with screen.waiting(f"Judging the rows of {args.file}"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
-        prepared = judge(_source(args, storage), options.template(storage), options, Path(folder)).prepared
-        path = args.invalid_rows_path if prepared.invalid_path else None
-        if prepared.invalid_path and path:
-            storage.save(prepared.invalid_path, path)
-    return _judged(args.file, prepared, path)
+        prepared = judge(source, options.template(storage), options, Path(folder)).prepared
+        if args.invalid_rows_path:
+            storage.save(prepared.invalid_path, args.invalid_rows_path)
+    return _judged(args.file, prepared, args.invalid_rows_path)
 
 
 def import_file(args: Namespace, screen: Screen) -> Outcome:
@@ -67,15 +69,17 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
     :param screen: Where progress goes.
     :raises Interrupted: The import goes on without the command; the text says what was started.
     """
-    hook, knowledge_base_id = reach(args)
     options, storage = _options(args), Storage(aws_conn_id=args.conn_id)
+    source = file_source(args, storage)
+    check_places(options, source)
+    hook, knowledge_base_id = reach(args)
     origin = Origin.of_command(args.file, _run_id(args))
     _knock(hook, knowledge_base_id)
     with screen.progress(f"Judging the rows of {args.file}") as progress:
         # An earlier run of the same file may have started its jobs: the list of jobs is always looked at.
         run = Run(origin, time.time() + args.timeout, progress=progress, is_first_try=False)
         with Import(hook, knowledge_base_id, options, storage, run) as importing:
-            manifest = importing.plan(_source(args, storage), routing_profiles(args, hook))
+            manifest = importing.plan(source, routing_profiles(args, hook))
             refusal = _refusal(manifest, options.on_invalid_rows)
             if refusal:
                 return _refused(importing.given_up(manifest), refusal)
@@ -86,14 +90,23 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
     return _accounted(account, failure, options.template(storage).columns)
 
 
-def _source(args: Namespace, storage: Storage) -> FileSource:
-    return FileSource(args.file, storage, args.format)
-
-
 def _options(args: Namespace) -> ImportOptions:
     """Return the options of an import; of what only imports have, `check` keeps the defaults."""
     given = {each.name: getattr(args, each.name) for each in fields(ImportOptions) if hasattr(args, each.name)}
     return ImportOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given)
+
+
+def check_places(options: RowOptions, source: FileSource) -> None:
+    """Refuse outputs that would replace what is read, or one another, before anything else is done.
+
+    :param options: The options of the command.
+    :param source: Where the rows are.
+    :raises UsageError: Two of them name the same file.
+    """
+    try:
+        options.check_places(source)
+    except ValueError as exc:
+        raise UsageError(str(exc)) from exc
 
 
 def _run_id(args: Namespace) -> str:
@@ -129,7 +142,10 @@ def _judged(file: str, prepared: Prepared, path: str | None) -> Outcome:
         "rowsRead": prepared.rows_read,
         "rowsValid": prepared.rows_valid,
         "rowsInvalid": prepared.rows_invalid,
+        "rowsBlank": prepared.rows_blank,
         "cellsTrimmed": prepared.trimmed,
+        **prepared.doubts.summary(),
+        "cellsNull": prepared.cells_null,
         "mistakes": prepared.mistakes_total,
         "invalidRows": [mistake.to_dict() for mistake in prepared.mistakes],
         "invalidRowsPath": path,
@@ -139,12 +155,14 @@ def _judged(file: str, prepared: Prepared, path: str | None) -> Outcome:
         rows_read=prepared.rows_read,
         rows_valid=prepared.rows_valid,
         rows_invalid=prepared.rows_invalid,
+        rows_blank=prepared.rows_blank or None,
         cells_trimmed=prepared.trimmed or None,
+        cells_null=prepared.cells_null or None,
         import_files=len(prepared.files),
         invalid_rows_in=path,
     )
     failure = Failure(f"{prepared.rows_invalid:,} of {prepared.rows_read:,} rows of {file} are invalid", DATA)
-    sheets = [sheet, invalid_rows(prepared.mistakes, prepared.mistakes_total)]
+    sheets = [sheet, invalid_rows(prepared.mistakes, prepared.mistakes_total), doubtful_rows(prepared.doubts)]
     return Outcome(document, sheets, failure if prepared.rows_invalid else None)
 
 
@@ -180,6 +198,8 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
         rows_refused="?" if summary["rowsRefused"] is None else summary["rowsRefused"],
         rows_not_started=summary["rowsNotStarted"] or None,
         rows_unknown=summary["rowsUnknown"] or None,
+        rows_blank=summary["rowsBlank"] or None,
+        cells_null=summary["cellsNull"] or None,
         seconds=summary["durationSeconds"],
         invalid_rows_in=summary["invalidRowsPath"],
         refused_records_in=summary["failedRecordsPath"],
@@ -188,6 +208,7 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
         sheet,
         _jobs(summary, manifest.unit),
         invalid_rows(manifest.mistakes, manifest.mistakes_total),
+        doubtful_rows(manifest.doubts),
         records(titled("Refused by AWS", len(account.records), account.records_refused), account.records, known),
     ]
     return Outcome(summary, sheets, failure)

@@ -15,6 +15,7 @@ from airflow_wisdom.exceptions import ImportJobError
 from airflow_wisdom.model.import_job import ImportJobStatus
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
 from airflow_wisdom.rows import DEFAULT_TEMPLATE
+from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.runs.account import FailedRecordReports
 from airflow_wisdom.runs.run import FILE, TASK
 from airflow_wisdom.storage import Storage
@@ -61,9 +62,9 @@ def show(args: Namespace, screen: Screen) -> Outcome:
     with screen.waiting("Reading the import job"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
         job = hook.get_import_job(knowledge_base_id, args.job_id)
         _read_report(hook, job, reports, Path(folder))
-        if reports.count and args.failed_records_path:
+        if args.failed_records_path:
             path = args.failed_records_path
-            Storage(aws_conn_id=args.conn_id).save(reports.write(), path)
+            Storage(aws_conn_id=args.conn_id).save(reports.write(Path(folder)), path)
     # Without a report, a job that is COMPLETE refused nothing, and any other keeps it to itself.
     refused = reports.count if job.has_failed_record_report or job.status == ImportJobStatus.COMPLETE.value else None
     document = {**job.to_dict(), "recordsRefused": refused, "failedRecords": reports.sample}
@@ -112,9 +113,10 @@ def _read_report(hook: WisdomHook, job: ImportJob, reports: FailedRecordReports,
     if not job.has_failed_record_report:
         return
     path = folder / "report.csv"
-    with path.open("w+b") as file:
+    with keeping(), path.open("w+b") as file:
         hook.download_failed_records(job, file, max_bytes=MAX_REPORT_BYTES)
-    reports.add(job.import_job_id, path)
+        file.flush()
+        reports.add(job.import_job_id, path)
 
 
 def _facts(job: ImportJob, **more: Any) -> Sheet:

@@ -1,4 +1,4 @@
-"""How a command reaches AWS, and which knowledge base it is about."""
+"""How a command reaches AWS, and which knowledge base and which file it is about."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from airflow_wisdom.cli.commands import KNOWLEDGE_BASE
 from airflow_wisdom.cli.exits import UsageError
 from airflow_wisdom.hooks.connection import AwsConnection
+from airflow_wisdom.sources import FileSource, SourceOptions
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
     from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.storage import Storage
 
 
 def reach(args: Namespace) -> tuple[WisdomHook, str]:
@@ -39,6 +41,15 @@ def routing_profiles(args: Namespace, hook: WisdomHook) -> Mapping[str, str] | N
     :param hook: What AWS is reached with.
     """
     return hook.routing_profiles(args.instance_id) if args.instance_id else None
+
+
+def file_source(args: Namespace, storage: Storage) -> FileSource:
+    """Return the file whose rows a command reads.
+
+    :param args: What the command was given.
+    :param storage: What reads it.
+    """
+    return FileSource(args.file, storage, SourceOptions(args.format, args.delimiter, args.encoding))
 
 
 def _named(args: Namespace) -> bool:

@@ -7,14 +7,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import INTERRUPTED, Failed, Failure, Interrupted, UsageError, code_of, worst
-from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, mistakes, titled
-from airflow_wisdom.cli.service import reach, routing_profiles
+from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, doubtful_rows, facts, invalid_rows, mistakes, titled
+from airflow_wisdom.cli.service import file_source, reach, routing_profiles
 from airflow_wisdom.exceptions import PlanError, WisdomError
 from airflow_wisdom.runs.changes import SIGNS, shown
 from airflow_wisdom.runs.export import Export, ExportOptions
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.sync import Sync, SyncOptions
-from airflow_wisdom.sources import FileSource
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
 
@@ -25,8 +24,10 @@ if TYPE_CHECKING:
     from airflow_wisdom.cli.progress import CommandProgress
     from airflow_wisdom.cli.screen import Screen
     from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.runs.changes import Change, ChangeEnd
     from airflow_wisdom.runs.sync import Planned, SyncAccount
+    from airflow_wisdom.sources import FileSource
 
 _CHANGES = (
     Column("", "status"),
@@ -116,15 +117,20 @@ def _options(args: Namespace) -> SyncOptions:
     """Return the options of a sync; of what only ``sync`` has, ``plan`` keeps the defaults."""
     given = {each.name: getattr(args, each.name) for each in fields(SyncOptions) if hasattr(args, each.name)}
     try:
-        return SyncOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given).checked()
+        options = SyncOptions(import_template=args.template, column_mapping=dict(args.map) or None, **given).checked()
+        options.check_places(_source(args))
     except ValueError as exc:
         raise UsageError(str(exc)) from exc
+    return options
+
+
+def _source(args: Namespace) -> FileSource:
+    return file_source(args, Storage(aws_conn_id=args.conn_id))
 
 
 def _planned(syncing: Sync, hook: WisdomHook, args: Namespace) -> tuple[Planned, Failure | None]:
     """Return the plan, and why it is refused, if it is."""
-    source = FileSource(args.file, Storage(aws_conn_id=args.conn_id), args.format)
-    planned = syncing.plan(source, routing_profiles(args, hook))
+    planned = syncing.plan(_source(args), routing_profiles(args, hook))
     try:
         syncing.check(planned)
     except PlanError as exc:
@@ -181,11 +187,12 @@ def _plan_sheets(account: SyncAccount) -> list[Sheet]:
         fingerprint=plan.short_fingerprint,
         plan_in=account.plan_path,
         invalid_rows_in=planned.invalid_rows_path,
+        **_found(planned.sifted),
     )
     changes = plan.changes[: account.sample]
     rows = [row for change in changes for row in _rows(change)]
     title = titled("Plan", len(changes), len(plan.changes))
-    return [sheet, Sheet(title, _CHANGES, rows), _warnings(account), _invalid(account)]
+    return [sheet, Sheet(title, _CHANGES, rows), _warnings(account), *_rows_of_the_source(account)]
 
 
 def _rows(change: Change) -> Iterator[Sequence[Any]]:
@@ -205,9 +212,13 @@ def _warnings(account: SyncAccount) -> Sheet:
     return Sheet(titled("Worth knowing", len(found), len(warnings)), (Column("Warning"),), found)
 
 
-def _invalid(account: SyncAccount) -> Sheet:
+def _rows_of_the_source(account: SyncAccount) -> list[Sheet]:
     sifted = account.planned.sifted
-    return invalid_rows(sifted.mistakes, sifted.mistakes_total)
+    return [invalid_rows(sifted.mistakes, sifted.mistakes_total), doubtful_rows(sifted.doubts)]
+
+
+def _found(sifted: Sifted) -> dict[str, int | None]:
+    return {"rows_blank": sifted.rows_blank or None, "cells_null": sifted.cells_null or None}
 
 
 def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:
@@ -224,8 +235,9 @@ def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:
         failed=len(account.failed) or None,
         plan_in=account.plan_path,
         invalid_rows_in=summary["invalidRowsPath"],
+        **_found(account.planned.sifted),
     )
     failed = account.failed[: account.sample]
     rows = [(SIGNS[end.change.kind], end.change.name, end.change.line or "", str(end.error)) for end in failed]
     title = titled("Failed", len(rows), len(account.failed))
-    return [sheet, Sheet(title, _FAILURES, rows), _warnings(account), _invalid(account)]
+    return [sheet, Sheet(title, _FAILURES, rows), _warnings(account), *_rows_of_the_source(account)]

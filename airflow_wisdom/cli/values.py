@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from airflow_wisdom.rows.reading.dialect import check_delimiter
+from airflow_wisdom.rows.reading.text import check_encoding
 from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:
@@ -40,6 +43,47 @@ def mapping(text: str) -> tuple[str, str]:
     if not (column.strip() and label.strip()):
         raise ArgumentTypeError(f"must be COLUMN=LABEL, not {text!r}")
     return column.strip(), label.strip()
+
+
+def delimiter(text: str) -> str:
+    """Return what separates the cells of a CSV.
+
+    :param text: The character, or a word for it.
+    :raises ArgumentTypeError: It is neither.
+    """
+    try:
+        return check_delimiter(text)
+    except ValueError as exc:
+        raise ArgumentTypeError(str(exc)) from None
+
+
+def encoding(text: str) -> str:
+    """Return the name of an encoding.
+
+    :param text: The name.
+    :raises ArgumentTypeError: There is none of that name.
+    """
+    try:
+        check_encoding(text)
+    except ValueError as exc:
+        raise ArgumentTypeError(str(exc)) from None
+    return text
+
+
+def function(text: str) -> Callable[..., Any]:
+    """Return a function by its name.
+
+    :param text: Module and function, with a colon between them; the module is found as by ``import``.
+    :raises ArgumentTypeError: There is no such function.
+    """
+    module, _, name = text.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except Exception as exc:  # noqa: BLE001 - a module of the user's may raise anything
+        raise ArgumentTypeError(f"must be MODULE:FUNCTION, which can be imported, not {text!r}: {exc}") from None
+    if not callable(found):
+        raise ArgumentTypeError(f"must be a function, not {text!r}")
+    return found  # type: ignore[no-any-return]
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -33,15 +33,17 @@ class WisdomImportTask(WisdomRowsTask):
     A task that is tried again does not import again: it finds the jobs that it started, waits for them, and starts
     only the files that have no job, or whose job failed. A file whose rows have changed is another import.
 
-    The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsSent``), ``rowsSent`` (=
-    ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``), ``durationSeconds``, ``importJobs`` with
-    the same for each job, samples ``invalidRows`` and ``failedRecords``, and where all of these were written to. It is
-    pushed also when the task then fails because of its rows, files or jobs.
+    The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsSent``),
+    ``rowsSent`` (= ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``), ``durationSeconds``,
+    ``importJobs`` with the same for each job, samples ``invalidRows``, ``warnings`` and ``failedRecords``, and where
+    all of these were written to. It is pushed also when the task then fails because of its rows,
+    files or jobs.
 
+    :param mode: ``import`` (default), or ``check`` to judge the rows, report what is wrong with them, and send nothing.
     :param on_failed_records: What to do if AWS refuses records: ``fail`` (default), ``warn``, ``ignore``, or the
         number that is tolerated. A job that is FAILED fails the task in any case.
-    :param failed_records_path: Path or URI of a CSV to write all of them to, by the columns of AWS's reports. Default:
-        they are not written.
+    :param failed_records_path: Path or URI of a CSV to write all of them to, by the columns of AWS's reports. If there
+        are none, it has its header alone. Default: they are not written.
     :param max_rows_per_file: Rows of a file, 1 to 100. Default: 100, which is what AWS allows.
     :param max_active_jobs: How many jobs run at the same time, at most. Default: Airflow's option ``[wisdom]
         max_active_import_jobs``, by itself 3.
@@ -66,6 +68,7 @@ class WisdomImportTask(WisdomRowsTask):
     """
 
     template_fields: Sequence[str] = (
+        "mode",
         "on_failed_records",
         "failed_records_path",
         "max_rows_per_file",
@@ -78,6 +81,7 @@ class WisdomImportTask(WisdomRowsTask):
     def __init__(
         self,
         *,
+        mode: Literal["import", "check"] = "import",
         on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
         failed_records_path: str | None = None,
         max_rows_per_file: int = MAX_FILE_ROWS,
@@ -92,6 +96,7 @@ class WisdomImportTask(WisdomRowsTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.mode = mode
         self.on_failed_records = on_failed_records
         self.failed_records_path = failed_records_path
         self.max_rows_per_file = max_rows_per_file
@@ -113,6 +118,8 @@ class WisdomImportTask(WisdomRowsTask):
         deadline = self.ends_at(self.timeout)
         with self._new_import(context, deadline) as run:
             manifest = run.plan(self.rows(), self.routing_profiles())
+            if self.mode == "check":
+                return self._conclude_check(context, run, manifest)
             try:
                 manifest.check(self.on_invalid_rows)
                 submissions = run.send(manifest)
@@ -179,6 +186,15 @@ class WisdomImportTask(WisdomRowsTask):
         )
         self.defer_to(trigger, deadline)
 
+    def _conclude_check(self, context: Context, run: Import, manifest: Manifest) -> dict[str, Any]:
+        """Push the summary, and raise if rows are invalid, or return the summary; nothing was sent."""
+        # Airflow makes an event of each outlet of a task that succeeds, but nothing has come into the knowledge base.
+        self.outlets = []
+        summary = run.account_of_check(manifest).summary()
+        self.push_summary(context, summary)
+        manifest.check(self.on_invalid_rows)
+        return summary
+
     def _conclude(self, context: Context, run: Import, manifest: Manifest, ends: Sequence[JobEnd]) -> dict[str, Any]:
         """Fetch the reports, push the summary, and raise what went wrong, or return the summary."""
         account = run.account(manifest, ends)
@@ -204,4 +220,10 @@ class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):
     :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", *WisdomImportTask.template_fields)
+    template_fields: Sequence[str] = (
+        "source",
+        "source_format",
+        "delimiter",
+        "encoding",
+        *WisdomImportTask.template_fields,
+    )

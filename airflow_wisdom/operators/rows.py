@@ -10,7 +10,7 @@ from airflow_wisdom.tasks import WisdomStorageTask
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from airflow_wisdom.sources import Source, SqlSource
 
@@ -29,10 +29,21 @@ class WisdomRowsTask(WisdomStorageTask):
         (default) them, or make the row ``invalid``.
     :param allowed_values: Field -> allowed values, or None for any; takes precedence over
         :data:`~airflow_wisdom.rows.validation.ALLOWED`. Default: nothing does.
+    :param null_values: Texts that mean nothing where they are a whole cell, as exporters write it; such cells are sent
+        as empty, and counted. Default: :data:`~airflow_wisdom.rows.nothing.NULL_VALUES`, such as ``NULL``, ``None``,
+        ``nan``, ``<NA>`` and ``#N/A``; an empty tuple for none.
+    :param on_placeholders: What to do about placeholders in a content that Amazon Connect would not fill in, such as
+        ``{{Customer}}`` without the prefix ``Attributes.``: ``warn`` (default), make the row ``invalid``, or ``ignore``
+        them.
+    :param extra_checks: Functions of your own that get each row, a mapping of the template's labels to texts, and
+        return what is wrong with it, or None. Default: none.
     :param on_invalid_rows: What to do if rows have mistakes: ``fail`` (default) before anything is sent, or ``skip``
         them. If no row is valid, the task fails in any case.
+    :param strict: Whether what may be meant makes a row invalid, too: missing cells at its end, cells of many lines or
+        of lines that look like rows, a byte-order mark in the middle of a file. Default: no; they are counted, and the
+        first of them are logged.
     :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be fixed and
-        imported. Default: they are not written.
+        imported. If there are none, it has its header alone. Default: they are not written.
 
     Which knowledge base, and how files are reached: as for :class:`~airflow_wisdom.tasks.WisdomStorageTask`.
     """
@@ -43,6 +54,8 @@ class WisdomRowsTask(WisdomStorageTask):
         "extra_columns",
         "spaces",
         "allowed_values",
+        "null_values",
+        "on_placeholders",
         "on_invalid_rows",
         "invalid_rows_path",
         *WisdomStorageTask.template_fields,
@@ -51,12 +64,16 @@ class WisdomRowsTask(WisdomStorageTask):
     def __init__(
         self,
         *,
-        import_template: str | Sequence[str] | Mapping[str, str | None] | None = None,
+        import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | None = None,
         column_mapping: Mapping[str, str] | None = None,
         extra_columns: Literal["fail", "ignore"] = "fail",
         spaces: Literal["trim", "invalid"] = "trim",
         allowed_values: Mapping[str, Collection[str] | None] | None = None,
+        null_values: Collection[str] | None = None,
+        on_placeholders: Literal["warn", "invalid", "ignore"] = "warn",
+        extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] | None = None,
         on_invalid_rows: Literal["fail", "skip"] = "fail",
+        strict: bool = False,
         invalid_rows_path: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -66,7 +83,11 @@ class WisdomRowsTask(WisdomStorageTask):
         self.extra_columns = extra_columns
         self.spaces = spaces
         self.allowed_values = allowed_values
+        self.null_values = null_values
+        self.on_placeholders = on_placeholders
+        self.extra_checks = extra_checks
         self.on_invalid_rows = on_invalid_rows
+        self.strict = strict
         self.invalid_rows_path = invalid_rows_path
 
     @abstractmethod
@@ -84,30 +105,44 @@ class WisdomSourceTask(WisdomRowsTask):
     :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
         Airflow's object storage understands, a :class:`~airflow_wisdom.sources.SqlSource`, or the rows themselves: a
         list of dicts, also from XCom. Rows are not templates: double braces in them are Amazon Connect's.
-    :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
-        says, and else its first bytes.
+    :param source_format: ``csv`` or ``json_lines``. Default: what the file's name says, and else its first bytes.
+    :param delimiter: The character between the cells of a CSV, or ``tab``. Default: comma, semicolon, tab or pipe, by
+        which of them the header has the most columns of the template.
+    :param encoding: Encoding of the file, as Python calls it, such as ``cp1252``. Default: UTF-8, or what a byte-order
+        mark says, which takes precedence.
 
     How rows are judged: as for :class:`WisdomRowsTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", *WisdomRowsTask.template_fields)
+    template_fields: Sequence[str] = (
+        "source",
+        "source_format",
+        "delimiter",
+        "encoding",
+        *WisdomRowsTask.template_fields,
+    )
 
     def __init__(
         self,
         *,
         source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
         source_format: Literal["csv", "json_lines"] | None = None,
+        delimiter: str | None = None,
+        encoding: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = given(source)
         self.source_format = source_format
+        self.delimiter = delimiter
+        self.encoding = encoding
 
     def rows(self) -> Source:
         """Return the file, the query, or the rows themselves."""
-        from airflow_wisdom.sources import source_of
+        from airflow_wisdom.sources import SourceOptions, source_of
 
-        return source_of(self.source, self.storage(), self.source_format)
+        options = SourceOptions(self.source_format, self.delimiter, self.encoding)
+        return source_of(self.source, self.storage(), options)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import json
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
-from airflow_wisdom.rows.mistake import Mistake
-from airflow_wisdom.rows.reading import RESERVED
+from airflow_wisdom.redaction import cut
+from airflow_wisdom.rows.cells import EXPORT, LINE, LONGEST_CELL, REASON, note, safe
+from airflow_wisdom.rows.keeping import keeping
+from airflow_wisdom.rows.mistake import Doubts, Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_wisdom.rows.reading import Row, Table
+    from airflow_wisdom.rows.reading.table import Row, Table
     from airflow_wisdom.rows.validation import Validator
 
 INVALID_ROWS = "invalid-rows.csv"
@@ -61,8 +65,11 @@ class Prepared:
     :param rows_invalid: Rows that have mistakes.
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
-    :param invalid_path: The file of invalid rows; None if there are none.
+    :param invalid_path: The file of invalid rows; if there are none, it has its header alone.
     :param trimmed: Cells of rows without mistakes whose spaces were trimmed.
+    :param doubts: What of the valid rows may be meant, or a mistake.
+    :param rows_blank: Rows that have nothing in them, and are not among those that were read.
+    :param cells_null: Cells of rows without mistakes that mean nothing, and are empty therefore.
     """
 
     files: tuple[ImportFile, ...]
@@ -71,8 +78,11 @@ class Prepared:
     rows_invalid: int
     mistakes_total: int
     mistakes: tuple[Mistake, ...]
-    invalid_path: Path | None
+    invalid_path: Path
     trimmed: int
+    doubts: Doubts = field(default_factory=Doubts)
+    rows_blank: int = 0
+    cells_null: int = 0
 
 
 def prepare(
@@ -88,17 +98,20 @@ def prepare(
 
     Memory holds one row, one import file, and a small record of each file that is written. The file of invalid rows
     has the columns ``_line`` and ``_reason``, then those of the source, with the values as they came; once fixed, it
-    can be read as a source itself.
+    can be read as a source itself. A value that was not read as it was meant is a note there, which stays a mistake
+    until somebody writes the value in its place. A row with nothing in it is left out.
 
     :param table: The source.
     :param validator: What judges the rows; to be closed by who made it.
     :param folder: An empty folder for the files, which exists.
     :param max_rows: Most rows of a file, 1 to 100. Default 100.
     :param max_bytes: Most bytes of a file. Default 1,000,000. A row that needs more for itself alone is invalid.
-    :param sample: How many mistakes to return. Default 20.
+    :param sample: How many mistakes, and how many doubts, to return. Default 20.
     :raises ValueError: `max_rows` is not within its limits.
     :raises TemplateMismatchError: The columns of the source do not fit the template.
     :raises SourceFormatError: The source cannot be read to its end. The files in `folder` are of no use then.
+    :raises ExtraCheckError: A check of the user's own failed itself.
+    :raises StorageError: The files cannot be written.
     """
     if not 1 <= max_rows <= MAX_FILE_ROWS:
         raise ValueError(f"max_rows must be from 1 to {MAX_FILE_ROWS}, not {max_rows}")
@@ -114,6 +127,9 @@ def prepare(
         mistakes=sifted.mistakes,
         invalid_path=sifted.invalid_path,
         trimmed=validator.trimmed,
+        doubts=sifted.doubts,
+        rows_blank=sifted.rows_blank,
+        cells_null=sifted.cells_null,
     )
 
 
@@ -125,14 +141,20 @@ class Sifted:
     :param rows_invalid: Rows that have mistakes.
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
-    :param invalid_path: The file of invalid rows; None if there are none.
+    :param invalid_path: The file of invalid rows; if there are none, it has its header alone.
+    :param doubts: What of the valid rows may be meant, or a mistake.
+    :param rows_blank: Rows that have nothing in them, and are not among those that were read.
+    :param cells_null: Cells of rows without mistakes that mean nothing, and are empty therefore.
     """
 
     rows_read: int
     rows_invalid: int
     mistakes_total: int
     mistakes: tuple[Mistake, ...]
-    invalid_path: Path | None
+    invalid_path: Path
+    doubts: Doubts = field(default_factory=Doubts)
+    rows_blank: int = 0
+    cells_null: int = 0
 
 
 def sift(
@@ -149,16 +171,23 @@ def sift(
     :param validator: What judges the rows; to be closed by who made it.
     :param folder: An empty folder for the file, which exists.
     :param take: Called with each valid row and its cells; returns why it cannot be taken, if so.
-    :param sample: How many mistakes to return. Default 20.
+    :param sample: How many mistakes, and how many doubts, to return. Default 20.
     :raises TemplateMismatchError: The columns of the source do not fit the template.
     :raises SourceFormatError: The source cannot be read to its end.
+    :raises ExtraCheckError: A check of the user's own failed itself.
+    :raises StorageError: The file cannot be written.
     """
-    validator.check_columns(table.columns)
-    count, total = 0, 0
+    validator.check_columns(table.columns, table.delimiter)
+    count, total, blank = 0, 0, 0
     mistakes: list[Mistake] = []
-    invalid = _InvalidRows(folder, table.columns)
+    doubts: Counter[str] = Counter()
+    doubtful: list[Mistake] = []
+    invalid = _InvalidRows(folder, table.columns, validator.template.columns)
     with invalid:
         for row in table.rows:
+            if validator.is_blank(row):
+                blank += 1
+                continue
             count += 1
             cells, found = validator.check(row)
             if cells is not None:
@@ -167,7 +196,20 @@ def sift(
                 invalid.add(row, found)
                 total += len(found)
                 mistakes += found[: max(0, sample - len(mistakes))]
-    return Sifted(count, invalid.count, total, tuple(mistakes), invalid.path)
+            elif row.doubts or validator.doubts:
+                found_doubts = [*row.doubts, *validator.doubts]
+                doubts.update(doubt.kind for doubt in found_doubts)
+                doubtful += [doubt.mistake for doubt in found_doubts][: max(0, sample - len(doubtful))]
+    return Sifted(
+        rows_read=count,
+        rows_invalid=invalid.count,
+        mistakes_total=total,
+        mistakes=tuple(mistakes),
+        invalid_path=invalid.path,
+        doubts=Doubts(doubts, tuple(doubtful)),
+        rows_blank=blank,
+        cells_null=validator.nulls,
+    )
 
 
 class _Lines:
@@ -222,7 +264,8 @@ class _ImportFiles:
         number = len(self.files) + 1
         path = self._folder / f"quick-responses-{number:04}.csv"
         data = b"".join([self._header, *self._rows])
-        path.write_bytes(data)
+        with keeping():
+            path.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         made = ImportFile(number, path, len(self._rows), len(data), digest, self._first_line, self._last_line)
         self.files.append(made)
@@ -235,41 +278,57 @@ class _ImportFiles:
 
 
 class _InvalidRows:
-    """The invalid rows of a source.
+    """The invalid rows of a source, as a file that people open, fix and import; without rows it has its header alone.
 
     Which columns the file needs is known only after the last row, if each row names its own: until then the rows wait
     in a file of JSON Lines.
+
+    :param folder: Where the file is made.
+    :param columns: The columns of the source; None if each row names its own.
+    :param usual: The columns of a file whose source has not even one row to name some.
     """
 
-    def __init__(self, folder: Path, columns: tuple[str, ...] | None) -> None:
+    def __init__(self, folder: Path, columns: tuple[str, ...] | None, usual: tuple[str, ...]) -> None:
         self.count = 0
-        self.path: Path | None = None
-        self._folder = folder
+        self.path = folder / INVALID_ROWS
         self._columns = dict.fromkeys(columns or ())
-        self._waiting = tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder)  # noqa: SIM115 - __exit__ closes it
+        self._usual = usual
+        self._has_exact = False
+        with keeping():
+            self._waiting = tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder)  # noqa: SIM115 - __exit__ closes it
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
-        with self._waiting:
-            if self.count and kind is None:
+        with keeping(), self._waiting:
+            if kind is None:
                 self._write()
 
     def add(self, row: Row, mistakes: list[Mistake]) -> None:
         """Keep a row and what is wrong with it."""
         self.count += 1
         self._columns.update(dict.fromkeys(row.values))
+        self._has_exact = self._has_exact or row.is_exact
         reasons = "; ".join(mistake.what for mistake in mistakes[:_MOST_REASONS])
-        self._waiting.write(json.dumps([row.line, reasons, dict(row.values), row.surplus]) + "\n")
+        # What was read is not what was meant, and must not be valid the next time.
+        misread = {mistake.column: mistake.reason for mistake in row.mistakes}
+        cells = {
+            column: note(misread[column], text) if column in misread else safe(text)
+            for column, text in row.values.items()
+        }
+        waiting = [row.line, safe(cut(reasons, LONGEST_CELL // 2)), row.is_exact, cells, [*map(safe, row.surplus)]]
+        with keeping():
+            self._waiting.write(json.dumps(waiting) + "\n")
 
     def _write(self) -> None:
-        self.path = self._folder / INVALID_ROWS
         lines = _Lines()
-        columns = list(self._columns)
+        columns = list(self._columns or self._usual)
+        marks = [LINE, REASON, EXPORT] if self._has_exact else [LINE, REASON]
         self._waiting.seek(0)
         with self.path.open("wb") as file:
-            file.write(lines.of([*RESERVED, *columns]))
-            for line, reasons, values, surplus in map(json.loads, self._waiting):
-                cells = (values.get(column, "") for column in columns)
-                file.write(lines.of([line, reasons, *cells, *surplus]))
+            # Without a byte-order mark Excel takes UTF-8 for something else, and saves what it took it for.
+            file.write(codecs.BOM_UTF8 + lines.of([*marks, *map(safe, columns)]))
+            for line, reasons, is_exact, texts, surplus in map(json.loads, self._waiting):
+                own = [line, reasons, "1" if is_exact else ""][: len(marks)]
+                file.write(lines.of([*own, *(texts.get(column, "") for column in columns), *surplus]))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.model.quick_response import Value, Values
     from airflow_wisdom.rows.mistake import Unit
-    from airflow_wisdom.rows.reading import Row
+    from airflow_wisdom.rows.reading.table import Row
 
 TRUE = frozenset({"true", "yes", "y", "1"})
 """Words for an active quick response, in any case."""

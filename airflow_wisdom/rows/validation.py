@@ -7,24 +7,30 @@ import re
 import sqlite3
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import TemplateMismatchError
+from airflow_wisdom.exceptions import ExtraCheckError, StorageError, TemplateMismatchError
 from airflow_wisdom.model.limits import MAX_ROUTING_PROFILES
-from airflow_wisdom.rows.mistake import Mistake, listing, shorten
+from airflow_wisdom.redaction import cut, redact
+from airflow_wisdom.rows import placeholders
+from airflow_wisdom.rows.mistake import Doubt, Mistake, listing, shorten
+from airflow_wisdom.rows.nothing import NULL_VALUES, is_error
+from airflow_wisdom.rows.reading.dialect import DELIMITERS
 from airflow_wisdom.rows.template import LABELS, fold, unmarked
 from airflow_wisdom.values import must_be_one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from typing_extensions import Self
 
-    from airflow_wisdom.rows.reading import Row
+    from airflow_wisdom.rows.reading.table import Row
     from airflow_wisdom.rows.template import ImportTemplate
 
     Check = Callable[[str], "str | None"]
+    ExtraCheck = Callable[[Mapping[str, str]], "str | None"]
 
 LANGUAGES = frozenset(
     ["de_DE", "en_US", "es_ES", "fr_FR", "id_ID", "it_IT", "ja_JP", "ko_KR", "pt_BR", "zh_CN", "zh_TW"]
@@ -70,6 +76,7 @@ _TEXTS = frozenset({"content", "description"})
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _REPEATING = frozenset({"contentType", "channels", "language", "isActive", "routingProfiles"})
 _MOST_ACCEPTED = 1000
+_LONGEST_REASON = 200
 _ANY_CASE = frozenset({"contentType", "isActive"})
 
 
@@ -119,7 +126,15 @@ class Rules:
     :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
     :param routing_profiles: Name -> ARN of the routing profiles that there are; other names and ARNs are mistakes.
         Empty: none of them is known, so that only ARNs will do. Default: not known, so that any name will do.
-    :raises ValueError: `spaces` or `extra_columns` is not one of its words.
+    :param strict: Whether what may be meant is a mistake, too: :data:`~airflow_wisdom.rows.mistake.DOUBTS`, as far as
+        they are found while reading. Default: no.
+    :param null_values: Cells that mean nothing, as exporters write it. Default:
+        :data:`~airflow_wisdom.rows.nothing.NULL_VALUES`; empty for none.
+    :param on_placeholders: What to do about placeholders in a content that Amazon Connect would not fill in: ``warn``
+        (default), make the row ``invalid``, or ``ignore`` them.
+    :param extra_checks: Functions that get each row, label of the template -> cell, and return what is wrong with it,
+        or None.
+    :raises ValueError: An option is not one of its words, or a check is not a function.
     """
 
     limits: Mapping[str, FieldLimits]
@@ -129,10 +144,22 @@ class Rules:
     words: Mapping[str, Collection[str]] = field(default_factory=dict)
     separators: str = ";,|"
     routing_profiles: Mapping[str, str] | None = None
+    strict: bool = False
+    null_values: Collection[str] = NULL_VALUES
+    on_placeholders: Literal["warn", "invalid", "ignore"] = "warn"
+    extra_checks: Sequence[ExtraCheck] = ()
 
     def __post_init__(self) -> None:
         must_be_one_of("spaces", self.spaces, ("trim", "invalid"))
         must_be_one_of("extra_columns", self.extra_columns, ("fail", "ignore"))
+        must_be_one_of("on_placeholders", self.on_placeholders, ("warn", "invalid", "ignore"))
+        given: Any = self.null_values
+        if isinstance(given, str) or not all(isinstance(text, str) for text in given):
+            raise ValueError(f"null_values must be a list of texts, not {given!r:.100}")
+        checks: Iterable[Any] = self.extra_checks
+        wrong = [type(check).__name__ for check in checks if not callable(check)]
+        if wrong:
+            raise ValueError(f"extra_checks must be a list of functions, not of {wrong[0]}")
 
 
 class Validator:
@@ -152,6 +179,10 @@ class Validator:
         self.rules = rules
         self.trimmed = 0
         """Cells of rows without mistakes whose spaces were trimmed."""
+        self.nulls = 0
+        """Cells of rows without mistakes that mean nothing, and are empty therefore."""
+        self.doubts: list[Doubt] = []
+        """What of the row that was judged last may be meant, or a mistake; nothing where it has mistakes."""
         self._mapping = {column.strip(): label for column, label in (mapping or {}).items()}
         # By label, by the field that it means, or by what the default template calls that, as an export does.
         own = {name: label for label, name in template.fields.items()}
@@ -159,6 +190,7 @@ class Validator:
         self._labels |= {fold(name): label for name, label in own.items()}
         self._labels |= {fold(label): label for label in template.columns} | {name: name for name in template.columns}
         self._cells = [_Cell(label, template, rules) for label in template.columns]
+        self._nulls = frozenset(map(str.strip, rules.null_values))
         self._seen = _Seen()
         self._columns: tuple[str, ...] | None = None
         self._binding = _Binding((), (), ())
@@ -173,10 +205,18 @@ class Validator:
         """Forget what was seen, and remove its file."""
         self._seen.close()
 
-    def check_columns(self, columns: tuple[str, ...] | None) -> None:
+    def knows(self, column: str) -> bool:
+        """Return whether a column of the source stands for a label of the template.
+
+        :param column: Its name.
+        """
+        return bool(self._mapping.get(column) or self._label(column))
+
+    def check_columns(self, columns: tuple[str, ...] | None, delimiter: str | None = None) -> None:
         """Check what concerns all rows together.
 
         :param columns: The columns of the source; None if each row names its own, and is judged for itself.
+        :param delimiter: What separates the cells of a CSV. Default: it is none.
         :raises TemplateMismatchError: A required label has no column, a column has no label, two columns have the same
             one, or the mapping names what neither the source nor the template has. The message names all of these.
         """
@@ -191,7 +231,10 @@ class Validator:
         problems += [f"columns that the template does not have: {listing(unknown)}"] * bool(unknown)
         if problems:
             raise TemplateMismatchError(
-                f"The columns do not fit the template: {'; '.join(problems)}", missing=missing, unknown=unknown
+                f"The columns do not fit the template: {'; '.join(problems)}{_header(columns, delimiter)}",
+                missing=missing,
+                # Of a file without a header, these are texts.
+                unknown=[cut(column, _LONGEST_REASON) for column in unknown],
             )
 
     def check(self, row: Row) -> tuple[tuple[str, ...] | None, list[Mistake]]:
@@ -199,30 +242,40 @@ class Validator:
 
         :param row: The row, as a reader gave it.
         :returns: Its cells in the order of the template, and no mistake; or None, and all its mistakes.
+        :raises ExtraCheckError: A check of `extra_checks` failed itself.
         """
         columns = tuple(row.values)
         if columns != self._columns:
             self._columns, self._binding = columns, self._bind(columns)
-        mistakes = self._row_mistakes(row)
-        # A value without a text form has been replaced, and there is nothing to judge.
+        self.doubts = []
+        found = _Found(self._row_mistakes(row))
+        if row.mistakes and any(mistake.column is None for mistake in row.mistakes):
+            # It is no row at all.
+            return None, found.mistakes
+        # What was not read is not worth judging.
         unreadable = {mistake.column for mistake in row.mistakes} if row.mistakes else ()
         cells = []
-        trimmed = 0
         for cell, column in zip(self._cells, self._binding.sources, strict=True):
             original = row.values[column] if column is not None else ""
-            if original in cell.accepted or column in unreadable:
+            if (original in cell.accepted and original not in self._nulls) or column in unreadable:
                 cells.append(original)
-                continue
-            value = original if cell.verbatim else original.strip()
-            trimmed += value != original
-            cells.append(value)
-            problems = self._problems(cell, original, value, row)
-            for reason in problems:
-                mistakes.append(Mistake(row.line, column or cell.label, shorten(original), reason, row.unit))
-        if mistakes:
-            return None, mistakes
-        self.trimmed += trimmed
-        return tuple(cells), mistakes
+            else:
+                cells.append(self._cell(cell, original, row, column or cell.label, found))
+        found.mistakes += self._extra_mistakes(row, cells)
+        if found.mistakes:
+            return None, found.mistakes
+        self._remember(found)
+        return tuple(cells), []
+
+    def is_blank(self, row: Row) -> bool:
+        """Return whether a row has nothing in it: no value, and no text that means something.
+
+        :param row: The row, as a reader gave it.
+        """
+        if row.mistakes:
+            return False
+        texts = map(str.strip, chain(row.values.values(), row.surplus))
+        return not any(text and (row.is_exact or text not in self._nulls) for text in texts)
 
     def fields(self, cells: tuple[str, ...]) -> dict[str, str]:
         """Return the cells of the row that was judged last by field, as far as the row has a column for it.
@@ -233,29 +286,65 @@ class Validator:
         meanings = self.template.fields
         return {meanings[label]: cell for label, cell, column in pairs if column is not None and label in meanings}
 
+    def _cell(self, cell: _Cell, original: str, row: Row, column: str, found: _Found) -> str:
+        """Judge one cell of a row, and return what is sent of it."""
+        stripped = original.strip()
+        if stripped in self._nulls and stripped and not row.is_exact:
+            found.nulls += 1
+            if cell.required:
+                found.add(row, column, original, ["is required, but means nothing: it is one of null_values"])
+            return ""
+        value = original if cell.verbatim else stripped
+        found.trimmed += value != original
+        found.add(row, column, original, self._problems(cell, original, value, row))
+        doubts = cell.doubts(value)
+        if self.rules.on_placeholders == "invalid":
+            found.add(row, column, original, doubts)
+        else:
+            found.doubts += [Mistake(row.line, column, shorten(original), doubt, row.unit) for doubt in doubts]
+        return value
+
     def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
         if cell.required and (not value or value.isspace()):
             return ["is required, but empty"]
+        if not row.is_exact and is_error(value.strip()):
+            return ["is an error value of a spreadsheet"]
         problems = cell.problems(value) if value else []
         if value != original and self.rules.spaces == "invalid":
             problems.append("has spaces at its ends")
-        if cell.unique and not problems:
+        if cell.unique and value and not problems:
             first = self._seen.first(cell.label, value, row.line)
             if first is not None:
                 problems.append(f"occurs already {'on' if row.unit == 'line' else 'in'} {row.unit} {first}")
         return problems
 
+    def _extra_mistakes(self, row: Row, cells: list[str]) -> list[Mistake]:
+        if not self.rules.extra_checks:
+            return []
+        values = MappingProxyType(dict(zip(self.template.columns, cells, strict=True)))
+        found = [_reason(check, values, row) for check in self.rules.extra_checks]
+        reasons = [cut(redact(reason), _LONGEST_REASON) for reason in found if reason]
+        return [Mistake(row.line, None, "", reason, row.unit) for reason in reasons]
+
+    def _remember(self, found: _Found) -> None:
+        self.trimmed += found.trimmed
+        self.nulls += found.nulls
+        self.doubts = [Doubt("doubtful_placeholders", mistake) for mistake in found.doubts]
+
     def _row_mistakes(self, row: Row) -> list[Mistake]:
         found = []
         if row.surplus:
-            width = len(row.values)
-            found.append(f"has {width + len(row.surplus)} cells, but there are {width} columns")
+            found.append(
+                f"has cells that belong to no column: {listing([cell for cell in row.surplus if cell.strip()])}"
+            )
         if self._binding.clashing:
             found.append(f"has columns for a label that another column has: {listing(self._binding.clashing)}")
         if self._binding.unknown and self.rules.extra_columns == "fail":
             found.append(f"has columns that the template does not have: {listing(self._binding.unknown)}")
         ignored = self._binding.unknown if self.rules.extra_columns == "ignore" else ()
         read = [mistake for mistake in row.mistakes if mistake.column not in ignored]
+        if self.rules.strict:
+            read += [doubt.mistake for doubt in row.doubts]
         return read + [Mistake(row.line, None, "", reason, row.unit) for reason in found]
 
     def _bind(self, columns: Iterable[str]) -> _Binding:
@@ -285,6 +374,13 @@ class Validator:
         return problems + [f"mapped, but not in the source: {listing(own)}"] * bool(own)
 
 
+def _header(columns: tuple[str, ...] | None, delimiter: str | None) -> str:
+    """Return what a header was read as, for whoever knows that it says something else."""
+    if columns is None or delimiter is None:
+        return ""
+    return f". The header has, separated by {DELIMITERS.get(delimiter, delimiter)}: {listing(columns)}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Binding:
     """Which column of the source stands for each label, and which ones stand for none."""
@@ -292,6 +388,20 @@ class _Binding:
     sources: tuple[str | None, ...]
     unknown: tuple[str, ...]
     clashing: tuple[str, ...]
+
+
+@dataclass
+class _Found:
+    """What was found in the cells of one row."""
+
+    mistakes: list[Mistake]
+    doubts: list[Mistake] = field(default_factory=list)
+    trimmed: int = 0
+    nulls: int = 0
+
+    def add(self, row: Row, column: str, value: str, problems: Iterable[str]) -> None:
+        """Add what is wrong with a cell."""
+        self.mistakes += [Mistake(row.line, column, shorten(value), problem, row.unit) for problem in problems]
 
 
 class _Cell:
@@ -306,6 +416,7 @@ class _Cell:
         self.accepted = set() if self.required else {""}
         """Values that are right, as they are: most columns have few, so looking up is faster than checking again."""
         self._repeats = meaning in _REPEATING
+        self._has_placeholders = meaning == "content" and rules.on_placeholders != "ignore"
         self._checks = list(_checks(meaning, rules)) if meaning else []
 
     def problems(self, value: str) -> list[str]:
@@ -318,6 +429,28 @@ class _Cell:
         if self._repeats and not found and len(self.accepted) < _MOST_ACCEPTED:
             self.accepted.add(value)
         return found
+
+    def doubts(self, value: str) -> list[str]:
+        """Return what is wrong with the placeholders of a value."""
+        return placeholders.problems(value) if self._has_placeholders else []
+
+
+def _reason(check: ExtraCheck, values: Mapping[str, str], row: Row) -> str | None:
+    """Return what a check of the user's has to say about a row."""
+    try:
+        reason = check(values)
+    except Exception as exc:
+        # Its text may have something of the row's.
+        raise _extra_check_error(check, row, f"it raised {type(exc).__name__}") from exc
+    if reason is not None and not isinstance(reason, str):
+        raise _extra_check_error(check, row, f"it returned {type(reason).__name__}, but must return a text or None")
+    return reason
+
+
+def _extra_check_error(check: ExtraCheck, row: Row, problem: str) -> ExtraCheckError:
+    name = getattr(check, "__name__", None) or type(check).__name__
+    place = f"{row.unit} {row.line}"
+    return ExtraCheckError(f"The check {name} of extra_checks failed for {place}: {problem}", check=name, line=row.line)
 
 
 def _checks(meaning: str, rules: Rules) -> Iterable[Check]:
@@ -419,7 +552,10 @@ class _Seen:
 
     def first(self, label: str, value: str, line: int) -> int | None:
         """Remember a value; return the line of its first occurrence if it is not the first."""
-        added = self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (value, label, line)).rowcount
+        try:
+            added = self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (value, label, line)).rowcount
+        except sqlite3.Error as exc:
+            raise StorageError(f"This machine cannot keep the files of the run: {exc}") from exc
         if added:
             return None
         row = self._cursor.execute("SELECT line FROM seen WHERE value = ? AND label = ?", (value, label)).fetchone()

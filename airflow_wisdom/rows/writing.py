@@ -9,7 +9,9 @@ import json
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN
-from airflow_wisdom.rows.reading import ITEM_SEPARATOR, writable
+from airflow_wisdom.rows.cells import EXPORT, safe
+from airflow_wisdom.rows.keeping import keeping
+from airflow_wisdom.rows.reading.values import ITEM_SEPARATOR, writable
 from airflow_wisdom.rows.template import LABELS
 from airflow_wisdom.rows.validation import split_items
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_wisdom.model.quick_response import Value, Values
-    from airflow_wisdom.rows.reading import Format
+    from airflow_wisdom.rows.reading.formats import Format
 
 _SHORT = {PLAIN: "plain", MARKDOWN: "markdown"}
 
@@ -57,21 +59,24 @@ def write_rows(rows: Iterable[Mapping[str, Value]], path: Path, kind: Format) ->
     """Write rows to a file.
 
     A CSV has commas, lines that end in CR LF, and a byte-order mark, without which Excel takes UTF-8 for something
-    else, and saves what it took it for. What no CSV can hold, NUL and halves of surrogate pairs, is escaped. JSON Lines
-    have lists, true and false, and null for what is empty.
+    else, and saves what it took it for. A cell that begins like a formula has an apostrophe before it. What no CSV can
+    hold, NUL and halves of surrogate pairs, is escaped. JSON Lines have lists, true and false, and null for what is
+    empty. Both have the column ``_export``, by which each text is read again as it is.
 
     :param rows: What :func:`row_of` returned.
     :param path: The file.
     :param kind: ``csv`` or ``json_lines``.
+    :raises StorageError: It cannot be written.
     """
-    path.write_bytes(_csv(rows) if kind == "csv" else _json_lines(rows))
+    with keeping():
+        path.write_bytes(_csv(rows) if kind == "csv" else _json_lines(rows))
 
 
 def _csv(rows: Iterable[Mapping[str, Value]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(LABELS)
-    writer.writerows([cell_of(row[label]) for label in LABELS] for row in rows)
+    writer.writerow([*LABELS, EXPORT])
+    writer.writerows([*(safe(cell_of(row[label])) for label in LABELS), "1"] for row in rows)
     return codecs.BOM_UTF8 + text.getvalue().encode()
 
 
@@ -87,7 +92,8 @@ def cell_of(value: Value) -> str:
 
 
 def _json_lines(rows: Iterable[Mapping[str, Value]]) -> bytes:
-    lines = [json.dumps({label: row[label] for label in LABELS}, ensure_ascii=False) for row in rows]
+    exact = {EXPORT: 1}
+    lines = [json.dumps({label: row[label] for label in LABELS} | exact, ensure_ascii=False) for row in rows]
     # Half of a surrogate pair has no bytes, but in JSON the escape that Python writes for it. A file without any
     # line would be refused as empty, but no rows are rows enough.
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")

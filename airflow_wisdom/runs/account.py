@@ -19,6 +19,8 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.model.failed_records import read_failed_records
 from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.redaction import cut, redact
+from airflow_wisdom.rows.cells import IMPORT_JOB, safe
+from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.values import counted, most_tolerated
 
 if TYPE_CHECKING:
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     Records = tuple[tuple[str, ...], Iterator[dict[str, str]]]
 
 log = logging.getLogger(__name__)
-
-IMPORT_JOB = "_import_job_id"
-"""The column that is added to AWS's own: which job refused the record."""
 
 LONGEST_CELL = 200
 """Characters of a cell that a sample shows."""
@@ -135,6 +134,7 @@ class Account:
     :param not_saved: Why they could not be written where they should be.
     :param jobs: The jobs that have ended, as far as they could be read; without URL, upload and metadata.
     :param is_given_up: Whether it ended before any job was started.
+    :param was_sent: Whether anything was to be sent; if not, the rows were only judged.
     """
 
     manifest: Manifest
@@ -145,10 +145,15 @@ class Account:
     not_saved: StorageError | None = None
     jobs: list[ImportJob] = field(default_factory=list)
     is_given_up: bool = False
+    was_sent: bool = True
 
     def __str__(self) -> str:
         """Say in one line what became of the rows."""
         manifest, columns = self.manifest, self.columns
+        if not self.was_sent:
+            invalid = _share(manifest.rows_invalid, "invalid", manifest.invalid_rows_path)
+            valid = f"{manifest.rows_valid:,} of {manifest.rows_read:,} rows are valid"
+            return "; ".join(filter(None, (valid, invalid, "nothing was sent")))
         jobs = counted(sum(each.end.import_job_id is not None for each in self.parts), "job")
         seconds = self._duration()
         others = (
@@ -164,20 +169,23 @@ class Account:
     def summary(self) -> dict[str, Any]:
         """Return what the import did, as JSON primitives for XCom.
 
-        ``rowsRead`` is ``rowsInvalid`` + ``rowsSent``; ``rowsSent`` is ``rowsImported`` + ``rowsRefused`` +
-        ``rowsNotStarted`` + ``rowsUnknown``. Where rows are unknown, the numbers that they may belong to are None and
-        no guess. ``durationSeconds`` is from the start of the first job to the end of the last.
+        ``rowsRead`` is ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsSent``; ``rowsSent`` is ``rowsImported`` +
+        ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``. Where rows are unknown, the numbers that they may belong
+        to are None and no guess. ``durationSeconds`` is from the start of the first job to the end of the last.
         """
         manifest = self.manifest
-        is_complete = not self.is_given_up and all(each.end.is_complete for each in self.parts)
         return {
             "knowledgeBaseId": manifest.knowledge_base_id,
-            "status": "COMPLETE" if is_complete else "FAILED",
+            "status": self._status(),
             "rowsRead": manifest.rows_read,
             "rowsInvalid": manifest.rows_invalid,
+            "rowsOnlyChecked": 0 if self.was_sent else manifest.rows_valid,
             **self._rows(),
             "durationSeconds": self._duration(),
+            "rowsBlank": manifest.rows_blank,
             "cellsTrimmed": manifest.cells_trimmed,
+            "cellsNull": manifest.cells_null,
+            **manifest.doubts.summary(),
             "invalidRows": [mistake.to_dict() for mistake in manifest.mistakes],
             "invalidRowsPath": manifest.invalid_rows_path,
             "importJobs": [each.to_dict() for each in self.parts],
@@ -231,6 +239,12 @@ class Account:
             log.warning("%s", self._refusals())
         if self.not_saved:
             raise self.not_saved
+
+    def _status(self) -> str:
+        if not self.was_sent:
+            return "CHECKED"
+        is_complete = not self.is_given_up and all(each.end.is_complete for each in self.parts)
+        return "COMPLETE" if is_complete else "FAILED"
 
     def _judge_jobs(self) -> None:
         wrong = [each for each in self.parts if not each.end.is_complete]
@@ -337,18 +351,25 @@ class FailedRecordReports:
         self.count += count
         return count
 
-    def write(self) -> Path:
-        """Write all records to a file beside the first report, and return its path.
+    def write(self, folder: Path) -> Path:
+        """Write all records to a file, and return its path.
 
-        It has the columns of every report, and before them the job that refused the record.
+        It has the columns of every report, and before them the job that refused the record. Cells are safe to open in a
+        spreadsheet. Where nothing was refused, it has its header alone.
+
+        :param folder: Where the file is made.
+        :raises StorageError: It cannot be written.
         """
-        path = self._reports[0][1].with_name("failed-records.csv")
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, [IMPORT_JOB, *self._columns()], restval="")
-            writer.writeheader()
+        path = folder / "failed-records.csv"
+        with keeping(), path.open("w", encoding="utf-8-sig", newline="") as file:
+            columns = self._columns()
+            writer = csv.writer(file)
+            writer.writerow([IMPORT_JOB, *map(safe, columns)])
             for import_job_id, report in self._reports:
                 with _opened(report) as (_, records):
-                    writer.writerows({IMPORT_JOB: import_job_id, **record} for record in records)
+                    writer.writerows(
+                        [import_job_id, *(safe(record.get(column, "")) for column in columns)] for record in records
+                    )
         return path
 
     def _columns(self) -> list[str]:

@@ -16,7 +16,7 @@ from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, Mistake, Validator, read
 from airflow_wisdom.rows.mistake import shorten
 from airflow_wisdom.rows.quick_responses import wanted
-from airflow_wisdom.rows.reading import format_of
+from airflow_wisdom.rows.reading.formats import format_of
 from airflow_wisdom.rows.template import LABELS
 from airflow_wisdom.rows.writing import cell_of, readable_names, row_of, write_rows
 from airflow_wisdom.runs.inventory import everything
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.quick_response import QuickResponse, Value
-    from airflow_wisdom.rows.reading import Format, Row
+    from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.rows.reading.table import Row
     from airflow_wisdom.storage import Storage
 
 log = logging.getLogger(__name__)

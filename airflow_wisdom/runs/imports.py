@@ -13,15 +13,17 @@ from airflow_wisdom.exceptions import FailedRecordReportError, StorageError, Tas
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES
-from airflow_wisdom.rows import Validator, prepare
+from airflow_wisdom.rows import prepare
+from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
+from airflow_wisdom.runs.judging import judging
 from airflow_wisdom.runs.manifest import Manifest, Part
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Limit, Memory, Origin, Remembered, Run, patiently
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
-from airflow_wisdom.values import check_interval, tolerated, whole_number
+from airflow_wisdom.values import check_interval, must_be_one_of, tolerated, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -59,6 +61,12 @@ class ImportOptions(RowOptions):
     metadata: Mapping[str, str] | None = None
     external_source_configuration: Mapping[str, Any] | None = None
     poll_interval: float | None = None
+    mode: Literal["import", "check"] = "import"
+
+    @property
+    def outputs(self) -> dict[str, str | None]:
+        """The parameters that name a file which is written, and what they name."""
+        return {**super().outputs, "failed_records_path": self.failed_records_path}
 
     def checked(self) -> Self:
         """Return the options with numbers as numbers.
@@ -66,6 +74,7 @@ class ImportOptions(RowOptions):
         :raises ValueError: An option makes no sense.
         """
         check_interval(self.poll_interval)
+        must_be_one_of("mode", self.mode, ("import", "check"))
         if len(self.metadata or {}) > USERS_PAIRS:
             raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
         return replace(
@@ -127,23 +136,31 @@ class Import(HasFolder):
         :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that any
             name will do.
         :raises SourceError: The source cannot be read, or does not fit the template.
+        :raises StorageError: This machine cannot keep the import files.
+        :raises ValueError: Two parameters name the same file.
         """
         options = self.options
-        judging = judge(source, options.template(self._storage), options, self.folder, routing_profiles)
-        self._files = judging.prepared.files
-        path, not_saved = self._storage.try_to_save(judging.prepared.invalid_path, options.invalid_rows_path)
+        options.check_places(source)
+        judged = judge(source, options.template(self._storage), options, self.folder, routing_profiles)
+        prepared = judged.prepared
+        self._files = prepared.files
+        # Also without invalid rows, so that none of an earlier run stay there.
+        path, not_saved = self._storage.try_to_save(prepared.invalid_path, options.invalid_rows_path)
         manifest = Manifest(
             knowledge_base_id=self._knowledge_base_id,
             source=source.name,
-            unit=judging.unit,
-            rows_read=judging.prepared.rows_read,
-            rows_invalid=judging.prepared.rows_invalid,
-            cells_trimmed=judging.prepared.trimmed,
-            mistakes_total=judging.prepared.mistakes_total,
-            mistakes=judging.prepared.mistakes,
+            unit=judged.unit,
+            rows_read=prepared.rows_read,
+            rows_invalid=prepared.rows_invalid,
+            cells_trimmed=prepared.trimmed,
+            mistakes_total=prepared.mistakes_total,
+            mistakes=prepared.mistakes,
             invalid_rows_path=path,
             not_saved=not_saved,
+            doubts=prepared.doubts,
             parts=tuple(self._part(file, content) for file, content in _distinct_contents(self._files)),
+            rows_blank=prepared.rows_blank,
+            cells_null=prepared.cells_null,
         )
         self._run.progress.planned(manifest)
         return manifest
@@ -211,8 +228,17 @@ class Import(HasFolder):
         self._jobs = None
         return ends
 
+    def account_of_check(self, manifest: Manifest) -> Account:
+        """Account for every row of an import of which nothing is sent.
+
+        :param manifest: What :meth:`plan` returned.
+        """
+        account = Account(manifest, [], was_sent=False)
+        self._run.progress.concluded(account)
+        return account
+
     def account(self, manifest: Manifest, ends: Sequence[JobEnd]) -> Account:
-        """Fetch the reports of all jobs that have ended, and account for every row.
+        """Fetch the reports of all jobs that have ended, and account for every row; whatever happens to a report.
 
         :param manifest: What was to be imported.
         :param ends: How the job of each file ended, in order.
@@ -223,7 +249,8 @@ class Import(HasFolder):
         deadline = time.time() + REPORT_PATIENCE
         account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
         account.records, account.records_refused = reports.sample, reports.count
-        if reports.count and self.options.failed_records_path:
+        if self.options.failed_records_path:
+            # Also without refused records, so that none of an earlier run stay there.
             self._save_failed_records(account, reports, self.options.failed_records_path)
         self._run.progress.concluded(account)
         return account
@@ -316,12 +343,13 @@ class Import(HasFolder):
                 self._hook.download_failed_records(job, file, max_bytes=self.options.max_report_bytes)
 
         what = "The report of failed records was not fetched"
-        patiently(download, Limit(deadline, what=what, error=FailedRecordReportError))
-        return reports.add(job_id, path)
+        with keeping():
+            patiently(download, Limit(deadline, what=what, error=FailedRecordReportError))
+            return reports.add(job_id, path)
 
     def _save_failed_records(self, account: Account, reports: FailedRecordReports, uri: str) -> None:
         try:
-            self._storage.save(reports.write(), uri)
+            self._storage.save(reports.write(self.folder), uri)
             account.failed_records_path = uri
         except StorageError as exc:
             # There is an account to give first; it is raised by `judge`, unless there is something worse.
@@ -364,9 +392,9 @@ def judge(
     :param folder: An empty folder for the files.
     :param routing_profiles: As for :meth:`Import.plan`.
     :raises SourceError: The source cannot be read, or does not fit the template.
+    :raises StorageError: This machine cannot keep the import files.
     """
-    rules = options.rules(routing_profiles)
-    with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
+    with judging(source, template, options, routing_profiles) as (table, validator):
         prepared = prepare(
             table,
             validator,

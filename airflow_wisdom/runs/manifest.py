@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
 from airflow_wisdom.redaction import redact
-from airflow_wisdom.rows.mistake import Mistake
+from airflow_wisdom.rows.mistake import Doubts, Mistake
 from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
@@ -46,9 +46,12 @@ class Manifest:
     :param cells_trimmed: Cells whose spaces were trimmed.
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
-    :param invalid_rows_path: Where all invalid rows were written to, if anywhere.
+    :param invalid_rows_path: Where all invalid rows were written to; None if nobody asked.
     :param not_saved: Why they could not be written there; None if they could.
     :param parts: What is in each import file.
+    :param doubts: What of the rows that are sent may be meant, or a mistake.
+    :param rows_blank: Rows that have nothing in them, and are not among those that were read.
+    :param cells_null: Cells that mean nothing, as exporters write it, and are empty therefore.
     """
 
     knowledge_base_id: str
@@ -62,6 +65,9 @@ class Manifest:
     invalid_rows_path: str | None = None
     not_saved: str | None = None
     parts: tuple[Part, ...] = ()
+    doubts: Doubts = field(default_factory=Doubts)
+    rows_blank: int = 0
+    cells_null: int = 0
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> Manifest:
@@ -70,13 +76,21 @@ class Manifest:
         :param members: The JSON primitives.
         """
         mistakes = tuple(Mistake(**mistake) for mistake in members["mistakes"])
-        return cls(**{**members, "mistakes": mistakes, "parts": tuple(Part(**part) for part in members["parts"])})
+        parts = tuple(Part(**part) for part in members["parts"])
+        doubts = Doubts.from_dict(members["doubts"])
+        return cls(**{**members, "mistakes": mistakes, "parts": parts, "doubts": doubts})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest as JSON primitives."""
         members = {name: getattr(self, name) for name in self.__slots__}
         parts = [{name: getattr(part, name) for name in Part.__slots__} for part in self.parts]
-        return {**members, "mistakes": [mistake.to_dict() for mistake in self.mistakes], "parts": parts}
+        mistakes = [mistake.to_dict() for mistake in self.mistakes]
+        return {**members, "mistakes": mistakes, "parts": parts, "doubts": self.doubts.to_dict()}
+
+    @property
+    def rows_valid(self) -> int:
+        """Rows that have no mistakes."""
+        return self.rows_read - self.rows_invalid
 
     def __str__(self) -> str:
         """Say how much there is to import."""
@@ -96,14 +110,12 @@ class Manifest:
 
         :param on_invalid_rows: ``fail`` (default) or ``skip``.
         :raises InvalidRowsError: There are invalid rows, or no others.
-        :raises StorageError: They are to be skipped, but could not be written where they should be kept.
+        :raises StorageError: Their file could not be written where it should be.
         """
-        if not self.rows_invalid:
-            return
-        if on_invalid_rows != "skip" or not self.parts:
+        if self.rows_invalid and (on_invalid_rows != "skip" or not self.parts):
             raise invalid_rows(self, self.source, self.invalid_rows_path, self.not_saved, self.knowledge_base_id)
         if self.not_saved:
-            # Nothing was sent yet: what is skipped is not to be lost.
+            # Nothing was sent yet: what is skipped is not to be lost, and of an earlier run nothing is to stay.
             raise StorageError(self.not_saved)
 
 

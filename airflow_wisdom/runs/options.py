@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from airflow_wisdom.exceptions import SourceError, from_dict
 from airflow_wisdom.model.limits import SAMPLE_SIZE
+from airflow_wisdom.places import check_places
+from airflow_wisdom.redaction import cut
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
+from airflow_wisdom.rows.nothing import NULL_VALUES
 from airflow_wisdom.rows.template import FIELDS, unmarked
 from airflow_wisdom.rows.validation import meaningful
 from airflow_wisdom.values import must_be_one_of, whole_number
@@ -17,7 +22,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from airflow_wisdom.rows.validation import ExtraCheck
+    from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
+
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -52,23 +61,43 @@ class RowOptions(Options):
     words: ClassVar[Mapping[str, Collection[str]]] = {}
     """As for :class:`~airflow_wisdom.rows.validation.Rules`."""
 
-    import_template: str | Sequence[str] | Mapping[str, str | None] | None = None
+    import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | None = None
     column_mapping: Mapping[str, str] | None = None
     extra_columns: Literal["fail", "ignore"] = "fail"
     spaces: Literal["trim", "invalid"] = "trim"
     allowed_values: Mapping[str, Collection[str] | None] | None = None
     on_invalid_rows: Literal["fail", "skip"] = "fail"
+    strict: bool = False
     invalid_rows_path: str | None = None
+    null_values: Collection[str] | None = None
+    on_placeholders: Literal["warn", "invalid", "ignore"] = "warn"
+    extra_checks: Sequence[ExtraCheck] | None = None
     sample_size: int = SAMPLE_SIZE
 
+    @property
+    def outputs(self) -> dict[str, str | None]:
+        """The parameters that name a file which is written, and what they name."""
+        return {"invalid_rows_path": self.invalid_rows_path}
+
     def checked(self) -> Self:
-        """Return the options with numbers as numbers.
+        """Return the options with numbers as numbers, and a single null value as a list of it.
 
         :raises ValueError: An option makes no sense.
         """
         must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
         _check_allowed_values(self.allowed_values or {}, self.words)
-        return replace(self, sample_size=whole_number("sample_size", self.sample_size, 0))
+        nulls = (self.null_values,) if isinstance(self.null_values, str) else self.null_values
+        return replace(self, null_values=nulls, sample_size=whole_number("sample_size", self.sample_size, 0))
+
+    def check_places(self, source: Source) -> None:
+        """Refuse outputs that would replace what is read, or one another.
+
+        :param source: Where the rows are.
+        :raises ValueError: Two parameters name the same file.
+        """
+        given = self.import_template
+        template = [given] if isinstance(given, (str, os.PathLike)) else []
+        check_places({"source": source.places, "import_template": template}, self.outputs)
 
     def rules(self, routing_profiles: Mapping[str, str] | None) -> Rules:
         """Return what rows are judged by.
@@ -85,6 +114,10 @@ class RowOptions(Options):
             allowed=self.allowed_values or {},
             words=self.words,
             routing_profiles=routing_profiles,
+            strict=self.strict,
+            null_values=NULL_VALUES if self.null_values is None else self.null_values,
+            on_placeholders=self.on_placeholders,
+            extra_checks=self.extra_checks or (),
         )
 
     def template(self, storage: Storage) -> ImportTemplate:
@@ -97,9 +130,8 @@ class RowOptions(Options):
         given = self.import_template
         if given is None:
             return DEFAULT_TEMPLATE
-        if isinstance(given, str):
-            with storage.open(given) as file:
-                return ImportTemplate.from_csv(file.read())
+        if isinstance(given, (str, os.PathLike)):
+            return _template_file(os.fspath(given), storage)
         if not isinstance(given, Mapping):
             return ImportTemplate.of(given)
         return ImportTemplate.of(given, fields={unmarked(label): name for label, name in given.items() if name})
@@ -113,3 +145,16 @@ def _check_allowed_values(allowed: Mapping[str, Collection[str] | None], words: 
         if name in words and not meaningful(values, words[name]):
             known = ", ".join(sorted(words[name]))
             raise ValueError(f"allowed_values has no value for {name} that Amazon Connect can be given: {known}")
+
+
+def _template_file(name: str, storage: Storage) -> ImportTemplate:
+    try:
+        with storage.open(name) as file:
+            return ImportTemplate.from_csv(file.read())
+    except SourceError as exc:
+        # The source is a file with a header, too.
+        told = {
+            "message": f"The import template cannot be used: {exc.message}",
+            "where": {**exc.where, "import_template": cut(name, _LONGEST_NAME)},
+        }
+        raise from_dict({**exc.to_dict(), **told}) from (exc.__cause__ or exc)

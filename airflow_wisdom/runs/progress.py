@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.rows.mistake import Doubts
     from airflow_wisdom.runs.account import Account
     from airflow_wisdom.runs.changes import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
@@ -34,6 +35,21 @@ class Progress:
         """Take note that all rows are judged, and nothing was sent.
 
         :param manifest: What is going to be imported.
+        """
+
+    def doubted(self, source: str, doubts: Doubts) -> None:
+        """Take note of what in the valid rows of a source may be meant, or a mistake.
+
+        :param source: What the source is called.
+        :param doubts: What it is.
+        """
+
+    def left_empty(self, source: str, rows: int, cells: int) -> None:
+        """Take note of what in a source means nothing.
+
+        :param source: What the source is called.
+        :param rows: Rows with nothing in them, which are left out.
+        :param cells: Cells that are sent as empty, because of `null_values`.
         """
 
     def uploaded(self, number: int, total: int) -> None:
@@ -103,8 +119,24 @@ class LogProgress(Progress):
         """Log each mistake that is shown, and a source without rows."""
         for mistake in manifest.mistakes:
             log.warning("Invalid row of %s: %s", redact(manifest.source), mistake)
+        self.doubted(manifest.source, manifest.doubts)
+        self.left_empty(manifest.source, manifest.rows_blank, manifest.cells_null)
         if not manifest.parts and not manifest.rows_invalid:
             log.warning("%s has no rows: there is nothing to import", redact(manifest.source))
+
+    def doubted(self, source: str, doubts: Doubts) -> None:
+        """Log how much is doubtful, and what is shown of it."""
+        for mistake in doubts.first:
+            log.warning("Doubtful row of %s: %s", redact(source), mistake)
+        if doubts.total:
+            log.warning("%s has %s. See strict and on_placeholders", redact(source), doubts)
+
+    def left_empty(self, source: str, rows: int, cells: int) -> None:
+        """Log how much means nothing."""
+        if rows:
+            log.info("Rows of %s with nothing in them, which are left out: %s", redact(source), f"{rows:,}")
+        if cells:
+            log.info("Cells of %s that are sent as empty because of null_values: %s", redact(source), f"{cells:,}")
 
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""

@@ -21,6 +21,7 @@ from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, Task
 from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from airflow_wisdom.redaction import cut, redact
+from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.runs.progress import Progress
 
 if TYPE_CHECKING:
@@ -425,13 +426,27 @@ def patiently(function: Callable[[], T], limit: Limit, doing: str = "Asking AWS 
 class HasFolder:
     """What has a folder on this machine while it lasts, for its files; use it as a context manager."""
 
+    _temporary: TemporaryDirectory[str] | None = None
+
     def __enter__(self) -> Self:
-        self._temporary = TemporaryDirectory(prefix="airflow-wisdom-")
-        self.folder = Path(self._temporary.name)
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._temporary.cleanup()
+        if self._temporary:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder, made where it is needed first.
+
+        :raises StorageError: It cannot be made.
+        """
+        if self._temporary is None:
+            with keeping():
+                # What a run did is worth more than what cannot be removed after it.
+                self._temporary = TemporaryDirectory(prefix="airflow-wisdom-", ignore_cleanup_errors=True)
+        return Path(self._temporary.name)
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,15 @@ from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.knowledge_base import arn_of, short_id
 from airflow_wisdom.model.quick_response import differences
-from airflow_wisdom.rows import Validator
+from airflow_wisdom.rows.cells import safe
+from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import WORDS, wanted
+from airflow_wisdom.rows.reading.formats import format_of
+from airflow_wisdom.rows.reading.values import writable
 from airflow_wisdom.runs.apply import Applier
 from airflow_wisdom.runs.inventory import Inventory, everything
+from airflow_wisdom.runs.judging import judging
 from airflow_wisdom.runs.manifest import invalid_rows
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection, SyncPlan
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows import ImportTemplate
     from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.rows.quick_responses import Wanted
-    from airflow_wisdom.rows.reading import Row
+    from airflow_wisdom.rows.reading.table import Row
     from airflow_wisdom.runs.changes import Change, ChangeEnd
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
@@ -74,6 +78,11 @@ class SyncOptions(RowOptions):
     mode: Literal["apply", "plan"] = "apply"
     expected_plan: str | None = None
     plan_path: str | None = None
+
+    @property
+    def outputs(self) -> dict[str, str | None]:
+        """The parameters that name a file which is written, and what they name."""
+        return {**super().outputs, "plan_path": self.plan_path}
 
     def checked(self) -> Self:
         """Return the options with numbers as numbers.
@@ -195,7 +204,10 @@ class SyncAccount:
             "itemsFailed": len(self.failed) - numbers["failed"],
             "plan": plan.summary(self.sample) if is_compared else None,
             "planPath": self.plan_path,
+            "rowsBlank": self.planned.sifted.rows_blank,
+            "cellsNull": self.planned.sifted.cells_null,
             "failures": [_failure(end) for end in self.failed[: self.sample]],
+            **self.planned.sifted.doubts.summary(),
             "invalidRows": [mistake.to_dict() for mistake in self.planned.sifted.mistakes],
             "invalidRowsPath": self.planned.invalid_rows_path,
         }
@@ -269,11 +281,17 @@ class Sync(HasFolder):
         :param routing_profiles: Name -> ARN of the routing profiles that there are. Default: not known, so that rows
             must name them by ARN.
         :raises SourceError: The source cannot be read, or does not fit the template.
+        :raises StorageError: A file cannot be written.
+        :raises ValueError: Two parameters name the same file.
         """
+        self.options.check_places(source)
         rows, sifted = self._judge(source, routing_profiles or {})
+        self._run.progress.doubted(source.name, sifted.doubts)
+        self._run.progress.left_empty(source.name, sifted.rows_blank, sifted.cells_null)
         about = SyncPlan(
             self._knowledge_base_id, source.name, rows_read=sifted.rows_read, rows_invalid=sifted.rows_invalid
         )
+        # Also without invalid rows, so that none of an earlier run stay there.
         path, not_saved = self._storage.try_to_save(sifted.invalid_path, self.options.invalid_rows_path)
         refusal = self._refusal(sifted, source, path, not_saved)
         if refusal:
@@ -339,9 +357,9 @@ class Sync(HasFolder):
 
     def _judge(self, source: Source, routing_profiles: Mapping[str, str]) -> tuple[list[Wanted], Sifted]:
         # The API takes ARNs alone: where no name is known, none will do.
-        options, rules, rows = self.options, self.options.rules(routing_profiles), []
+        options, rows = self.options, []
         template = _with_key(options.template(self._storage), KEYS[options.key])
-        with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
+        with judging(source, template, options, routing_profiles) as (table, validator):
 
             def take(row: Row, cells: tuple[str, ...]) -> list[Any]:
                 rows.append(wanted(row, validator.fields(cells), routing_profiles))
@@ -403,17 +421,20 @@ def write_plan(plan: SyncPlan, folder: Path, name: str) -> Path:
 
     :param plan: The plan.
     :param folder: Where the file is made.
-    :param name: Path or URI that it is meant for: JSON Lines if it ends like that, else CSV.
+    :param name: Path or URI that it is meant for: JSON Lines if it ends like that, else CSV, whose cells are safe to
+        open in a spreadsheet.
+    :raises StorageError: It cannot be written.
     """
     path = folder / "plan"
-    if name.endswith((".jsonl", ".ndjson", ".json")):
-        lines = (json.dumps(change.to_dict()) + "\n" for change in plan.changes)
-        path.write_text("".join(lines), encoding="utf-8")
-        return path
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(PLAN_COLUMNS)
-        writer.writerows(row for change in plan.changes for row in _plan_rows(change))
+    with keeping():
+        if format_of(name) == "json_lines":
+            lines = (json.dumps(change.to_dict()) + "\n" for change in plan.changes)
+            path.write_text("".join(lines), encoding="utf-8")
+            return path
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(PLAN_COLUMNS)
+            writer.writerows(row for change in plan.changes for row in _plan_rows(change))
     return path
 
 
@@ -422,13 +443,13 @@ def _plan_rows(change: Change) -> Iterator[list[Any]]:
         old, new = (_cell(values.get(name)) for values in (change.old, change.new))
         yield [
             change.kind,
-            change.key,
+            safe(writable(change.key)),
             change.line or "",
             change.unit or "",
             name,
-            old,
-            new,
-            change.why,
+            safe(writable(old)),
+            safe(writable(new)),
+            safe(change.why),
             change.last_modified_by or "",
             change.last_modified_time or "",
         ]

@@ -1,0 +1,124 @@
+"""Whether two paths or URIs lead to the same place, however each of them is written."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import combinations, product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_wisdom.redaction import cut, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LOCAL = frozenset({"file", "local"})
+_SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs", "wasbs": "wasb"}
+"""Scheme -> another one for the same store."""
+
+_AZURE = frozenset({"abfs", "wasb"})
+_WILD = frozenset("*?[")
+_LONGEST_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path or a URI leads.
+
+    :param store: Scheme and bucket; empty for the file system of this machine.
+    :param path: The path in it, without links, ``.``, ``..`` and doubled slashes.
+    :param is_folder: Whether it is a folder, or written like one.
+    :param is_device: Whether it is a terminal, a pipe or the like, which keeps nothing.
+    :param inode: Which file of this machine it is, if it is there: hard links share it.
+    """
+
+    store: str
+    path: str
+    is_folder: bool = False
+    is_device: bool = False
+    inode: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, given: object) -> Place:
+        """Return where a path or a URI leads; nothing is asked but the file system of this machine.
+
+        :param given: Path, URI, or what has one as its text, such as Airflow's ``ObjectStoragePath``.
+        """
+        text = str(given)
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            return cls._local(Path(text))
+        if scheme.lower() in _LOCAL:
+            return cls._local(Path(rest).expanduser())
+        scheme = _SAME.get(scheme.lower(), scheme.lower())
+        # A key may hold what other URIs have a meaning for.
+        host, _, key = rest.partition("/")
+        return cls(f"{scheme}://{_bucket(scheme, host)}", posixpath.normpath(f"/{key}"), key.endswith("/"))
+
+    @classmethod
+    def _local(cls, path: Path) -> Place:
+        try:
+            real = Path(os.path.realpath(path))
+            found = real.stat()
+        except OSError:
+            return cls("", str(real))
+        except ValueError:
+            # A NUL, which no file has in its name.
+            return cls("", str(path))
+        is_folder, is_file = stat.S_ISDIR(found.st_mode), stat.S_ISREG(found.st_mode)
+        return cls("", str(real), is_folder, not (is_folder or is_file), (found.st_dev, found.st_ino))
+
+    def is_same_as(self, other: Place) -> bool:
+        """Return whether both are one place.
+
+        :param other: The other one.
+        """
+        is_one_file = self.inode is not None and self.inode == other.inode
+        return is_one_file or (self.store, self.path) == (other.store, other.path)
+
+    def contains(self, other: Place) -> bool:
+        """Return whether another place lies in this folder, or is one that this pattern stands for.
+
+        :param other: The other one.
+        """
+        if self.store != other.store:
+            return False
+        if self.is_folder:
+            return other.path.startswith(f"{self.path.rstrip('/')}/")
+        return not _WILD.isdisjoint(self.path) and _fits(other.path, self.path)
+
+
+def check_places(inputs: Mapping[str, Iterable[object]], outputs: Mapping[str, str | None]) -> None:
+    """Refuse outputs that would replace what is read, or one another.
+
+    :param inputs: Parameter -> the paths and URIs that it names.
+    :param outputs: Parameter -> its path or URI; None where it is not given.
+    :raises ValueError: Two parameters name one place; the message names both.
+    """
+    read = [(name, Place.of(given)) for name, several in inputs.items() for given in several]
+    written = [(name, Place.of(given)) for name, given in outputs.items() if given]
+    written = [(name, place) for name, place in written if not place.is_device]
+    for (name, place), (other, target) in [*product(read, written), *combinations(written, 2)]:
+        shown = cut(redact(str(outputs[other])), _LONGEST_SHOWN)
+        if place.is_same_as(target):
+            raise ValueError(f"{other} is the same file as {name}, which it would replace: {shown}. Name another one")
+        if name in inputs and place.contains(target):
+            raise ValueError(f"{other} is among the files that {name} stands for: {shown}. Write it to another folder")
+
+
+def _bucket(scheme: str, host: str) -> str:
+    """Return which bucket it is: which Airflow connection leads there, makes it no other."""
+    before, _, bucket = host.rpartition("@")
+    # Azure's accounts have dots and its containers have none: with a dot, what stands before it is the container.
+    return host if before and scheme in _AZURE and "." in bucket else bucket
+
+
+def _fits(path: str, pattern: str) -> bool:
+    if "**" in pattern:
+        return fnmatchcase(path, pattern)
+    parts, patterns = path.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))

@@ -1,0 +1,87 @@
+"""Rows of any source, one after the other: a CSV file, JSON Lines, or what an iterable in Python yields.
+
+Nothing here holds more than a piece of the source. What makes the source unreadable as a whole raises; what is wrong
+with one row stays with that row, so that all such rows can be reported at once.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+from airflow_wisdom.rows.reading.delimited import csv_table
+from airflow_wisdom.rows.reading.dialect import check_delimiter
+from airflow_wisdom.rows.reading.formats import FORMATS, by_content, format_of, refuse_other_formats
+from airflow_wisdom.rows.reading.objects import json_lines_table
+from airflow_wisdom.rows.reading.packed import CHUNK, opened, unpacked
+from airflow_wisdom.rows.reading.table import any_column
+from airflow_wisdom.rows.reading.text import beginning, check_encoding, chunks_of_lines
+
+if TYPE_CHECKING:
+    from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.rows.reading.table import Knows, Table
+
+
+def read(
+    file: BinaryIO,
+    *,
+    format: Format | None = None,  # noqa: A002 - the word that users know from everywhere else
+    name: str = "",
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    knows: Knows = any_column,
+) -> Table:
+    """Read a file whose kind its name says, or else its first bytes.
+
+    A file that is compressed with gzip, bzip2 or Zstandard, or the one file in a ZIP archive, is unpacked as it is
+    read; its content says whether it is, and not its name.
+
+    :param file: The file, opened in binary mode. It is read once from where it stands, and never closed.
+    :param format: ``csv`` or ``json_lines``. Default: by the ending of `name`
+        (:data:`~airflow_wisdom.rows.reading.formats.FORMATS`); for any other, JSON Lines if the file begins with
+        ``{``, and CSV otherwise.
+    :param name: Name or path of the file.
+    :param delimiter: The character between the cells of a CSV. Default: what a first line ``sep=`` says, and else
+        comma, semicolon, tab or pipe, by which of them the header has the most columns that are known.
+    :param encoding: Name of the encoding. Default: UTF-8; a byte-order mark takes precedence.
+    :param knows: Tells whether a column may be needed, such as the method of a
+        :class:`~airflow_wisdom.rows.validation.Validator`; only others may occur twice. Default: any may.
+    :raises SourceFormatError: The file is empty, of another format or another encoding, damaged, or its header is
+        missing or has a column twice; later, while the rows are read: the same for the rest of the file.
+    :raises SourceError: The file cannot be read to its end.
+    :raises ValueError: `format` or `encoding` is not one of its words, or `delimiter` not one character.
+    """
+    if format not in (None, *FORMATS.values()):
+        raise ValueError(f"format must be one of csv, json_lines, not {format!r}")
+    delimiter = check_delimiter(delimiter) if delimiter is not None else None
+    if encoding is not None:
+        check_encoding(encoding)
+    stream = unpacked(opened(file))
+    head = stream.peek(CHUNK)
+    refuse_other_formats(head)
+    if (format or format_of(name) or by_content(beginning(head, encoding))) == "csv":
+        return csv_table(chunks_of_lines(stream, encoding), delimiter, knows)
+    return json_lines_table(chain.from_iterable(chunks_of_lines(stream, encoding)))
+
+
+def read_csv(file: BinaryIO, *, delimiter: str | None = None) -> Table:
+    """Read a CSV whose first line is the header.
+
+    :param file: As for :func:`read`.
+    :param delimiter: As for :func:`read`.
+    :raises SourceFormatError: As for :func:`read`.
+    :raises ValueError: `delimiter` is not one character, or one that cannot separate cells.
+    """
+    return read(file, format="csv", delimiter=delimiter)
+
+
+def read_json_lines(file: BinaryIO) -> Table:
+    """Read JSON Lines: one object on each line, whose keys are the columns.
+
+    Numbers keep the form they have in the file, but whole ones have no fraction and no exponent. Other values are read
+    as for :func:`~airflow_wisdom.rows.reading.objects.read_rows`.
+
+    :param file: As for :func:`read`.
+    :raises SourceFormatError: As for :func:`read`, or a line is no object.
+    """
+    return read(file, format="json_lines")

@@ -1,0 +1,84 @@
+"""Which format a file has, by its name or its first bytes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from airflow_wisdom.exceptions import SourceFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Format = Literal["csv", "json_lines"]
+
+FORMATS: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "json_lines",
+    ".ndjson": "json_lines",
+    ".json": "json_lines",
+}
+"""Ending of a file's name -> what is in the file."""
+
+COMPRESSED = (".gz", ".bz2", ".zst", ".zip")
+"""Endings that may follow the one that says what is in the file."""
+
+CERTAIN = 512
+"""Bytes that are looked at to learn what a file is."""
+
+_EXPORT = "export it as CSV in UTF-8"
+_OTHERS: Mapping[bytes, str] = {
+    b"\xd0\xcf\x11\xe0": f"an old Excel workbook or another Office document: {_EXPORT}",
+    b"PAR1": f"Parquet: {_EXPORT}, or as JSON Lines",
+    b"ARROW1": f"Arrow or Feather: {_EXPORT}, or as JSON Lines",
+    b"ORC": f"ORC: {_EXPORT}, or as JSON Lines",
+    b"Obj\x01": f"Avro: {_EXPORT}, or as JSON Lines",
+    b"SQLite format 3\0": f"an SQLite database: {_EXPORT}, or use an SqlSource",
+    b"%PDF-": "a PDF document, and no table",
+    b"{\\rtf": f"an RTF document: {_EXPORT}",
+    b"\xfd7zXZ\0": "compressed with xz: unpack it first",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it first",
+    b"Rar!\x1a\x07": "a RAR archive: unpack it first",
+    b"\x04\x22\x4d\x18": "compressed with LZ4: unpack it first",
+    b"version https://git-lfs.github.com/": "a pointer of Git LFS, and not the file itself: fetch that first",
+}
+_SHORT = 4
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x19]")
+_PAGES = (b"<!doctype html", b"<html")
+
+
+def format_of(name: str) -> Format | None:
+    """Return what the ending of a name says is in the file; None if it says nothing.
+
+    :param name: Name, path or URI of the file.
+    """
+    name = name.lower()
+    for ending in COMPRESSED:
+        name = name.removesuffix(ending)
+    return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), None)
+
+
+def by_content(head: str) -> Format:
+    """Return what the first characters of a file say is in it.
+
+    :param head: The beginning of the file, without byte-order mark.
+    """
+    return "json_lines" if head.lstrip().startswith("{") else "csv"
+
+
+def refuse_other_formats(head: bytes) -> None:
+    """Refuse what is no text, or no table.
+
+    :param head: The first bytes of the file.
+    :raises SourceFormatError: It is of a format that has a name, which the message says.
+    """
+    for magic, problem in _OTHERS.items():
+        # Whatever begins with the letters of a short one may be a header as well.
+        if head.startswith(magic) and (len(magic) > _SHORT or _BINARY.search(head[:CERTAIN])):
+            raise SourceFormatError(f"The file is {problem}")
+    if head[:CERTAIN].lstrip().lower().startswith(_PAGES):
+        raise SourceFormatError("The file is an HTML page, and no table: was it a login or an error page?")
+    if head[:CERTAIN].lstrip().startswith(b"<?xml"):
+        raise SourceFormatError(f"The file is XML: {_EXPORT}")
