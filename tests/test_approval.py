@@ -30,6 +30,7 @@ def test_what_a_person_has_approved_is_applied(whole_airflow, tmp_path):
         assert {row["key"] for row in csv.DictReader(file)} == {"Hello", "Bye"}
     assert fake.quick_responses(base) == []
 
+    run.until_settled("approve")
     whole_airflow.approve(run.dag_id, run.run_id, "approve")
     assert run.until_over() == "success"
     assert set(run.states().values()) == {"success"}
