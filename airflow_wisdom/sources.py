@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
@@ -14,7 +14,7 @@ from airflow_wisdom.rows.reading import read
 from airflow_wisdom.rows.reading.objects import read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from airflow_wisdom.rows.reading.formats import Format
@@ -62,17 +62,17 @@ class FileSource:
 class RowsSource:
     """Rows that a task was given.
 
-    :param rows: Mappings of column to value.
+    :param rows: Mappings of column to value, or lists of them, as several tasks return them.
     :param name: What they are called.
     """
 
-    rows: Iterable[Mapping[str, Any]]
+    rows: Iterable[Any]
     name: str = "the rows given"
 
     @contextmanager
     def open(self) -> Iterator[Table]:
         """Return the rows."""
-        yield read_rows(self.rows)
+        yield read_rows(_flat(self.rows))
 
 
 @dataclass
@@ -147,6 +147,15 @@ def source_of(given: Any, storage: Storage, format: Format | None = None) -> Fil
         return RowsSource(given)
     kind = type(given).__name__
     raise SourceError(f"The source must be a path, a URI, a list of rows or an SqlSource, not {kind}: {given!r:.40}")
+
+
+def _flat(rows: Iterable[Any]) -> Iterator[Any]:
+    for row in rows:
+        # The output of a mapped task is a sequence, too, of a type of Airflow's own.
+        if isinstance(row, Sequence) and not isinstance(row, (str, bytes)):
+            yield from _flat(row)
+        else:
+            yield row
 
 
 def _cursor(connection: Any) -> Any:

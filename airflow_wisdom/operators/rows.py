@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.operators.given import given
+from airflow_wisdom.operators.given import Given, given
 from airflow_wisdom.tasks import WisdomStorageTask
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_wisdom.sources import Source, SqlSource
 
@@ -103,11 +105,22 @@ class WisdomSourceTask(WisdomRowsTask):
         self.source = given(source)
         self.source_format = source_format
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Return what is to be expanded, as for any operator of Airflow.
+
+        :param kwargs: Parameters of the operator.
+        :raises SourceError: The source can be gone through only once.
+        """
+        given(kwargs.get("source"))
+        return super().partial(**kwargs)
+
     def rows(self) -> Source:
         """Return the file, the query, or the rows themselves."""
         from airflow_wisdom.sources import source_of
 
-        return source_of(self.source, self.storage(), self.source_format)
+        source = self.source.value if isinstance(self.source, Given) else self.source
+        return source_of(source, self.storage(), self.source_format)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""
