@@ -24,9 +24,7 @@ LISTS = {"Name": "b", "Content": "c", "Channels": f"{TEXT};x", "Routing Profile"
 
 READ = {
     "literal": [ROW, LISTS],
-    "xcom": [ROW],
-    "xcoms_in_values": [{**ROW, "Channels": f"{TEXT};x"}, ROW],
-    "xcoms_as_rows": [ROW] * 6,
+    "xcoms": [{**ROW, "Channels": f"{TEXT};x"}, *[ROW] * 5],
     "mapped_upstream": [ROW] * 3,
     "query_partial": ([{"Name": "0"}], [{"Name": "1"}]),
     "partial": ([ROW, LISTS],),
@@ -35,10 +33,8 @@ READ = {
     "expand_xcom": ([ROW],),
     "expand_kwargs": ([ROW],),
     "expand_kwargs_xcom": ([ROW, LISTS],),
-    "other_group.literal": [ROW],
     "other_group.argument": [ROW],
     "other_group.partial": ([ROW],),
-    "other_mapped_group.literal": ([ROW],),
     "other_mapped_group.argument": ([ROW],),
     "other_mapped_group.argument_in_a_list": ([ROW, ROW],),
     # Paths are templates, but not those of XComs.

@@ -61,18 +61,17 @@ def kwargs():
 
 
 with DAG("given", schedule=None) as dag:
-    reading("literal", source=[ROW, LISTS])
-    reading("xcom", source=rows())
-    reading("xcoms_in_values", source=[{"Name": "a", "Content": text(), "Channels": [text(), "x"]}, ROW])
+    a_text, a_row = text(), row()
     made = rows_of.expand(number=[1, 2])
-    reading("xcoms_as_rows", source=[row(), rows(), made, [ROW]])
+    reading("literal", source=[ROW, LISTS])
+    reading("xcoms", source=[{"Name": "a", "Content": a_text, "Channels": [a_text, "x"]}, a_row, made, [ROW]])
     reading("mapped_upstream", source=made)
-    reading("paths", source=["/data/{{ dag.dag_id }}.csv", text()])
-    partly("paths_partial", source=["/data/{{ dag.dag_id }}.csv", text()]).expand(sample_size=[1])
+    reading("paths", source=["/data/{{ dag.dag_id }}.csv", a_text])
+    partly("paths_partial", source=["/data/{{ dag.dag_id }}.csv", a_text]).expand(sample_size=[1])
     query = SqlSource("SELECT {{ ti.map_index }} AS Name", conn_id="database")
     partly("query_partial", source=query).expand(sample_size=[1, 2])
     partly("partial", source=[ROW, LISTS]).expand(sample_size=[1])
-    partly("partial_xcoms", source=[row(), {"Name": "a", "Content": text()}]).expand(sample_size=[1])
+    partly("partial_xcoms", source=[a_row, {"Name": "a", "Content": a_text}]).expand(sample_size=[1])
     partly("expand").expand(source=[[ROW], [LISTS]])
     partly("expand_xcom").expand(source=several())
     partly("expand_kwargs").expand_kwargs([{"source": [ROW]}])
@@ -80,13 +79,11 @@ with DAG("given", schedule=None) as dag:
 
     @task_group
     def group(given):
-        reading("literal", source=[ROW])
         reading("argument", source=given)
         partly("partial", source=[ROW]).expand(sample_size=[1])
 
     @task_group
     def mapped_group(given):
-        reading("literal", source=[ROW])
         reading("argument", source=given)
         reading("argument_in_a_list", source=[given, ROW])
 
