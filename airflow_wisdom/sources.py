@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from airflow_wisdom.exceptions import SourceError, SourceFormatError
+from airflow_wisdom.exceptions import SourceError
+from airflow_wisdom.queries import Columns, cursor_of, first_word, no_rows
 from airflow_wisdom.rows.reading import read
 from airflow_wisdom.rows.reading.objects import read_rows
 
@@ -106,20 +107,21 @@ class SqlSource:
     def open(self) -> Iterator[Table]:
         """Run the query and return its rows.
 
-        :raises ValueError: The connection does not point to a database, or the query has no result.
+        :raises ValueError: The connection does not point to a database, or the query is not one that selects rows.
         :raises SourceFormatError: Two columns have the same name.
         """
-        with closing(self._connect()) as connection, closing(_cursor(connection)) as cursor:
+        word = first_word(self.sql)
+        with closing(self._connect()) as connection, closing(cursor_of(connection, word)) as cursor:
             cursor.execute(self.sql, *([self.parameters] if self.parameters else []))
-            # A cursor of the server's knows its columns only now.
+            if cursor.description is None and not getattr(cursor, "name", None):
+                raise no_rows()
+            # A cursor of PostgreSQL's server, which has a name, knows its columns only with the first rows.
             first = cursor.fetchmany(self.fetch_size)
-            if cursor.description is None:
-                raise ValueError("The query has no result: it must be one that selects rows")
-            columns = _distinct(tuple(str(column[0]) for column in cursor.description))
+            columns = Columns(cursor.description)
             # What stands for "no more" differs from driver to driver, but it is empty.
             batches = takewhile(bool, chain([first], iter(lambda: cursor.fetchmany(self.fetch_size), None)))
-            rows = (_mapping(columns, row) for batch in batches for row in batch)
-            yield replace(read_rows(rows), columns=columns)
+            rows = (columns.row(row) for batch in batches for row in batch)
+            yield replace(read_rows(rows), columns=columns.names)
 
     def _connect(self) -> Any:
         from airflow.providers.common.compat.sdk import BaseHook
@@ -156,22 +158,3 @@ def _flat(rows: Iterable[Any]) -> Iterator[Any]:
             yield from _flat(row)
         else:
             yield row
-
-
-def _cursor(connection: Any) -> Any:
-    """Return a cursor that does not fetch everything at once, where it takes more than `fetchmany` to have one."""
-    if type(connection).__module__.startswith("psycopg"):
-        return connection.cursor(name="airflow_wisdom")
-    return connection.cursor()
-
-
-def _mapping(columns: tuple[str, ...], row: Any) -> Mapping[str, Any]:
-    """Return a row by columns; a connection may be set up so that it is that already."""
-    return row if hasattr(row, "keys") and hasattr(row, "items") else dict(zip(columns, row, strict=True))
-
-
-def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise SourceFormatError(f"The query has two columns of one name: {', '.join(twice)}; rename one (AS)")
-    return columns

@@ -57,6 +57,7 @@ ROOMS = [
     "rows",
     "hooks",
     "storage",
+    "queries",
     "sources",
     "watcher",
     "runs",

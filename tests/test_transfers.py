@@ -107,8 +107,8 @@ class Cursor:
 def test_cursors_of_every_kind_come_to_an_end(fake_wisdom, knowledge_base, database, monkeypatch, batch):
     from airflow_wisdom import sources
 
-    real = sources._cursor
-    monkeypatch.setattr(sources, "_cursor", lambda connection: Cursor(real(connection), batch))
+    real = sources.cursor_of
+    monkeypatch.setattr(sources, "cursor_of", lambda connection, word: Cursor(real(connection, word), batch))
     sql = 'SELECT question AS "Name", answer AS "Content" FROM answers ORDER BY id'
     assert run(importing(knowledge_base, sql, fetch_size=60))["rowsImported"] == 250
     assert "Question 1" in {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -50,7 +50,7 @@ def _plain(value: object) -> str | None:
         return "Yes" if value else "No"
     if isinstance(value, (int, float, Decimal)):
         return _number(value)
-    if isinstance(value, date):
+    if isinstance(value, (date, time)):
         return value.isoformat()
     return str(value) if isinstance(value, (str, UUID)) else None
 
