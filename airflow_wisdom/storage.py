@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import stat
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_wisdom.exceptions import SourceError, StorageError
+from airflow_wisdom.listing import files_of_system, local_files, s3_files, split, stands_for_several
 from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from airflow.sdk import ObjectStoragePath
 
 __all__ = [
     "Storage",
@@ -31,17 +34,29 @@ CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueErr
 """What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
 
 
-class _Readable(io.RawIOBase):
-    """The body of an answer of Amazon S3 as a file; botocore's own is one only in its newer versions."""
+_OF_THE_SHELL = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""Pipes that a shell has connected, so that somebody writes into them."""
 
-    def __init__(self, body: Any) -> None:
-        self._body = body
+
+class _Readable(io.RawIOBase):
+    """A file that is read from its beginning to its end, whatever it comes from, and whose errors say which one it is.
+
+    :param file: What has a `read`.
+    :param name: What it is called.
+    """
+
+    def __init__(self, file: Any, name: str) -> None:
+        self._file = file
+        self._name = name
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        piece = self._body.read(len(buffer))
+        try:
+            piece = self._file.read(len(buffer))
+        except CAUSES as exc:
+            raise SourceError(f"{self._name} cannot be read to its end: {exc}") from exc
         buffer[: len(piece)] = piece
         return len(piece)
 
@@ -64,21 +79,46 @@ class Storage:
     verify: bool | str | None = None
 
     @contextmanager
-    def open(self, uri: str) -> Iterator[BinaryIO]:
+    def open(self, uri: str, what: str = "") -> Iterator[BinaryIO]:
         """Open a file to be read as it comes, without having all of it anywhere.
 
         :param uri: Path or URI.
-        :raises SourceError: It does not exist, or cannot be read.
+        :param what: What the file is to the user, for messages, such as ``The template``. Default: its name alone.
+        :raises SourceError: It does not exist, or cannot be read; later, while it is read: the same.
         """
+        name = f"{what} {redact(uri)}".strip()
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
             except CAUSES as exc:
-                raise SourceError(f"{redact(uri)} cannot be read: {exc}") from exc
-            try:
-                yield file
-            except BotoCoreError as exc:
-                raise SourceError(f"{redact(uri)} cannot be read to its end: {exc}") from exc
+                raise SourceError(f"{name} cannot be read: {exc}") from exc
+            yield stack.enter_context(io.BufferedReader(_Readable(file, name), PIECE))
+
+    def files(self, place: str) -> list[str]:
+        """Return the files that a place stands for, sorted by name: those in a folder, or what fits a pattern.
+
+        A file is itself, whether it is there or not.
+
+        :param place: Path or URI. It stands for several files if it ends in ``/``, or has a ``*``; a path also if it
+            is a folder. They are those of that folder alone, without what is in folders below, unless a pattern says
+            so. Hidden and empty files are left out: :mod:`airflow_wisdom.listing`.
+        :raises SourceError: There are none, too many, or they cannot be listed.
+        """
+        try:
+            if not self._stands_for_several(place):
+                return [place]
+            folder, pattern = split(place if stands_for_several(place) else f"{place}/")
+            found = [folder + name for name in self._names(folder, pattern)]
+        except SourceError as exc:
+            raise SourceError(f"{redact(place)} {exc.message}") from exc
+        except CAUSES as exc:
+            raise SourceError(f"{redact(place)} cannot be listed: {exc}") from exc
+        if not found:
+            raise SourceError(
+                f"{redact(place)} has no files with rows: empty and hidden ones do not count, nor do those in folders "
+                "below; for those use a pattern such as folder/**/*.csv"
+            )
+        return found
 
     def save(self, path: Path, uri: str) -> None:
         """Copy a local file to where a URI leads; what is there is replaced.
@@ -107,29 +147,45 @@ class Storage:
         return uri, None
 
     @contextmanager
-    def _opened(self, uri: str) -> Iterator[BinaryIO]:
+    def _opened(self, uri: str) -> Iterator[Any]:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
-            body = self._s3().get_conn().get_object(Bucket=bucket, Key=key)["Body"]
-            with closing(body), io.BufferedReader(_Readable(body), PIECE) as file:
-                yield file
+            with closing(self._s3(uri).get_conn().get_object(Bucket=bucket, Key=key)["Body"]) as body:
+                yield body
         elif "://" in uri:
-            from airflow.sdk import ObjectStoragePath
-
-            with ObjectStoragePath(uri, conn_id=self.conn_id).open("rb") as file:
+            with self._object_path(uri).open("rb") as file:
                 yield file
         else:
+            _refuse_endless(uri)
             with Path(uri).open("rb") as file:
                 yield file
+
+    def _stands_for_several(self, place: str) -> bool:
+        if "://" in place:
+            return stands_for_several(place)
+        return Path(place).is_dir() or (stands_for_several(place) and not Path(place).exists())
+
+    def _names(self, folder: str, pattern: str) -> list[str]:
+        if folder.startswith("s3://"):
+            bucket, _, prefix = _without_connection(folder).partition("/")
+            return s3_files(self._s3(folder).get_conn(), bucket, prefix, pattern)
+        if "://" in folder:
+            path = self._object_path(folder)
+            return files_of_system(path.fs, path.path, pattern)
+        return local_files(folder, pattern)
+
+    def _object_path(self, uri: str) -> ObjectStoragePath:
+        from airflow.sdk import ObjectStoragePath
+
+        # What the URI names is nearer than what all files of a task have in common.
+        return ObjectStoragePath(uri, conn_id=None if _connection_in(uri) else self.conn_id)
 
     def _save(self, path: Path, uri: str) -> None:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
-            self._s3().get_conn().upload_file(str(path), bucket, key)
+            self._s3(uri).get_conn().upload_file(str(path), bucket, key)
         elif "://" in uri:
-            from airflow.sdk import ObjectStoragePath
-
-            target = ObjectStoragePath(uri, conn_id=self.conn_id)
+            target = self._object_path(uri)
             target.parent.mkdir(parents=True, exist_ok=True)
             with path.open("rb") as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file, PIECE)
@@ -137,21 +193,40 @@ class Storage:
             Path(uri).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, uri)
 
-    def _s3(self) -> S3Hook:
+    def _s3(self, uri: str) -> S3Hook:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         from airflow_wisdom.hooks import WisdomHook
 
-        conn_id = self.conn_id or self.aws_conn_id
+        conn_id = _connection_in(uri) or self.conn_id or self.aws_conn_id
         if conn_id:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
             WisdomHook.get_connection(conn_id)
         return S3Hook(aws_conn_id=conn_id, verify=self.verify)
 
 
+def _connection_in(uri: str) -> str | None:
+    """Return the Airflow connection that a URI names before its bucket, as in ``s3://conn_id@bucket/key``."""
+    host = uri.partition("://")[2].partition("/")[0]
+    return host.rpartition("@")[0] or None
+
+
+def _without_connection(uri: str) -> str:
+    """Return bucket and key of an ``s3://`` URI."""
+    host, slash, key = uri.removeprefix("s3://").partition("/")
+    return host.rpartition("@")[2] + slash + key
+
+
 def _bucket_and_key(uri: str) -> tuple[str, str]:
     """Split an ``s3://`` URI. To Airflow's hook, what follows a question mark, which a key may hold, is a query."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, _, key = _without_connection(uri).partition("/")
     if not (bucket and key):
         raise ValueError("it must be s3://bucket/key")
     return bucket, key
+
+
+def _refuse_endless(path: str) -> None:
+    """Refuse what need not have an end, or a beginning: a named pipe, for which nobody may ever write anything."""
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or path.startswith(_OF_THE_SHELL)):
+        raise ValueError("it is a folder, a pipe or a device, and not a file")

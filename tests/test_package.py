@@ -56,6 +56,7 @@ ROOMS = [
     "settings",
     "rows",
     "hooks",
+    "listing",
     "storage",
     "queries",
     "sources",

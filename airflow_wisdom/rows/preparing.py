@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
-from airflow_wisdom.rows.mistake import Mistake
 from airflow_wisdom.rows.reading.table import RESERVED
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from airflow_wisdom.rows.mistake import Mistake
     from airflow_wisdom.rows.reading.table import Row, Table
     from airflow_wisdom.rows.validation import Validator
 
@@ -40,6 +40,8 @@ class ImportFile:
     :param sha256: SHA-256 of its bytes, in hexadecimal.
     :param first_line: Where its first row stands in the source.
     :param last_line: Where its last row stands in the source.
+    :param first_part: The part of the source that its first row is in, where there are several.
+    :param last_part: The part of the source that its last row is in, where there are several.
     """
 
     number: int
@@ -49,6 +51,8 @@ class ImportFile:
     sha256: str
     first_line: int
     last_line: int
+    first_part: str | None = None
+    last_part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,9 @@ class _ImportFiles:
         self._header = self._lines.of(header)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._begin(0)
+        self._first: Row | None = None
+        self._last: Row | None = None
+        self._begin()
 
     def add(self, row: Row, cells: tuple[str, ...]) -> list[Mistake]:
         """Add a row; return why not, if it fits into no file."""
@@ -205,33 +211,33 @@ class _ImportFiles:
         alone = len(self._header) + len(line)
         if alone > self._max_bytes:
             reason = f"needs a file of {alone:,} bytes, at most {self._max_bytes:,} are allowed"
-            return [Mistake(row.line, None, "", reason, row.unit)]
+            return [row.mistake(reason)]
         if len(self._rows) == self._max_rows or self._size + len(line) > self._max_bytes:
             self.finish()
-        if not self._rows:
-            self._begin(row.line)
+        self._first = self._first or row
+        self._last = row
         self._rows.append(line)
         self._size += len(line)
-        self._last_line = row.line
         return []
 
     def finish(self) -> None:
         """Write the file that is in memory, if it has rows."""
-        if not self._rows:
+        first, last = self._first, self._last
+        if first is None or last is None:
             return
         number = len(self.files) + 1
         path = self._folder / f"quick-responses-{number:04}.csv"
         data = b"".join([self._header, *self._rows])
         path.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
-        made = ImportFile(number, path, len(self._rows), len(data), digest, self._first_line, self._last_line)
-        self.files.append(made)
-        self._begin(0)
+        places = (first.line, last.line, first.part, last.part)
+        self.files.append(ImportFile(number, path, len(self._rows), len(data), digest, *places))
+        self._begin()
 
-    def _begin(self, line: int) -> None:
+    def _begin(self) -> None:
         self._rows: list[bytes] = []
         self._size = len(self._header)
-        self._first_line = self._last_line = line
+        self._first = self._last = None
 
 
 class _InvalidRows:
@@ -261,7 +267,8 @@ class _InvalidRows:
         self.count += 1
         self._columns.update(dict.fromkeys(row.values))
         reasons = "; ".join(mistake.what for mistake in mistakes[:_MOST_REASONS])
-        self._waiting.write(json.dumps([row.line, reasons, dict(row.values), row.surplus]) + "\n")
+        where = f"{row.part}:{row.line}" if row.part else row.line
+        self._waiting.write(json.dumps([where, reasons, dict(row.values), row.surplus]) + "\n")
 
     def _write(self) -> None:
         self.path = self._folder / INVALID_ROWS

@@ -215,7 +215,7 @@ class Validator:
             cells.append(value)
             problems = self._problems(cell, original, value, row)
             for reason in problems:
-                mistakes.append(Mistake(row.line, column or cell.label, shorten(original), reason, row.unit))
+                mistakes.append(row.mistake(reason, column or cell.label, original))
         if mistakes:
             return None, mistakes
         self.trimmed += trimmed
@@ -237,9 +237,9 @@ class Validator:
         if value != original and self.rules.spaces == "invalid":
             problems.append("has spaces at its ends")
         if cell.unique and not problems:
-            first = self._seen.first(cell.label, value, row.line)
+            first = self._seen.first(cell.label, value, row.place)
             if first is not None:
-                problems.append(f"occurs already {'on' if row.unit == 'line' else 'in'} {row.unit} {first}")
+                problems.append(f"occurs already {'in' if row.part or row.unit == 'row' else 'on'} {first}")
         return problems
 
     def _row_mistakes(self, row: Row) -> list[Mistake]:
@@ -253,7 +253,7 @@ class Validator:
             found.append(f"has columns that the template does not have: {listing(self._binding.unknown)}")
         ignored = self._binding.unknown if self.rules.extra_columns == "ignore" else ()
         read = [mistake for mistake in row.mistakes if mistake.column not in ignored]
-        return read + [Mistake(row.line, None, "", reason, row.unit) for reason in found]
+        return read + [row.mistake(reason) for reason in found]
 
     def _bind(self, columns: Iterable[str]) -> _Binding:
         own: dict[str, str] = {}
@@ -400,15 +400,15 @@ class _Seen:
         self._cursor = self._database.cursor()
         for pragma in ("temp_store = FILE", "journal_mode = OFF", "synchronous = OFF"):
             self._cursor.execute(f"PRAGMA {pragma}")
-        self._cursor.execute("CREATE TABLE seen (value, label, line, PRIMARY KEY (value, label)) WITHOUT ROWID")
+        self._cursor.execute("CREATE TABLE seen (value, label, place, PRIMARY KEY (value, label)) WITHOUT ROWID")
 
-    def first(self, label: str, value: str, line: int) -> int | None:
-        """Remember a value; return the line of its first occurrence if it is not the first."""
-        added = self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (value, label, line)).rowcount
+    def first(self, label: str, value: str, place: str) -> str | None:
+        """Remember a value; return the place of its first occurrence if it is not the first."""
+        added = self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (value, label, place)).rowcount
         if added:
             return None
-        row = self._cursor.execute("SELECT line FROM seen WHERE value = ? AND label = ?", (value, label)).fetchone()
-        return int(row[0])
+        row = self._cursor.execute("SELECT place FROM seen WHERE value = ? AND label = ?", (value, label)).fetchone()
+        return str(row[0])
 
     def close(self) -> None:
         self._database.close()

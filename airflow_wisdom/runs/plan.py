@@ -13,6 +13,7 @@ from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN, UNIQUE, UNREMOVABLE, differences
 from airflow_wisdom.redaction import redact
+from airflow_wisdom.rows.mistake import place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -49,6 +50,7 @@ class Change:
     :param why: Why, in words.
     :param line: Where the row stands in its source; None where there is no row.
     :param unit: What `line` counts.
+    :param part: The file that the row is in, where its source has several.
     :param quick_response_id: Id of the quick response; None where it is created.
     :param arn: Its ARN; None where it is created.
     :param old: Field -> value as AWS has it, of the fields that change.
@@ -67,6 +69,7 @@ class Change:
     why: str
     line: int | None = None
     unit: str = "line"
+    part: str | None = None
     quick_response_id: str | None = None
     arn: str | None = None
     old: Values = field(default_factory=dict)
@@ -91,10 +94,10 @@ class Change:
 
     def lines(self) -> Iterator[str]:
         """Yield what changes, for people: a line with sign and name, then one for each field."""
-        place = f" ({self.unit} {self.line})" if self.line else ""
+        where = f" ({place(self.line, self.unit, self.part)})" if self.line else ""
         edited = f"; edited by hand: {self.last_modified_by}, {self.last_modified_time}" if self.by_hand else ""
         held = f"; the name or shortcut key is taken by {shown(self.held_by)}" if self.held_by else ""
-        yield f"{SIGNS[self.kind]} {self.kind} {shown(self.name)}{place}: {self.why}{edited}{held}"
+        yield f"{SIGNS[self.kind]} {self.kind} {shown(self.name)}{where}: {self.why}{edited}{held}"
         if self.kind == "update":
             for name, value in self.new.items():
                 yield f"    {name}: {shown(self.old.get(name))} -> {shown(value)}"
@@ -345,6 +348,7 @@ class Comparison:
             "its creation had failed" if failed else "there is none",
             row.line,
             row.unit,
+            row.part,
             new=values,
             tags={OWNER: self._intent.owner} if self._intent.owner else {},
             replaces=failed.quick_response_id if failed else None,
@@ -373,6 +377,7 @@ class Comparison:
             "; ".join(why),
             line=row.line,
             unit=row.unit,
+            part=row.part,
             new=new,
             tags={OWNER: str(self._intent.owner)} if adopts else {},
             untag=(DEACTIVATED,) if deactivated else (),
@@ -429,7 +434,7 @@ class Comparison:
 def _unremovable(row: Wanted, item: QuickResponse) -> dict[str, tuple[str, ...]]:
     names = tuple(sorted(name for name in UNREMOVABLE if name in row.values and not row.values[name]))
     stuck = tuple(name for name in names if item.values.get(name))
-    return {_place(row): stuck} if stuck else {}
+    return {row.place: stuck} if stuck else {}
 
 
 def _warnings(row: Wanted, change: Change | None) -> list[str]:
@@ -439,11 +444,7 @@ def _warnings(row: Wanted, change: Change | None) -> list[str]:
     is_plain = change.new.get("contentType") == PLAIN
     if not (is_plain and isinstance(channels, tuple) and "Email" in channels):
         return []
-    return [f"{_place(row)}: a plain quick response may not show where agents write e-mails; use markdown"]
-
-
-def _place(row: Wanted) -> str:
-    return f"{row.unit} {row.line}"
+    return [f"{row.place}: a plain quick response may not show where agents write e-mails; use markdown"]
 
 
 def _plain(value: Any) -> Any:

@@ -205,7 +205,7 @@ class SyncAccount:
 
 def _failure(end: ChangeEnd) -> dict[str, Any]:
     change = end.change
-    return {"kind": change.kind, "key": change.key, "line": change.line, "error": str(end.error)}
+    return {"kind": change.kind, "key": change.key, "line": change.line, "part": change.part, "error": str(end.error)}
 
 
 class Sync(HasFolder):
@@ -389,7 +389,7 @@ def _plan_rows(change: Change) -> Iterator[list[Any]]:
         yield [
             change.kind,
             change.key,
-            change.line or "",
+            f"{change.part}:{change.line}" if change.part else change.line or "",
             name,
             old,
             new,

@@ -37,7 +37,7 @@ def _no_number(name: str) -> None:
 
 
 # Numbers as text: "1.10" stays what it is, and no number is too long.
-_JSON = json.JSONDecoder(object_pairs_hook=JsonObject, parse_float=str, parse_int=str, parse_constant=_no_number)
+JSON = json.JSONDecoder(object_pairs_hook=JsonObject, parse_float=str, parse_int=str, parse_constant=_no_number)
 
 
 def json_lines_table(lines: Iterator[str]) -> Table:
@@ -51,12 +51,12 @@ def json_lines_table(lines: Iterator[str]) -> Table:
 def _json_rows(lines: Iterable[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         if not line.isspace():
-            yield _row(number, "line", _object(line, number).pairs)
+            yield row_of(number, "line", _object(line, number).pairs)
 
 
 def _object(line: str, number: int) -> JsonObject:
     try:
-        found = _JSON.decode(line)
+        found = JSON.decode(line)
     except (ValueError, RecursionError) as error:
         # Its message quotes nothing of the line, which may be a secret.
         problem = getattr(error, "msg", None) or "its nesting is too deep, or a number in it is none"
@@ -74,14 +74,20 @@ def _mapped_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[Row]:
             raise SourceFormatError(
                 f"The row is of type {type(row).__name__}, but must map columns to values", line=number
             ) from None
-        yield _row(number, "row", pairs)
+        yield row_of(number, "row", pairs)
 
 
-def _row(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row:
+def row_of(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row:
+    """Return the row of an object.
+
+    :param number: Where it is.
+    :param unit: What `number` counts.
+    :param pairs: Its keys and values.
+    """
     values: dict[str, str] = {}
     mistakes = []
     for key, value in pairs:
-        column = _column(key)
+        column = column_of(key)
         if column in RESERVED:
             continue
         text, problem = text_of(value)
@@ -93,7 +99,11 @@ def _row(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row
     return Row(number, values, (), tuple(mistakes), unit)
 
 
-def _column(key: object) -> str:
+def column_of(key: object) -> str:
+    """Return what a column is called whose name is any value.
+
+    :param key: The value.
+    """
     if type(key) is not str:
         key = str(key)
     if not (key.isascii() and key.isprintable()):
