@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from airflow_wisdom.exceptions import SourceError
+from airflow_wisdom.exceptions import SourceError, SourceFormatError
+from airflow_wisdom.listing import MAX_FILES
 from airflow_wisdom.queries import Columns, cursor_of, first_word, no_rows
+from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.reading import read
 from airflow_wisdom.rows.reading.objects import read_rows
+from airflow_wisdom.rows.reading.parts import check_part
+from airflow_wisdom.rows.reading.text import EmptyFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from airflow_wisdom.rows.reading.formats import Format
-    from airflow_wisdom.rows.reading.table import Table
+    from airflow_wisdom.rows.reading.table import Row, Table
     from airflow_wisdom.storage import Storage
 
 
@@ -41,22 +46,81 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """A file, by path or URI.
+    """Files by path or URI, whose rows are those of one table.
 
-    :param name: Path or URI.
-    :param storage: What reads it.
-    :param format: ``csv`` or ``json_lines``. Default: what the name says, and else the first bytes.
+    :param places: Paths or URIs; each is a file, a folder, a prefix that ends in ``/``, or a pattern with ``*``, as for
+        :meth:`~airflow_wisdom.storage.Storage.files`. A file that is in several of them is read once.
+    :param storage: What reads them.
+    :param format: One of the words of :data:`~airflow_wisdom.rows.reading.formats.Format`. Default: what the name of a
+        file says, and else its first bytes.
+    :param sheet: As for :func:`~airflow_wisdom.rows.reading.read`.
     """
 
-    name: str
+    places: tuple[str, ...]
     storage: Storage
     format: Format | None = None
+    sheet: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the files are called: the first of the places, and how many there are besides."""
+        more = len(self.places) - 1
+        return f"{self.places[0]} and {more:,} more" if more else self.places[0]
 
     @contextmanager
     def open(self) -> Iterator[Table]:
-        """Open the file and return its rows."""
-        with self.storage.open(self.name) as file:
-            yield read(file, format=self.format, name=self.name)
+        """Open the files, one after the other, and return their rows.
+
+        :raises SourceError: One of them cannot be read.
+        :raises SourceFormatError: One of them is not of the format, or not of the same table as the first.
+        """
+        files = self.files()
+        if files == [self.places[0]]:
+            with self._opened(files[0]) as table:
+                yield table
+            return
+        part_of = _part_names(files)
+        with ExitStack() as stack:
+            number, first = self._first(files, stack)
+            rows = (row.of_part(part_of(files[number])) for row in first.rows)
+            yield replace(first, rows=chain(rows, self._rest(files[number + 1 :], first, part_of)))
+
+    def files(self) -> list[str]:
+        """Return the files: of each place those that it stands for, sorted by name.
+
+        :raises SourceError: A place cannot be listed, or there are too many files.
+        """
+        found = dict.fromkeys(file for place in self.places for file in self.storage.files(place))
+        if len(found) > MAX_FILES:
+            raise SourceError(f"{redact(self.name)} are more than {MAX_FILES:,} files")
+        return list(found)
+
+    def _first(self, files: list[str], stack: ExitStack) -> tuple[int, Table]:
+        """Open the first file in which there is something, and return which one it is."""
+        for number, file in enumerate(files):
+            try:
+                return number, stack.enter_context(self._opened(file))
+            except EmptyFileError:
+                continue
+        raise EmptyFileError(f"{redact(self.name)}: All files are empty")
+
+    def _rest(self, files: list[str], first: Table, names: Callable[[str], str]) -> Iterator[Row]:
+        for file in files:
+            with ExitStack() as stack:
+                try:
+                    table = stack.enter_context(self._opened(file, first))
+                except EmptyFileError:
+                    continue
+                yield from (row.of_part(names(file)) for row in table.rows)
+
+    @contextmanager
+    def _opened(self, file: str, first: Table | None = None) -> Iterator[Table]:
+        with self.storage.open(file, "The source") as stream:
+            with _naming(file):
+                table = read(stream, format=self.format, name=file, sheet=self.sheet, like=first)
+                if first:
+                    check_part(table, first)
+            yield replace(table, rows=_named_rows(table.rows, file))
 
 
 @dataclass(frozen=True)
@@ -133,22 +197,94 @@ class SqlSource:
         return hook.get_conn()
 
 
-def source_of(given: Any, storage: Storage, format: Format | None = None) -> FileSource | RowsSource | SqlSource:  # noqa: A002 - the word that users know
+def source_of(
+    given: Any,
+    storage: Storage,
+    *,
+    format: Format | None = None,  # noqa: A002 - the word that users know
+    sheet: str | None = None,
+) -> FileSource | RowsSource | SqlSource:
     """Return the source that a user has named.
 
-    :param given: Path, URI, rows, or a :class:`SqlSource`.
+    :param given: Path, URI, a list of them, rows, or a :class:`SqlSource`.
     :param storage: What reads files.
     :param format: As for :class:`FileSource`.
+    :param sheet: As for :class:`FileSource`.
     :raises SourceError: It is none of these.
     """
     if isinstance(given, SqlSource):
         return given
-    if isinstance(given, (str, os.PathLike)) and os.fspath(given):
-        return FileSource(os.fspath(given), storage, format)
-    if isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
-        return RowsSource(given)
-    kind = type(given).__name__
-    raise SourceError(f"The source must be a path, a URI, a list of rows or an SqlSource, not {kind}: {given!r:.40}")
+    places = [given] if _is_place(given) else given
+    if isinstance(places, Sequence) and places and all(map(_is_place, places)):
+        return FileSource(tuple(map(_place, places)), storage, format, sheet)
+    if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)) or _advice(given):
+        raise SourceError(f"The source must be {_WANTED}, not {type(given).__name__}{_advice(given)}")
+    return RowsSource(given)
+
+
+_WANTED = "a path, a URI, a list of either, a list of rows (dicts), or an SqlSource"
+_FRAMES = {"to_dicts": "to_dicts()", "to_pylist": "to_pylist()", "to_dict": 'to_dict("records")'}
+"""Method of what is no list of rows, but can become one -> how it does: those of Polars, PyArrow and pandas."""
+
+LONGEST_PLACE = 1_100
+"""Characters of the longest path or URI: that of a key in Amazon S3."""
+
+_ROWS_AS_TEXT = re.compile(r"\s*(?:[\[(]\s*)*[{\[(]\s*['\"{(]")
+
+
+def _advice(given: Any) -> str:
+    """Return what to do about what is no source, but nearly one."""
+    if isinstance(given, Mapping):
+        return ": one row is a list with one dict in it; to map a task over lists of rows, let each item be a list"
+    if hasattr(given, "columns") or hasattr(given, "to_pylist"):
+        method = next((how for name, how in _FRAMES.items() if hasattr(given, name)), None)
+        return f": pass its rows, as .{method} returns them" if method else ": pass a list of its rows"
+    return ""
+
+
+def _is_place(given: Any) -> bool:
+    is_airflows = type(given).__module__.startswith("airflow.sdk.io")
+    return is_airflows or (isinstance(given, (str, os.PathLike)) and bool(os.fspath(given)))
+
+
+def _place(given: Any) -> str:
+    """Return a path or URI as text, unless it is something else that a template has become.
+
+    :raises SourceError: It is rows as text, or the text of nothing. Nothing of it is shown: it may not be everybody's.
+    """
+    place = os.fspath(given) if isinstance(given, (str, os.PathLike)) else str(given)
+    if _ROWS_AS_TEXT.match(place) or len(place) > LONGEST_PLACE or "\n" in place:
+        raise SourceError(
+            f"The source is a text of {len(place):,} characters, as a template makes of rows, and no path: pass the "
+            "rows themselves (source=task.output, or a list); JSON as text has to be parsed before"
+        )
+    if place.strip() in {"None", "[]"}:
+        raise SourceError(
+            f"The source is the text {place.strip()}, as a template makes of an XCom that is not there or empty: pass "
+            "source=task.output, and look at what that task returns"
+        )
+    return place
+
+
+def _part_names(files: Sequence[str]) -> Callable[[str], str]:
+    """Return what the parts of a source are called: what tells them apart, without the folder that they share."""
+    folders = [file.split("/")[:-1] for file in files]
+    shared = len(os.path.commonprefix(folders))  # noqa: RUF071 - of lists, it compares their items
+    return lambda file: "/".join(file.split("/")[shared:])
+
+
+@contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """Let errors about what is in a file say which file it is, since there may be others, such as a template."""
+    try:
+        yield
+    except SourceFormatError as exc:
+        raise type(exc)(f"{redact(file)}: {exc.message}", line=exc.line, where=exc.where) from exc
+
+
+def _named_rows(rows: Iterator[Row], file: str) -> Iterator[Row]:
+    with _naming(file):
+        yield from rows
 
 
 def _flat(rows: Iterable[Any]) -> Iterator[Any]:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from airflow.sdk import ObjectStoragePath
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
+    from airflow_wisdom.rows.reading.formats import Format
     from airflow_wisdom.sources import Source, SqlSource
 
 
@@ -84,26 +86,31 @@ class WisdomSourceTask(WisdomRowsTask):
     """Base of the operators whose rows are in a file, in a database, or given in the DAG.
 
     :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
-        Airflow's object storage understands, a :class:`~airflow_wisdom.sources.SqlSource`, or the rows themselves: a
-        list of dicts, also from XCom. Rows are not templates: double braces in them are Amazon Connect's.
-    :param source_format: ``csv`` (comma, semicolon or tab; UTF-8) or ``json_lines``. Default: what the file's name
-        says, and else its first bytes.
+        Airflow's object storage understands, or an ``ObjectStoragePath``; a folder, a prefix that ends in ``/``, a
+        pattern with ``*``, or a list of any of these, whose files are parts of one table; a
+        :class:`~airflow_wisdom.sources.SqlSource`; or the rows themselves: a list of dicts, or of such lists, also from
+        XCom. Rows are not templates: double braces in them are Amazon Connect's.
+    :param source_format: ``csv``, ``json_lines``, ``json`` (a list of objects), ``xlsx`` or ``parquet``. Default: what
+        the file's name says, and else its first bytes.
+    :param sheet: Name of the sheet of an Excel workbook. Default: the only one that has rows.
 
     How rows are judged: as for :class:`WisdomRowsTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", *WisdomRowsTask.template_fields)
+    template_fields: Sequence[str] = ("source", "source_format", "sheet", *WisdomRowsTask.template_fields)
 
     def __init__(
         self,
         *,
-        source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
-        source_format: Literal["csv", "json_lines"] | None = None,
+        source: str | os.PathLike[str] | ObjectStoragePath | SqlSource | Iterable[Any],
+        source_format: Format | None = None,
+        sheet: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = given(source)
         self.source_format = source_format
+        self.sheet = sheet
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
@@ -120,11 +127,11 @@ class WisdomSourceTask(WisdomRowsTask):
         from airflow_wisdom.sources import source_of
 
         source = self.source.value if isinstance(self.source, Given) else self.source
-        return source_of(source, self.storage(), self.source_format)
+        return source_of(source, self.storage(), format=self.source_format, sheet=self.sheet)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""
         from airflow_wisdom.sources import FileSource
 
         source = self.rows()
-        return [source.name] if isinstance(source, FileSource) else []
+        return list(source.places) if isinstance(source, FileSource) else []

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.model.limits import SAMPLE_SIZE
+from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
 from airflow_wisdom.rows.template import unmarked
 from airflow_wisdom.values import must_be_one_of, whole_number
@@ -92,8 +94,16 @@ class RowOptions(Options):
         if given is None:
             return DEFAULT_TEMPLATE
         if isinstance(given, str):
-            with storage.open(given) as file:
-                return ImportTemplate.from_csv(file.read())
+            with storage.open(given, "The template") as file:
+                return _template_in(file.read(), given)
         if not isinstance(given, Mapping):
             return ImportTemplate.of(given)
         return ImportTemplate.of(given, fields={unmarked(label): name for label, name in given.items() if name})
+
+
+def _template_in(data: bytes, name: str) -> ImportTemplate:
+    try:
+        return ImportTemplate.from_csv(data)
+    except SourceFormatError as exc:
+        # The source is a file, too.
+        raise SourceFormatError(f"The template {redact(name)}: {exc.message}", line=exc.line) from exc

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+CHUNK = 1 << 16
+"""Bytes that are looked at to learn what a file is."""
+
+
 def library(module: str, what: str, extra: str) -> Any:
     """Return a library that reads a format.
 
@@ -44,12 +48,34 @@ def readable(what: str) -> Iterator[None]:
         raise SourceFormatError(f"The file is no {what}, or damaged: {str(exc) or type(exc).__name__}") from exc
 
 
-def on_disk(file: BinaryIO) -> BinaryIO:
-    """Return a file in which one can go back: a copy in the temporary folder, where it is a stream.
+class Pieces(io.RawIOBase):
+    """Whatever has a `read`, as a raw file that fills its buffer, so that one look shows how a file begins.
 
-    :param file: The file, from where it stands.
+    :param file: The file, which is never closed.
     """
-    return file if file.seekable() else io.BufferedReader(_Copy(file))
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        """Return whether it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, as far as there is something left."""
+        size = 0
+        while size < len(buffer) and (piece := self._file.read(len(buffer) - size)):
+            buffer[size : size + len(piece)] = piece
+            size += len(piece)
+        return size
+
+
+def on_disk(stream: BinaryIO) -> BinaryIO:
+    """Return a file in which one can go back: a copy in the temporary folder, as libraries of such formats need it.
+
+    :param stream: The file, from where it stands.
+    """
+    return io.BufferedReader(_Copy(stream))
 
 
 class _Copy(io.RawIOBase):

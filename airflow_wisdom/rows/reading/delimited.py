@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows.mistake import listing
+from airflow_wisdom.rows.reading.parts import goes_on
 from airflow_wisdom.rows.reading.table import RESERVED, Row, Table
 from airflow_wisdom.rows.reading.text import empty
 
@@ -23,8 +24,8 @@ _QUOTED = re.compile('"[^"]*(?:"|$)')
 _INVALID_ROWS = re.compile(f'"?{RESERVED[0]}"?([{"".join(DELIMITERS)}])')
 
 
-def csv_table(lines: Iterator[str], delimiter: str | None) -> Table:
-    """Return the rows of the lines of a CSV; the delimiter as for :func:`~airflow_wisdom.rows.reading.read_csv`."""
+def csv_table(lines: Iterator[str], delimiter: str | None, like: Table | None = None) -> Table:
+    """Return the rows of the lines of a CSV; the parameters are those of :func:`~airflow_wisdom.rows.reading.read`."""
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n '):
         raise ValueError(f"delimiter must be one character, such as a comma, not {delimiter!r}")
     first = next(lines, None)
@@ -34,7 +35,9 @@ def csv_table(lines: Iterator[str], delimiter: str | None) -> Table:
         raise SourceFormatError("The first line is blank, but must be the header", line=1)
     reader = csv.reader(chain([first], lines), delimiter=delimiter or _delimiter(first), strict=True)
     records = _records(reader)
-    _, header = next(records)
+    line, header = next(records)
+    if like and like.columns and goes_on(header, like.columns):
+        records, header = chain([(line, header)], records), list(like.columns)
     columns = [label.strip() for label in header]
     own = tuple(column for column in columns if column not in RESERVED)
     _check_columns(columns, own)

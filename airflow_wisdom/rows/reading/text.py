@@ -72,6 +72,10 @@ def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, before: int, rest:
     return text
 
 
-def empty() -> SourceFormatError:
+class EmptyFileError(SourceFormatError):
+    """There is nothing in a file."""
+
+
+def empty() -> EmptyFileError:
     """Return the error of a source without anything in it."""
-    return SourceFormatError("The file is empty")
+    return EmptyFileError("The file is empty")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+from collections import Counter
 from datetime import datetime, time
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.rows.mistake import listing
+from airflow_wisdom.rows.mistake import Mistake, listing, shorten
 from airflow_wisdom.rows.reading.binary import library, on_disk, readable
+from airflow_wisdom.rows.reading.objects import column_of
+from airflow_wisdom.rows.reading.table import RESERVED, Row, Table
+from airflow_wisdom.rows.reading.text import empty
+from airflow_wisdom.rows.reading.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,11 +36,52 @@ _ESCAPED = re.compile("_x(00[01][0-9A-Fa-f])_")
 Cells = list[object]
 
 
-class Uncalculated:
+class _Uncalculated:
     """What stands for the result of a formula that is not in the file."""
 
 
-UNCALCULATED = Uncalculated()
+_UNCALCULATED = _Uncalculated()
+
+
+def workbook_table(file: BinaryIO, sheet: str | None = None) -> Table:
+    """Return the rows of a workbook; the first row that has cells is its header.
+
+    :param file: The file.
+    :param sheet: As for :func:`~airflow_wisdom.rows.reading.read`.
+    :raises SourceError: The library for it is missing.
+    :raises SourceFormatError: It is no workbook, there is no such sheet, or its header has a column twice.
+    """
+    rows = cells_of(file, sheet)
+    number, header = next(rows, (0, []))
+    if not header:
+        raise empty()
+    names = ["" if cell is None else column_of(text_of(cell)[0]) for cell in header]
+    own = tuple(name for name in names if name and name not in RESERVED)
+    twice = [name for name, count in Counter(own).items() if count > 1]
+    if twice:
+        raise SourceFormatError(f"The header has a column twice: {listing(twice)}", line=number)
+    return Table(own, (_row(number, names, cells) for number, cells in rows), "row")
+
+
+def _row(number: int, names: list[str], cells: Cells) -> Row:
+    values, surplus, mistakes = dict.fromkeys((name for name in names if name), ""), [], []
+    for index, (name, cell) in enumerate(zip_longest(names, cells, fillvalue=None)):
+        text, problem = _shown(cell)
+        if name:
+            values[name] = text
+            mistakes += [Mistake(number, name, shorten(text), problem, "row")] if problem else []
+        elif text and not (index == 0 and isinstance(cell, int)):
+            # In the first column, pandas numbers the rows.
+            surplus.append(text)
+    for name in RESERVED:
+        values.pop(name, None)
+    return Row(number, values, tuple(surplus), tuple(mistakes), "row")
+
+
+def _shown(cell: object) -> tuple[str, str | None]:
+    if cell is _UNCALCULATED:
+        return "", "is a formula whose result is not in the file: open and save it in Excel"
+    return text_of(cell)
 
 
 def cells_of(file: BinaryIO, sheet: str | None = None) -> Iterator[tuple[int, Cells]]:
@@ -127,7 +173,7 @@ def _quietly(rows: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]
 def _plain(value: object, formula: object = None) -> object:
     """Return the value of a cell as the readers of all formats take it."""
     if value is None and formula is not None:
-        return UNCALCULATED
+        return _UNCALCULATED
     if isinstance(value, str):
         # As Excel writes a carriage return, for example.
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
