@@ -15,16 +15,20 @@ from airflow_wisdom.listing import MAX_FILES
 from airflow_wisdom.queries import Columns, cursor_of, first_word, no_rows
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.reading import read
+from airflow_wisdom.rows.reading.dialect import check_delimiter
+from airflow_wisdom.rows.reading.formats import FORMATS
 from airflow_wisdom.rows.reading.objects import read_rows
 from airflow_wisdom.rows.reading.parts import check_part
-from airflow_wisdom.rows.reading.text import EmptyFileError
+from airflow_wisdom.rows.reading.table import any_column
+from airflow_wisdom.rows.reading.text import EmptyFileError, check_encoding
+from airflow_wisdom.values import must_be_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from airflow_wisdom.rows.reading.formats import Format
-    from airflow_wisdom.rows.reading.table import Row, Table
+    from airflow_wisdom.rows.reading.table import Knows, Row, Table
     from airflow_wisdom.storage import Storage
 
 
@@ -39,9 +43,34 @@ class Source(Protocol):
         """What the source is called: nothing in it is a secret."""
         ...
 
-    def open(self) -> AbstractContextManager[Table]:
-        """Open the source and return its rows."""
+    def open(self, knows: Knows = any_column) -> AbstractContextManager[Table]:
+        """Open the source and return its rows.
+
+        :param knows: As for :func:`~airflow_wisdom.rows.reading.read`.
+        """
         ...
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How a file is read; what each option means says :class:`~airflow_wisdom.operators.rows.WisdomSourceTask`, whose
+    parameters they are.
+
+    :raises ValueError: An option makes no sense.
+    """  # noqa: D205 - one sentence
+
+    source_format: Format | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.source_format is not None:
+            must_be_one_of("source_format", self.source_format, tuple(dict.fromkeys(FORMATS.values())))
+        if self.delimiter is not None:
+            check_delimiter(self.delimiter)
+        if self.encoding is not None:
+            check_encoding(self.encoding)
 
 
 @dataclass(frozen=True)
@@ -51,39 +80,36 @@ class FileSource:
     :param places: Paths or URIs; each is a file, a folder, a prefix that ends in ``/``, or a pattern with ``*``, as for
         :meth:`~airflow_wisdom.storage.Storage.files`. A file that is in several of them is read once.
     :param storage: What reads them.
-    :param format: One of the words of :data:`~airflow_wisdom.rows.reading.formats.Format`. Default: what the name of a
-        file says, and else its first bytes.
-    :param sheet: As for :func:`~airflow_wisdom.rows.reading.read`.
+    :param options: How they are read.
     """
 
     places: tuple[str, ...]
     storage: Storage
-    format: Format | None = None
-    sheet: str | None = None
+    options: SourceOptions = SourceOptions()
 
     @property
     def name(self) -> str:
         """What the files are called: the first of the places, and how many there are besides."""
-        more = len(self.places) - 1
-        return f"{self.places[0]} and {more:,} more" if more else self.places[0]
+        return name_of(self.places)
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:
         """Open the files, one after the other, and return their rows.
 
+        :param knows: As for :class:`Source`.
         :raises SourceError: One of them cannot be read.
         :raises SourceFormatError: One of them is not of the format, or not of the same table as the first.
         """
         files = self.files()
         if files == [self.places[0]]:
-            with self._opened(files[0]) as table:
+            with self._opened(files[0], knows) as table:
                 yield table
             return
         part_of = _part_names(files)
         with ExitStack() as stack:
-            number, first = self._first(files, stack)
-            rows = (row.of_part(part_of(files[number])) for row in first.rows)
-            yield replace(first, rows=chain(rows, self._rest(files[number + 1 :], first, part_of)))
+            number, first = self._first(files, knows, stack)
+            pairs = chain(((files[number], row) for row in first.rows), self._rest(files[number + 1 :], first, knows))
+            yield replace(first, rows=(row.of_part(part_of(file)) for file, row in pairs))
 
     def files(self) -> list[str]:
         """Return the files: of each place those that it stands for, sorted by name.
@@ -95,29 +121,39 @@ class FileSource:
             raise SourceError(f"{redact(self.name)} are more than {MAX_FILES:,} files")
         return list(found)
 
-    def _first(self, files: list[str], stack: ExitStack) -> tuple[int, Table]:
+    def _first(self, files: list[str], knows: Knows, stack: ExitStack) -> tuple[int, Table]:
         """Open the first file in which there is something, and return which one it is."""
         for number, file in enumerate(files):
             try:
-                return number, stack.enter_context(self._opened(file))
+                return number, stack.enter_context(self._opened(file, knows))
             except EmptyFileError:
                 continue
         raise EmptyFileError(f"{redact(self.name)}: All files are empty")
 
-    def _rest(self, files: list[str], first: Table, names: Callable[[str], str]) -> Iterator[Row]:
+    def _rest(self, files: list[str], first: Table, knows: Knows) -> Iterator[tuple[str, Row]]:
         for file in files:
             with ExitStack() as stack:
                 try:
-                    table = stack.enter_context(self._opened(file, first))
+                    table = stack.enter_context(self._opened(file, knows, first))
                 except EmptyFileError:
                     continue
-                yield from (row.of_part(names(file)) for row in table.rows)
+                yield from ((file, row) for row in table.rows)
 
     @contextmanager
-    def _opened(self, file: str, first: Table | None = None) -> Iterator[Table]:
+    def _opened(self, file: str, knows: Knows, first: Table | None = None) -> Iterator[Table]:
+        options = self.options
         with self.storage.open(file, "The source") as stream:
             with _naming(file):
-                table = read(stream, format=self.format, name=file, sheet=self.sheet, like=first)
+                table = read(
+                    stream,
+                    format=options.source_format,
+                    name=file,
+                    delimiter=options.delimiter,
+                    encoding=options.encoding,
+                    sheet=options.sheet,
+                    knows=knows,
+                    like=first,
+                )
                 if first:
                     check_part(table, first)
             yield replace(table, rows=_named_rows(table.rows, file))
@@ -135,7 +171,7 @@ class RowsSource:
     name: str = "the rows given"
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - columns of a mapping differ
         """Return the rows."""
         yield read_rows(_flat(self.rows))
 
@@ -168,7 +204,7 @@ class SqlSource:
         return f"the query on {self.conn_id}"
 
     @contextmanager
-    def open(self) -> Iterator[Table]:
+    def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - a query can name its columns
         """Run the query and return its rows.
 
         :raises ValueError: The connection does not point to a database, or the query is not one that selects rows.
@@ -198,25 +234,20 @@ class SqlSource:
 
 
 def source_of(
-    given: Any,
-    storage: Storage,
-    *,
-    format: Format | None = None,  # noqa: A002 - the word that users know
-    sheet: str | None = None,
+    given: Any, storage: Storage, options: SourceOptions | None = None
 ) -> FileSource | RowsSource | SqlSource:
     """Return the source that a user has named.
 
     :param given: Path, URI, a list of them, rows, or a :class:`SqlSource`.
     :param storage: What reads files.
-    :param format: As for :class:`FileSource`.
-    :param sheet: As for :class:`FileSource`.
+    :param options: How a file is read. Default: as it says itself.
     :raises SourceError: It is none of these.
     """
     if isinstance(given, SqlSource):
         return given
     places = [given] if _is_place(given) else given
     if isinstance(places, Sequence) and places and all(map(_is_place, places)):
-        return FileSource(tuple(map(_place, places)), storage, format, sheet)
+        return FileSource(tuple(map(_place, places)), storage, options or SourceOptions())
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)) or _advice(given):
         raise SourceError(f"The source must be {_WANTED}, not {type(given).__name__}{_advice(given)}")
     return RowsSource(given)
@@ -264,6 +295,15 @@ def _place(given: Any) -> str:
             "source=task.output, and look at what that task returns"
         )
     return place
+
+
+def name_of(places: Sequence[str]) -> str:
+    """Return what several places are called together.
+
+    :param places: Paths or URIs.
+    """
+    more = len(places) - 1
+    return f"{places[0]} and {more:,} more" if more else places[0]
 
 
 def _part_names(files: Sequence[str]) -> Callable[[str], str]:

@@ -72,5 +72,5 @@ def test_the_file_of_the_admin_site_is_a_template(separator):
 
 
 def test_a_file_that_is_no_csv_is_no_template():
-    with pytest.raises(SourceFormatError, match="UTF-16"):
-        ImportTemplate.from_csv("Name".encode("utf-16"))
+    with pytest.raises(SourceFormatError, match="not encoded in UTF-8"):
+        ImportTemplate.from_csv("Größe".encode("cp1252"))

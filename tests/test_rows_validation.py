@@ -97,7 +97,7 @@ def test_all_mistakes_of_a_row_are_told_in_one_go_and_for_all_rows():
         r'line 2, column "Name", "Hi\nyou": has line breaks or control characters',
         'line 2, column "Content": is required, but empty',
         'line 2, column "Shortcut key", "helloooooooooo": has 14 characters, at most 10 are allowed',
-        "line 4: has 5 cells, but there are 4 columns",
+        'line 4: has cells that belong to no column: "Email"',
     ]
 
 
@@ -232,7 +232,8 @@ def test_all_that_is_wrong_with_the_columns_is_told_at_once():
     assert error.message == (
         'The columns do not fit the template: mapped to labels that the template does not have: "Title"; '
         'mapped, but not in the source: "Text"; columns for a label that another column has: "NAME"; '
-        'missing columns: "Content"; columns that the template does not have: "Colour"'
+        'missing columns: "Content"; columns that the template does not have: "Colour". The header has, separated by '
+        'commas: "Titel", "name", "NAME", "Colour"'
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.cli.values import at_least, duration, mapping, share, tolerated
+from airflow_wisdom.cli.values import at_least, delimiter, duration, encoding, mapping, share, tolerated
 from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, SAMPLE_SIZE
 from airflow_wisdom.settings import SERVICE_NAMES
 from airflow_wisdom.values import ONE_DAY
@@ -67,7 +67,13 @@ class Command:
 
 
 TARGET = option("file", metavar="FILE", help="path or URI: JSON Lines if it ends in .jsonl, else CSV")
-FILE = option("file", metavar="FILE", help="path or URI of a CSV or JSON Lines file, such as s3://bucket/key")
+FILES = option(
+    "files",
+    nargs="+",
+    metavar="FILE",
+    help="path or URI of a file of rows, such as s3://bucket/key; a folder, a prefix that ends in /, or a "
+    "pattern in quotes; several are read as one",
+)
 JOB = option("job_id", metavar="ID", help="id of the import job")
 
 CONNECTION_ID = option(
@@ -105,7 +111,24 @@ FAILED_RECORDS = option(
 )
 
 ROWS = (
-    option("--format", choices=("csv", "json_lines"), help="format of FILE (default: what its name or content says)"),
+    option(
+        "--format",
+        choices=("csv", "json_lines", "json", "xlsx", "parquet"),
+        help="format of FILE (default: what its name or content says)",
+    ),
+    option(
+        "--delimiter",
+        type=delimiter,
+        metavar="CHAR",
+        help="what separates the cells of a CSV: a character, or tab (default: the one by which its header fits best)",
+    ),
+    option(
+        "--encoding",
+        type=encoding,
+        metavar="NAME",
+        help="encoding of FILE, such as cp1252 (default: UTF-8, or what its byte-order mark says)",
+    ),
+    option("--sheet", metavar="NAME", help="sheet of an Excel workbook (default: the only one that has rows)"),
     option(
         "--template",
         metavar="PATH",
@@ -132,6 +155,7 @@ ROWS = (
         default="trim",
         help="what to do about spaces at the ends of a cell: trim them, or call the row invalid (default: trim)",
     ),
+    option("--strict", action="store_true", help="call rows invalid, too, that may be meant: short ones, for example"),
     option("--invalid-rows-path", metavar="PATH", help="write all invalid rows to this CSV, ready to be fixed"),
 )
 
@@ -176,7 +200,7 @@ CHECK = Command(
         ("faq.csv --invalid-rows-path to-fix.csv --output json", "for a script"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE, CONNECTION_ID),
         "output": OUTPUT,
     },
@@ -196,7 +220,7 @@ IMPORT = Command(
         ("faq.csv --again", "once more, although it was imported before"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE),
         "import": (
             INVALID_ROWS,
@@ -287,7 +311,7 @@ PLAN = Command(
         ("faq.csv --owner-tag faq --on-missing delete --plan-path plan.csv", "with removals, all of it in a file"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE),
         "plan": (*PLANNING, TIMEOUT),
         "AWS": AWS,
@@ -307,7 +331,7 @@ SYNC = Command(
         ("faq.csv --yes --expected-plan 5d41402abc4b2a76b9719d911017c592", "only the plan that was seen"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE),
         "plan": PLANNING,
         "sync": (

@@ -11,15 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import DATA, Failed, Failure, Interrupted, UsageError, code_of, worst
-from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, records, titled
-from airflow_wisdom.cli.service import reach
+from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, doubtful_rows, facts, invalid_rows, records, titled
+from airflow_wisdom.cli.service import file_source, reach
 from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableError, WisdomError
 from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.runs.account import Account, accounts_of
 from airflow_wisdom.runs.imports import Import, ImportOptions, judge
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import mark_of
-from airflow_wisdom.sources import FileSource
+from airflow_wisdom.sources import name_of
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
 
@@ -53,12 +53,15 @@ def check(args: Namespace, screen: Screen) -> Outcome:
     """
     storage = Storage(aws_conn_id=args.conn_id)
     options = _options(args)
-    with screen.waiting(f"Judging the rows of {args.file}"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
-        prepared = judge(_source(args, storage), options.template(storage), options, Path(folder)).prepared
+    with (
+        screen.waiting(f"Judging the rows of {name_of(args.files)}"),
+        TemporaryDirectory(prefix="airflow-wisdom-") as folder,
+    ):
+        prepared = judge(file_source(args, storage), options.template(storage), options, Path(folder)).prepared
         path = args.invalid_rows_path if prepared.invalid_path else None
         if prepared.invalid_path and path:
             storage.save(prepared.invalid_path, path)
-    return _judged(args.file, prepared, path)
+    return _judged(name_of(args.files), prepared, path)
 
 
 def import_file(args: Namespace, screen: Screen) -> Outcome:
@@ -70,13 +73,13 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
     """
     hook, knowledge_base_id = reach(args)
     options, storage = _options(args), Storage(aws_conn_id=args.conn_id)
-    origin = Origin.of_command(args.file, _run_id(args))
+    origin = Origin.of_command(name_of(args.files), _run_id(args))
     _knock(hook, knowledge_base_id)
-    with screen.progress(f"Judging the rows of {args.file}") as progress:
+    with screen.progress(f"Judging the rows of {name_of(args.files)}") as progress:
         # An earlier run of the same file may have started its jobs: the list of jobs is always looked at.
         run = Run(origin, time.time() + args.timeout, progress=progress, is_first_try=False)
         with Import(hook, knowledge_base_id, options, storage, run) as importing:
-            manifest = importing.plan(_source(args, storage))
+            manifest = importing.plan(file_source(args, storage))
             refusal = _refusal(manifest, options.on_invalid_rows)
             if refusal:
                 return _refused(manifest, refusal)
@@ -85,10 +88,6 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
                 account = importing.account(manifest, importing.wait(submissions))
     failure = _failure(account, options.on_failed_records, origin)
     return _accounted(account, failure, options.template(storage).columns)
-
-
-def _source(args: Namespace, storage: Storage) -> FileSource:
-    return FileSource(args.file, storage, args.format)
 
 
 def _options(args: Namespace) -> ImportOptions:
@@ -131,6 +130,7 @@ def _judged(file: str, prepared: Prepared, path: str | None) -> Outcome:
         "rowsValid": prepared.rows_valid,
         "rowsInvalid": prepared.rows_invalid,
         "cellsTrimmed": prepared.trimmed,
+        **prepared.doubts.summary(),
         "mistakes": prepared.mistakes_total,
         "invalidRows": [mistake.to_dict() for mistake in prepared.mistakes],
         "invalidRowsPath": path,
@@ -145,7 +145,7 @@ def _judged(file: str, prepared: Prepared, path: str | None) -> Outcome:
         invalid_rows_in=path,
     )
     failure = Failure(f"{prepared.rows_invalid:,} of {prepared.rows_read:,} rows of {file} are invalid", DATA)
-    sheets = [sheet, invalid_rows(prepared.mistakes, prepared.mistakes_total)]
+    sheets = [sheet, invalid_rows(prepared.mistakes, prepared.mistakes_total), doubtful_rows(prepared.doubts)]
     return Outcome(document, sheets, failure if prepared.rows_invalid else None)
 
 
@@ -191,6 +191,7 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
         sheet,
         _jobs(summary, manifest.unit),
         invalid_rows(manifest.mistakes, manifest.mistakes_total),
+        doubtful_rows(manifest.doubts),
         records(titled("Refused by AWS", len(account.records), account.records_refused), account.records, known),
     ]
     return Outcome(summary, sheets, failure)

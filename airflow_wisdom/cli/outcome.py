@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from airflow_wisdom.cli.exits import Failure
-    from airflow_wisdom.rows.mistake import Mistake
+    from airflow_wisdom.rows.mistake import Doubts, Mistake
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,14 @@ def invalid_rows(found: Sequence[Mistake], total: int) -> Sheet:
     :param total: How many there are.
     """
     return mistakes("Invalid, found by the check", found, total)
+
+
+def doubtful_rows(doubts: Doubts) -> Sheet:
+    """Return a sheet of what of the valid rows may be meant, or a mistake.
+
+    :param doubts: What it is.
+    """
+    return mistakes("Doubtful, and invalid with --strict", doubts.first, doubts.total)
 
 
 def titled(what: str, shown: int, total: int) -> str:

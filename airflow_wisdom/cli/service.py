@@ -1,4 +1,4 @@
-"""How a command reaches AWS, and which knowledge base it is about."""
+"""How a command reaches AWS, and which knowledge base and which file it is about."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from airflow_wisdom.cli.commands import KNOWLEDGE_BASE
 from airflow_wisdom.cli.exits import UsageError
 from airflow_wisdom.hooks.connection import AwsConnection
+from airflow_wisdom.sources import FileSource, SourceOptions
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.storage import Storage
 
 
 def reach(args: Namespace) -> tuple[WisdomHook, str]:
@@ -23,7 +25,7 @@ def reach(args: Namespace) -> tuple[WisdomHook, str]:
     """
     if args.conn_id and args.endpoint_url:
         raise UsageError("--endpoint-url does not go with --conn-id: put endpoint_url into the connection's extra")
-    if not args.conn_id and not _named(args):
+    if not args.conn_id and not _names_base(args):
         raise _no_knowledge_base()
     hook = AwsConnection(args.conn_id, args.region, service_name=args.service_name).hook()
     return hook, args.knowledge_base_id or _of_instance(args.instance_id, hook) or _of_connection(
@@ -31,7 +33,16 @@ def reach(args: Namespace) -> tuple[WisdomHook, str]:
     ) or _of_environment()
 
 
-def _named(args: Namespace) -> bool:
+def file_source(args: Namespace, storage: Storage) -> FileSource:
+    """Return the files whose rows a command reads.
+
+    :param args: What the command was given.
+    :param storage: What reads them.
+    """
+    return FileSource(tuple(args.files), storage, SourceOptions(args.format, args.delimiter, args.encoding, args.sheet))
+
+
+def _names_base(args: Namespace) -> bool:
     return bool(args.knowledge_base_id or args.instance_id or os.environ.get(KNOWLEDGE_BASE))
 
 

@@ -7,14 +7,14 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import INTERRUPTED, Failed, Failure, Interrupted, UsageError, code_of, worst
-from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, invalid_rows, mistakes, titled
-from airflow_wisdom.cli.service import reach
+from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, doubtful_rows, facts, invalid_rows, mistakes, titled
+from airflow_wisdom.cli.service import file_source, reach
 from airflow_wisdom.exceptions import PlanError, WisdomError
 from airflow_wisdom.runs.export import Export, ExportOptions
 from airflow_wisdom.runs.plan import SIGNS, shown
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
-from airflow_wisdom.sources import FileSource
+from airflow_wisdom.sources import name_of
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
 
@@ -49,7 +49,7 @@ def plan(args: Namespace, screen: Screen) -> Outcome:
     """
     hook, knowledge_base_id = reach(args)
     with (
-        screen.progress(f"Comparing {args.file}") as progress,
+        screen.progress(f"Comparing {name_of(args.files)}") as progress,
         _new_sync(hook, knowledge_base_id, args, progress) as syncing,
     ):
         planned, refusal = _planned(syncing, hook, args)
@@ -68,7 +68,7 @@ def sync(args: Namespace, screen: Screen) -> Outcome:
         raise UsageError("there is no terminal to ask whether the plan may be applied: pass --yes, or see `plan` first")
     hook, knowledge_base_id = reach(args)
     with (
-        screen.progress(f"Comparing {args.file}") as progress,
+        screen.progress(f"Comparing {name_of(args.files)}") as progress,
         _new_sync(hook, knowledge_base_id, args, progress) as syncing,
     ):
         planned, refusal = _planned(syncing, hook, args)
@@ -107,7 +107,7 @@ def export(args: Namespace, screen: Screen) -> Outcome:
 
 
 def _new_sync(hook: WisdomHook, knowledge_base_id: str, args: Namespace, progress: CommandProgress) -> Sync:
-    run = Run(Origin.of_command(args.file), time.time() + args.timeout, progress=progress)
+    run = Run(Origin.of_command(name_of(args.files)), time.time() + args.timeout, progress=progress)
     return Sync(hook, knowledge_base_id, _options(args), Storage(aws_conn_id=args.conn_id), run)
 
 
@@ -126,7 +126,7 @@ def _options(args: Namespace) -> SyncOptions:
 
 def _planned(syncing: Sync, hook: WisdomHook, args: Namespace) -> tuple[Planned, Failure | None]:
     """Return the plan, and why it is refused, if it is."""
-    source = FileSource(args.file, Storage(aws_conn_id=args.conn_id), args.format)
+    source = file_source(args, Storage(aws_conn_id=args.conn_id))
     planned = syncing.plan(source, _routing_profiles(hook, args))
     try:
         syncing.check(planned)
@@ -188,7 +188,7 @@ def _plan_sheets(account: SyncAccount) -> list[Sheet]:
     changes = plan.changes[: account.sample]
     rows = [row for change in changes for row in _rows(change)]
     title = titled("Plan", len(changes), len(plan.changes))
-    return [sheet, Sheet(title, _CHANGES, rows), _warnings(account), _invalid(account)]
+    return [sheet, Sheet(title, _CHANGES, rows), _warnings(account), *_rows_of_the_source(account)]
 
 
 def _rows(change: Change) -> Iterator[Sequence[Any]]:
@@ -208,9 +208,9 @@ def _warnings(account: SyncAccount) -> Sheet:
     return Sheet(titled("Worth knowing", len(found), len(warnings)), (Column("Warning"),), found)
 
 
-def _invalid(account: SyncAccount) -> Sheet:
+def _rows_of_the_source(account: SyncAccount) -> list[Sheet]:
     sifted = account.planned.sifted
-    return invalid_rows(sifted.mistakes, sifted.mistakes_total)
+    return [invalid_rows(sifted.mistakes, sifted.mistakes_total), doubtful_rows(sifted.doubts)]
 
 
 def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:
@@ -231,4 +231,4 @@ def _sheets(account: SyncAccount, summary: Mapping[str, Any]) -> list[Sheet]:
     failed = account.failed[: account.sample]
     rows = [(SIGNS[end.change.kind], end.change.name, end.change.line or "", str(end.error)) for end in failed]
     title = titled("Failed", len(rows), len(account.failed))
-    return [sheet, Sheet(title, _FAILURES, rows), _warnings(account), _invalid(account)]
+    return [sheet, Sheet(title, _FAILURES, rows), _warnings(account), *_rows_of_the_source(account)]

@@ -6,6 +6,8 @@ import math
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
+from airflow_wisdom.rows.reading.dialect import check_delimiter
+from airflow_wisdom.rows.reading.text import check_encoding
 from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:
@@ -40,6 +42,31 @@ def mapping(text: str) -> tuple[str, str]:
     if not (column.strip() and label.strip()):
         raise ArgumentTypeError(f"must be COLUMN=LABEL, not {text!r}")
     return column.strip(), label.strip()
+
+
+def delimiter(text: str) -> str:
+    """Return what separates the cells of a CSV.
+
+    :param text: The character, or a word for it.
+    :raises ArgumentTypeError: It is neither.
+    """
+    try:
+        return check_delimiter(text)
+    except ValueError as exc:
+        raise ArgumentTypeError(str(exc)) from None
+
+
+def encoding(text: str) -> str:
+    """Return the name of an encoding.
+
+    :param text: The name.
+    :raises ArgumentTypeError: There is none of that name.
+    """
+    try:
+        check_encoding(text)
+    except ValueError as exc:
+        raise ArgumentTypeError(str(exc)) from None
+    return text
 
 
 def at_least(least: int) -> Callable[[str], int]:

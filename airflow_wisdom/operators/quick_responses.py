@@ -203,4 +203,10 @@ class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):
     :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", *WisdomImportTask.template_fields)
+    template_fields: Sequence[str] = (
+        "source",
+        "source_format",
+        "delimiter",
+        "encoding",
+        *WisdomImportTask.template_fields,
+    )

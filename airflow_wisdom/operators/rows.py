@@ -35,6 +35,9 @@ class WisdomRowsTask(WisdomStorageTask):
         :data:`~airflow_wisdom.rows.validation.ALLOWED`. Default: nothing does.
     :param on_invalid_rows: What to do if rows have mistakes: ``fail`` (default) before anything is sent, or ``skip``
         them. If no row is valid, the task fails in any case.
+    :param strict: Whether what may be meant makes a row invalid, too: missing cells at its end, cells of many lines or
+        of lines that look like rows, a byte-order mark in the middle of a file. Default: no; they are counted, and the
+        first of them are logged.
     :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be fixed and
         imported. Default: they are not written.
 
@@ -61,6 +64,7 @@ class WisdomRowsTask(WisdomStorageTask):
         spaces: Literal["trim", "invalid"] = "trim",
         allowed_values: Mapping[str, Collection[str] | None] | None = None,
         on_invalid_rows: Literal["fail", "skip"] = "fail",
+        strict: bool = False,
         invalid_rows_path: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -71,6 +75,7 @@ class WisdomRowsTask(WisdomStorageTask):
         self.spaces = spaces
         self.allowed_values = allowed_values
         self.on_invalid_rows = on_invalid_rows
+        self.strict = strict
         self.invalid_rows_path = invalid_rows_path
 
     @abstractmethod
@@ -92,24 +97,39 @@ class WisdomSourceTask(WisdomRowsTask):
         XCom. Rows are not templates: double braces in them are Amazon Connect's.
     :param source_format: ``csv``, ``json_lines``, ``json`` (a list of objects), ``xlsx`` or ``parquet``. Default: what
         the file's name says, and else its first bytes.
+    :param delimiter: The character between the cells of a CSV, or ``tab``. Default: comma, semicolon, tab or pipe, by
+        which of them the header has the most columns of the template.
+    :param encoding: Encoding of the file, as Python calls it, such as ``cp1252``. Default: UTF-8, or what a byte-order
+        mark says, which takes precedence.
     :param sheet: Name of the sheet of an Excel workbook. Default: the only one that has rows.
 
     How rows are judged: as for :class:`WisdomRowsTask`.
     """
 
-    template_fields: Sequence[str] = ("source", "source_format", "sheet", *WisdomRowsTask.template_fields)
+    template_fields: Sequence[str] = (
+        "source",
+        "source_format",
+        "delimiter",
+        "encoding",
+        "sheet",
+        *WisdomRowsTask.template_fields,
+    )
 
     def __init__(
         self,
         *,
         source: str | os.PathLike[str] | ObjectStoragePath | SqlSource | Iterable[Any],
         source_format: Format | None = None,
+        delimiter: str | None = None,
+        encoding: str | None = None,
         sheet: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = given(source)
         self.source_format = source_format
+        self.delimiter = delimiter
+        self.encoding = encoding
         self.sheet = sheet
 
     @classmethod
@@ -124,10 +144,11 @@ class WisdomSourceTask(WisdomRowsTask):
 
     def rows(self) -> Source:
         """Return the file, the query, or the rows themselves."""
-        from airflow_wisdom.sources import source_of
+        from airflow_wisdom.sources import SourceOptions, source_of
 
         source = self.source.value if isinstance(self.source, Given) else self.source
-        return source_of(source, self.storage(), format=self.source_format, sheet=self.sheet)
+        options = SourceOptions(self.source_format, self.delimiter, self.encoding, self.sheet)
+        return source_of(source, self.storage(), options)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Unit = Literal["line", "row"]
 """What the places in a source are counted in: lines of a file, or rows that a task or a database gave."""
@@ -56,6 +56,71 @@ class Mistake:
         return [*column, f'"{self.value}"'] if self.value else column
 
 
+DOUBTS = ("short_rows", "cells_of_many_lines", "byte_order_marks")
+"""What may be meant, or a mistake: rows without their last cells; cells of many lines, or of lines that look like rows;
+byte-order marks in the middle of a file, which are removed."""
+
+DoubtKind = Literal["short_rows", "cells_of_many_lines", "byte_order_marks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something about a row that may be meant, or a mistake.
+
+    :param kind: What it is counted as, one of :data:`DOUBTS`.
+    :param mistake: What it is, should it be one.
+    """
+
+    kind: DoubtKind
+    mistake: Mistake
+
+    def of_part(self, part: str) -> Doubt:
+        """Return the doubt about a row of a part of its source.
+
+        :param part: The part.
+        """
+        return replace(self, mistake=replace(self.mistake, part=part))
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """How much of the valid rows of a source is doubtful.
+
+    :param counts: How often each kind was met; of :data:`DOUBTS`, those that were.
+    :param first: The first of them, in words.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    first: tuple[Mistake, ...] = ()
+
+    @classmethod
+    def from_dict(cls, members: Mapping[str, Any]) -> Doubts:
+        """Make them from what :meth:`to_dict` returned.
+
+        :param members: The JSON primitives.
+        """
+        return cls(dict(members["counts"]), tuple(Mistake(**each) for each in members["first"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return them as JSON primitives."""
+        return {"counts": dict(self.counts), "first": [each.to_dict() for each in self.first]}
+
+    def summary(self) -> dict[str, Any]:
+        """Return them as members of a summary, under names such as AWS uses."""
+        counts = {_camel_case(kind): self.counts.get(kind, 0) for kind in DOUBTS}
+        return {**counts, "doubtfulRows": [each.to_dict() for each in self.first]}
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        """Say how many there are of each kind."""
+        found = (f"{self.counts[kind]:,} {kind.replace('_', ' ')}" for kind in DOUBTS if self.counts.get(kind))
+        return ", ".join(found)
+
+
 def place(line: int, unit: str, part: str | None = None) -> str:
     """Return where a row is, in words.
 
@@ -79,6 +144,11 @@ def listing(names: Sequence[str], quote: str = '"') -> str:
     """Return names as a list in a sentence, the first of them only if there are many."""
     shown = ", ".join(f"{quote}{shorten(name)}{quote}" for name in names[:_LISTED])
     return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED:,} more"
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def _visible(character: str) -> str:

@@ -6,10 +6,12 @@ import csv
 import hashlib
 import json
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
+from airflow_wisdom.rows.mistake import Doubts, Mistake
 from airflow_wisdom.rows.reading.table import RESERVED
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_wisdom.rows.mistake import Mistake
     from airflow_wisdom.rows.reading.table import Row, Table
     from airflow_wisdom.rows.validation import Validator
 
@@ -67,6 +68,7 @@ class Prepared:
     :param mistakes: The first of them.
     :param invalid_path: The file of invalid rows; None if there are none.
     :param trimmed: Cells of rows without mistakes whose spaces were trimmed.
+    :param doubts: What of the valid rows may be meant, or a mistake.
     """
 
     files: tuple[ImportFile, ...]
@@ -77,6 +79,7 @@ class Prepared:
     mistakes: tuple[Mistake, ...]
     invalid_path: Path | None
     trimmed: int
+    doubts: Doubts = field(default_factory=Doubts)
 
 
 def prepare(
@@ -99,7 +102,7 @@ def prepare(
     :param folder: An empty folder for the files, which exists.
     :param max_rows: Most rows of a file, 1 to 100. Default 100.
     :param max_bytes: Most bytes of a file. Default 1,000,000. A row that needs more for itself alone is invalid.
-    :param sample: How many mistakes to return. Default 20.
+    :param sample: How many mistakes, and how many doubts, to return. Default 20.
     :raises ValueError: `max_rows` is not within its limits.
     :raises TemplateMismatchError: The columns of the source do not fit the template.
     :raises SourceFormatError: The source cannot be read to its end. The files in `folder` are of no use then.
@@ -118,6 +121,7 @@ def prepare(
         mistakes=sifted.mistakes,
         invalid_path=sifted.invalid_path,
         trimmed=validator.trimmed,
+        doubts=sifted.doubts,
     )
 
 
@@ -130,6 +134,7 @@ class Sifted:
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
     :param invalid_path: The file of invalid rows; None if there are none.
+    :param doubts: What of the valid rows may be meant, or a mistake.
     """
 
     rows_read: int
@@ -137,6 +142,7 @@ class Sifted:
     mistakes_total: int
     mistakes: tuple[Mistake, ...]
     invalid_path: Path | None
+    doubts: Doubts = field(default_factory=Doubts)
 
 
 def sift(
@@ -153,13 +159,15 @@ def sift(
     :param validator: What judges the rows; to be closed by who made it.
     :param folder: An empty folder for the file, which exists.
     :param take: Called with each valid row and its cells; returns why it cannot be taken, if so.
-    :param sample: How many mistakes to return. Default 20.
+    :param sample: How many mistakes, and how many doubts, to return. Default 20.
     :raises TemplateMismatchError: The columns of the source do not fit the template.
     :raises SourceFormatError: The source cannot be read to its end.
     """
-    validator.check_columns(table.columns)
+    validator.check_columns(table.columns, table.delimiter)
     count, total = 0, 0
     mistakes: list[Mistake] = []
+    doubts: Counter[str] = Counter()
+    doubtful: list[Mistake] = []
     invalid = _InvalidRows(folder, table.columns)
     with invalid:
         for row in table.rows:
@@ -171,7 +179,10 @@ def sift(
                 invalid.add(row, found)
                 total += len(found)
                 mistakes += found[: max(0, sample - len(mistakes))]
-    return Sifted(count, invalid.count, total, tuple(mistakes), invalid.path)
+            elif row.doubts:
+                doubts.update(doubt.kind for doubt in row.doubts)
+                doubtful += [doubt.mistake for doubt in row.doubts][: max(0, sample - len(doubtful))]
+    return Sifted(count, invalid.count, total, tuple(mistakes), invalid.path, Doubts(doubts, tuple(doubtful)))
 
 
 class _Lines:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from airflow_wisdom.exceptions import TemplateMismatchError
 from airflow_wisdom.model.limits import MAX_ROUTING_PROFILES
 from airflow_wisdom.rows.mistake import Mistake, listing, shorten
+from airflow_wisdom.rows.reading.dialect import DELIMITERS
 from airflow_wisdom.rows.template import LABELS, fold, unmarked
 from airflow_wisdom.values import must_be_one_of
 
@@ -117,6 +118,8 @@ class Rules:
     :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
     :param routing_profiles: Name -> ARN of the routing profiles that there are; other names and ARNs are mistakes.
         Empty: none of them is known, so that only ARNs will do. Default: not known, so that any name will do.
+    :param strict: Whether what may be meant is a mistake, too: :data:`~airflow_wisdom.rows.mistake.DOUBTS`. Default:
+        no.
     :raises ValueError: `spaces` or `extra_columns` is not one of its words.
     """
 
@@ -126,6 +129,7 @@ class Rules:
     allowed: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     separators: str = ";,|"
     routing_profiles: Mapping[str, str] | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         must_be_one_of("spaces", self.spaces, ("trim", "invalid"))
@@ -170,10 +174,18 @@ class Validator:
         """Forget what was seen, and remove its file."""
         self._seen.close()
 
-    def check_columns(self, columns: tuple[str, ...] | None) -> None:
+    def knows(self, column: str) -> bool:
+        """Return whether a column of the source stands for a label of the template.
+
+        :param column: Its name.
+        """
+        return bool(self._mapping.get(column) or self._label(column))
+
+    def check_columns(self, columns: tuple[str, ...] | None, delimiter: str | None = None) -> None:
         """Check what concerns all rows together.
 
         :param columns: The columns of the source; None if each row names its own, and is judged for itself.
+        :param delimiter: What separates the cells of a CSV. Default: it is none.
         :raises TemplateMismatchError: A required label has no column, a column has no label, two columns have the same
             one, or the mapping names what neither the source nor the template has. The message names all of these.
         """
@@ -188,7 +200,9 @@ class Validator:
         problems += [f"columns that the template does not have: {listing(unknown)}"] * bool(unknown)
         if problems:
             raise TemplateMismatchError(
-                f"The columns do not fit the template: {'; '.join(problems)}", missing=missing, unknown=unknown
+                f"The columns do not fit the template: {'; '.join(problems)}{_header(columns, delimiter)}",
+                missing=missing,
+                unknown=unknown,
             )
 
     def check(self, row: Row) -> tuple[tuple[str, ...] | None, list[Mistake]]:
@@ -201,6 +215,9 @@ class Validator:
         if columns != self._columns:
             self._columns, self._binding = columns, self._bind(columns)
         mistakes = self._row_mistakes(row)
+        if row.mistakes and any(mistake.column is None for mistake in row.mistakes):
+            # It is no row at all.
+            return None, mistakes
         # What stands in for a value without a text form is not worth judging.
         unreadable = {mistake.column for mistake in row.mistakes} if row.mistakes else ()
         cells = []
@@ -245,14 +262,17 @@ class Validator:
     def _row_mistakes(self, row: Row) -> list[Mistake]:
         found = []
         if row.surplus:
-            width = len(row.values)
-            found.append(f"has {width + len(row.surplus)} cells, but there are {width} columns")
+            found.append(
+                f"has cells that belong to no column: {listing([cell for cell in row.surplus if cell.strip()])}"
+            )
         if self._binding.clashing:
             found.append(f"has columns for a label that another column has: {listing(self._binding.clashing)}")
         if self._binding.unknown and self.rules.extra_columns == "fail":
             found.append(f"has columns that the template does not have: {listing(self._binding.unknown)}")
         ignored = self._binding.unknown if self.rules.extra_columns == "ignore" else ()
         read = [mistake for mistake in row.mistakes if mistake.column not in ignored]
+        if self.rules.strict:
+            read += [doubt.mistake for doubt in row.doubts]
         return read + [row.mistake(reason) for reason in found]
 
     def _bind(self, columns: Iterable[str]) -> _Binding:
@@ -280,6 +300,13 @@ class Validator:
         own = [] if columns is None else [column for column in self._mapping if column not in columns]
         problems = [f"mapped to labels that the template does not have: {listing(labels)}"] * bool(labels)
         return problems + [f"mapped, but not in the source: {listing(own)}"] * bool(own)
+
+
+def _header(columns: tuple[str, ...] | None, delimiter: str | None) -> str:
+    """Return what a header was read as, for whoever knows that it says something else."""
+    if columns is None or delimiter is None:
+        return ""
+    return f". The header has, separated by {DELIMITERS.get(delimiter, delimiter)}: {listing(columns)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ class Account:
             "rowsUnknown": columns.unknown,
             "durationSeconds": self._duration(),
             "cellsTrimmed": manifest.cells_trimmed,
+            **manifest.doubts.summary(),
             "invalidRows": [mistake.to_dict() for mistake in manifest.mistakes],
             "invalidRowsPath": manifest.invalid_rows_path,
             "importJobs": [each.to_dict() for each in self.parts],

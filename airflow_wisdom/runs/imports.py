@@ -142,6 +142,7 @@ class Import(HasFolder):
             mistakes=judging.prepared.mistakes,
             invalid_rows_path=path,
             not_saved=not_saved,
+            doubts=judging.prepared.doubts,
             parts=tuple(self._part(file, content) for file, content in _distinct_contents(self._files)),
         )
         self._run.progress.planned(manifest)
@@ -338,7 +339,7 @@ def judge(
     :raises SourceError: The source cannot be read, or does not fit the template.
     """
     rules = options.rules(routing_profiles)
-    with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
+    with Validator(template, rules, options.column_mapping) as validator, source.open(validator.knows) as table:
         prepared = prepare(
             table,
             validator,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
 from airflow_wisdom.redaction import redact
-from airflow_wisdom.rows.mistake import Mistake, place
+from airflow_wisdom.rows.mistake import Doubts, Mistake, place
 from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Manifest:
     :param invalid_rows_path: Where all invalid rows were written to; None if there are none, or nobody asked.
     :param not_saved: Why they could not be written there; None if they could.
     :param parts: What is in each import file.
+    :param doubts: What of the rows that are sent may be meant, or a mistake.
     """
 
     knowledge_base_id: str
@@ -76,6 +77,7 @@ class Manifest:
     invalid_rows_path: str | None = None
     not_saved: str | None = None
     parts: tuple[Part, ...] = ()
+    doubts: Doubts = field(default_factory=Doubts)
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> Manifest:
@@ -84,13 +86,16 @@ class Manifest:
         :param members: The JSON primitives.
         """
         mistakes = tuple(Mistake(**mistake) for mistake in members["mistakes"])
-        return cls(**{**members, "mistakes": mistakes, "parts": tuple(Part(**part) for part in members["parts"])})
+        parts = tuple(Part(**part) for part in members["parts"])
+        doubts = Doubts.from_dict(members["doubts"])
+        return cls(**{**members, "mistakes": mistakes, "parts": parts, "doubts": doubts})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest as JSON primitives."""
         members = {name: getattr(self, name) for name in self.__slots__}
         parts = [{name: getattr(part, name) for name in Part.__slots__} for part in self.parts]
-        return {**members, "mistakes": [mistake.to_dict() for mistake in self.mistakes], "parts": parts}
+        mistakes = [mistake.to_dict() for mistake in self.mistakes]
+        return {**members, "mistakes": mistakes, "parts": parts, "doubts": self.doubts.to_dict()}
 
     def __str__(self) -> str:
         """Say how much there is to import."""

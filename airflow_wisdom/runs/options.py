@@ -56,6 +56,7 @@ class RowOptions(Options):
     spaces: Literal["trim", "invalid"] = "trim"
     allowed_values: Mapping[str, Collection[str] | None] | None = None
     on_invalid_rows: Literal["fail", "skip"] = "fail"
+    strict: bool = False
     invalid_rows_path: str | None = None
     sample_size: int = SAMPLE_SIZE
 
@@ -81,6 +82,7 @@ class RowOptions(Options):
             extra_columns=self.extra_columns,
             allowed=self.allowed_values or {},
             routing_profiles=routing_profiles,
+            strict=self.strict,
         )
 
     def template(self, storage: Storage) -> ImportTemplate:

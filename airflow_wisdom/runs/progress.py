@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.rows.mistake import Doubts
     from airflow_wisdom.runs.account import Account
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.plan import ChangeEnd, SyncPlan
@@ -32,6 +33,13 @@ class Progress:
         """Take note that all rows are judged, and nothing was sent.
 
         :param manifest: What is going to be imported.
+        """
+
+    def doubted(self, source: str, doubts: Doubts) -> None:
+        """Take note of what in the valid rows of a source may be meant, or a mistake.
+
+        :param source: What the source is called.
+        :param doubts: What it is.
         """
 
     def uploaded(self, number: int, total: int) -> None:
@@ -101,8 +109,16 @@ class LogProgress(Progress):
         """Log each mistake that is shown, and a source without rows."""
         for mistake in manifest.mistakes:
             log.warning("Invalid row of %s: %s", redact(manifest.source), mistake)
+        self.doubted(manifest.source, manifest.doubts)
         if not manifest.parts and not manifest.rows_invalid:
             log.warning("%s has no rows: there is nothing to import", redact(manifest.source))
+
+    def doubted(self, source: str, doubts: Doubts) -> None:
+        """Log how much is doubtful, and what is shown of it."""
+        for mistake in doubts.first:
+            log.warning("Doubtful row of %s: %s", redact(source), mistake)
+        if doubts.total:
+            log.warning("%s has %s. With strict, they are invalid", redact(source), doubts)
 
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""

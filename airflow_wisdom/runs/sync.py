@@ -167,6 +167,7 @@ class SyncAccount:
             "plan": plan.summary(self.sample),
             "planPath": self.plan_path,
             "failures": [_failure(end) for end in self.failed[: self.sample]],
+            **sifted.doubts.summary(),
             "invalidRows": [mistake.to_dict() for mistake in sifted.mistakes],
             "invalidRowsPath": self.planned.invalid_rows_path,
         }
@@ -241,6 +242,7 @@ class Sync(HasFolder):
         :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
         """
         rows, sifted, unit = self._judge(source, routing_profiles or {})
+        self._run.progress.doubted(source.name, sifted.doubts)
         path, not_saved = self._storage.try_to_save(sifted.invalid_path, self.options.invalid_rows_path)
         if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not rows):
             refuse_invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
@@ -307,7 +309,7 @@ class Sync(HasFolder):
         # The API takes ARNs alone: where no name is known, none will do.
         options, rules, rows = self.options, self.options.rules(routing_profiles), []
         template = _with_key(options.template(self._storage), KEYS[options.key])
-        with source.open() as table, Validator(template, rules, options.column_mapping) as validator:
+        with Validator(template, rules, options.column_mapping) as validator, source.open(validator.knows) as table:
 
             def take(row: Row, cells: tuple[str, ...]) -> list[Any]:
                 rows.append(wanted(row, validator.fields(cells), routing_profiles))

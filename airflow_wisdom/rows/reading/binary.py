@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-CHUNK = 1 << 16
-"""Bytes that are looked at to learn what a file is."""
-
-
 def library(module: str, what: str, extra: str) -> Any:
     """Return a library that reads a format.
 
@@ -46,28 +42,6 @@ def readable(what: str) -> Iterator[None]:
         raise
     except Exception as exc:
         raise SourceFormatError(f"The file is no {what}, or damaged: {str(exc) or type(exc).__name__}") from exc
-
-
-class Pieces(io.RawIOBase):
-    """Whatever has a `read`, as a raw file that fills its buffer, so that one look shows how a file begins.
-
-    :param file: The file, which is never closed.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        """Return whether it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, as far as there is something left."""
-        size = 0
-        while size < len(buffer) and (piece := self._file.read(len(buffer) - size)):
-            buffer[size : size + len(piece)] = piece
-            size += len(piece)
-        return size
 
 
 def on_disk(stream: BinaryIO) -> BinaryIO:

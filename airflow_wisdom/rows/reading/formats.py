@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING, Literal
 
+from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows.reading.documents import is_lines, is_list
 
 if TYPE_CHECKING:
@@ -26,8 +26,35 @@ FORMATS: Mapping[str, Format] = {
 }
 """Ending of a file's name -> what is in the file."""
 
+_PARQUET = b"PAR1"
 # Behind the 30 bytes that begin it, a ZIP archive has the name of its first file.
 _WORKBOOK = re.compile(rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|_rels/|docProps/|xl/)", re.DOTALL)
+
+COMPRESSED = (".gz", ".bz2", ".zst", ".zip")
+"""Endings that may follow the one that says what is in the file."""
+
+CERTAIN = 512
+"""Bytes that are looked at to learn what a file is."""
+
+_EXPORT = "export it as CSV in UTF-8"
+_OTHERS: Mapping[bytes, str] = {
+    b"\xd0\xcf\x11\xe0": f"an old Excel workbook or another Office document: {_EXPORT}",
+    b"PAR1": 'Parquet: pass source_format="parquet"',
+    b"ARROW1": f"Arrow or Feather: {_EXPORT}, or as JSON Lines",
+    b"ORC": f"ORC: {_EXPORT}, or as JSON Lines",
+    b"Obj\x01": f"Avro: {_EXPORT}, or as JSON Lines",
+    b"SQLite format 3\0": f"an SQLite database: {_EXPORT}, or use an SqlSource",
+    b"%PDF-": "a PDF document, and no table",
+    b"{\\rtf": f"an RTF document: {_EXPORT}",
+    b"\xfd7zXZ\0": "compressed with xz: unpack it first",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it first",
+    b"Rar!\x1a\x07": "a RAR archive: unpack it first",
+    b"\x04\x22\x4d\x18": "compressed with LZ4: unpack it first",
+    b"version https://git-lfs.github.com/": "a pointer of Git LFS, and not the file itself: fetch that first",
+}
+_SHORT = 4
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x19]")
+_PAGES = (b"<!doctype html", b"<html")
 
 
 def format_of(name: str) -> Format | None:
@@ -35,37 +62,51 @@ def format_of(name: str) -> Format | None:
 
     :param name: Name, path or URI of the file.
     """
-    return next((kind for ending, kind in FORMATS.items() if name.lower().endswith(ending)), None)
+    name = name.lower()
+    for ending in COMPRESSED:
+        name = name.removesuffix(ending)
+    return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), None)
 
 
-def kind_of(name: str, head: bytes) -> Format:
-    """Return what is in a file: by its name, and where that does not say it, by its first bytes.
+def of_binary(name: str, head: bytes) -> Format | None:
+    """Return what is in a file that is no text; None if it is text.
 
     :param name: Name, path or URI of the file.
-    :param head: The bytes.
+    :param head: The first bytes of the file.
     """
-    kind = format_of(name) or by_content(head)
-    return lines_or_document(head.decode("utf-8", "ignore")) if kind == "json" else kind
-
-
-def by_content(head: bytes) -> Format:
-    """Return what the first bytes of a file say is in it.
-
-    :param head: The bytes; also of the name of the first file in a ZIP archive, if it is one.
-    """
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if _WORKBOOK.match(head):
+    kind = format_of(name)
+    # A workbook is often called as if it were a CSV.
+    if kind == "xlsx" or _WORKBOOK.match(head):
         return "xlsx"
-    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "ignore")
-    if is_list(text):
-        return "json"
-    return lines_or_document(text) if text.lstrip().startswith("{") else "csv"
+    return "parquet" if kind == "parquet" or (kind is None and head.startswith(_PARQUET)) else None
 
 
-def lines_or_document(head: str) -> Format:
-    """Return what is in a file of JSON.
+def of_text(name: str, head: str) -> Format:
+    """Return what is in a file of text: by its name, and where that does not say it, by its first characters.
 
-    :param head: Its first characters.
+    :param name: Name, path or URI of the file.
+    :param head: The beginning of the file, without byte-order mark.
     """
-    return "json_lines" if head.lstrip().startswith("{") and is_lines(head) else "json"
+    kind = format_of(name)
+    if kind in {"csv", "json_lines"}:
+        return kind
+    is_object = head.lstrip().startswith("{")
+    if kind == "json" or is_object or is_list(head):
+        return "json_lines" if is_object and is_lines(head) else "json"
+    return "csv"
+
+
+def refuse_other_formats(head: bytes) -> None:
+    """Refuse what is no text, or no table.
+
+    :param head: The first bytes of the file.
+    :raises SourceFormatError: It is of a format that has a name, which the message says.
+    """
+    for magic, problem in _OTHERS.items():
+        # Whatever begins with the letters of a short one may be a header as well.
+        if head.startswith(magic) and (len(magic) > _SHORT or _BINARY.search(head[:CERTAIN])):
+            raise SourceFormatError(f"The file is {problem}")
+    if head[:CERTAIN].lstrip().lower().startswith(_PAGES):
+        raise SourceFormatError("The file is an HTML page, and no table: was it a login or an error page?")
+    if head[:CERTAIN].lstrip().startswith(b"<?xml"):
+        raise SourceFormatError(f"The file is XML: {_EXPORT}")

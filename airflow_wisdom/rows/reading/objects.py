@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows.mistake import Mistake, Unit, shorten
-from airflow_wisdom.rows.reading.table import RESERVED, Row, Table
+from airflow_wisdom.rows.reading.doubts import header_again, repeated
+from airflow_wisdom.rows.reading.table import RESERVED, Row, Table, without_blank_end
 from airflow_wisdom.rows.reading.text import empty
 from airflow_wisdom.rows.reading.values import JsonObject, text_of, writable
 
@@ -86,7 +87,11 @@ def row_of(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> R
     """
     values: dict[str, str] = {}
     mistakes = []
+    surplus: tuple[str, ...] = ()
     for key, value in pairs:
+        if key is None:
+            surplus = _surplus(value)
+            continue
         column = column_of(key)
         if column in RESERVED:
             continue
@@ -96,7 +101,14 @@ def row_of(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> R
         if problem:
             mistakes.append(Mistake(number, column, shorten(text), problem, unit))
         values[column] = text
-    return Row(number, values, (), tuple(mistakes), unit)
+    if repeated(values):
+        mistakes.append(header_again(number, unit))
+    return Row(number, values, surplus, tuple(mistakes), unit)
+
+
+def _surplus(cells: object) -> tuple[str, ...]:
+    """Return what stands under None, where ``csv.DictReader`` puts the cells for which there is no column."""
+    return without_blank_end([text_of(cell)[0] for cell in (cells if isinstance(cells, (list, tuple)) else [cells])])
 
 
 def column_of(key: object) -> str:

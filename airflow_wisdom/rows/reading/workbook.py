@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
-from collections import Counter
 from datetime import datetime, time
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,13 +12,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows.mistake import Mistake, listing, shorten
 from airflow_wisdom.rows.reading.binary import library, on_disk, readable
-from airflow_wisdom.rows.reading.objects import column_of
-from airflow_wisdom.rows.reading.table import RESERVED, Row, Table
+from airflow_wisdom.rows.reading.delimited import Columns
+from airflow_wisdom.rows.reading.doubts import header_again, repeated
+from airflow_wisdom.rows.reading.table import Row, Table, any_column, without_blank_end
 from airflow_wisdom.rows.reading.text import empty
 from airflow_wisdom.rows.reading.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from airflow_wisdom.rows.reading.table import Knows
 
 MAX_TEXTS = 200_000_000
 """Most bytes of the texts of a workbook, which have to be in memory together."""
@@ -43,11 +45,12 @@ class _Uncalculated:
 _UNCALCULATED = _Uncalculated()
 
 
-def workbook_table(file: BinaryIO, sheet: str | None = None) -> Table:
+def workbook_table(file: BinaryIO, sheet: str | None = None, knows: Knows = any_column) -> Table:
     """Return the rows of a workbook; the first row that has cells is its header.
 
     :param file: The file.
     :param sheet: As for :func:`~airflow_wisdom.rows.reading.read`.
+    :param knows: As for :func:`~airflow_wisdom.rows.reading.read`.
     :raises SourceError: The library for it is missing.
     :raises SourceFormatError: It is no workbook, there is no such sheet, or its header has a column twice.
     """
@@ -55,30 +58,25 @@ def workbook_table(file: BinaryIO, sheet: str | None = None) -> Table:
     number, header = next(rows, (0, []))
     if not header:
         raise empty()
-    names = ["" if cell is None else column_of(text_of(cell)[0]) for cell in header]
-    own = tuple(name for name in names if name and name not in RESERVED)
-    twice = [name for name, count in Counter(own).items() if count > 1]
-    if twice:
-        raise SourceFormatError(f"The header has a column twice: {listing(twice)}", line=number)
-    return Table(own, (_row(number, names, cells) for number, cells in rows), "row")
+    columns = Columns([_text(cell)[0] for cell in header], knows, number)
+    return Table(columns.own, (_row(number, columns, cells) for number, cells in rows), "row")
 
 
-def _row(number: int, names: list[str], cells: Cells) -> Row:
-    values, surplus, mistakes = dict.fromkeys((name for name in names if name), ""), [], []
-    for index, (name, cell) in enumerate(zip_longest(names, cells, fillvalue=None)):
-        text, problem = _shown(cell)
-        if name:
-            values[name] = text
-            mistakes += [Mistake(number, name, shorten(text), problem, "row")] if problem else []
-        elif text and not (index == 0 and isinstance(cell, int)):
-            # In the first column, pandas numbers the rows.
-            surplus.append(text)
-    for name in RESERVED:
-        values.pop(name, None)
-    return Row(number, values, tuple(surplus), tuple(mistakes), "row")
+def _row(number: int, columns: Columns, cells: Cells) -> Row:
+    texts = [_text(cell) for cell in cells]
+    values = {name: texts[index][0] if index < len(texts) else "" for index, name in columns.kept}
+    found = [(name, *texts[index]) for index, name in columns.kept if index < len(texts)]
+    mistakes = [Mistake(number, name, shorten(text), problem, "row") for name, text, problem in found if problem]
+    if repeated(values):
+        mistakes.append(header_again(number, "row"))
+    # In the first column, pandas numbers the rows.
+    skipped = 1 if columns.has_index and isinstance(cells[0], (int, type(None))) else 0
+    own = {index for index, name in enumerate(columns.names) if name}
+    surplus = [text for index, (text, _) in enumerate(texts) if index not in own and index >= skipped]
+    return Row(number, values, without_blank_end(surplus), tuple(mistakes), "row")
 
 
-def _shown(cell: object) -> tuple[str, str | None]:
+def _text(cell: object) -> tuple[str, str | None]:
     if cell is _UNCALCULATED:
         return "", "is a formula whose result is not in the file: open and save it in Excel"
     return text_of(cell)

@@ -1,0 +1,152 @@
+"""The bytes of a file, unpacked where its content says that it is compressed."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import io
+import re
+import shutil
+import tempfile
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from airflow_wisdom.exceptions import SourceError, SourceFormatError
+from airflow_wisdom.rows.mistake import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Failed = Callable[[BaseException], SourceError]
+
+CHUNK = 1 << 16
+"""Bytes that are read, and unpacked, at once."""
+
+MOST_LAYERS = 2
+"""How often a file may be compressed: once by who made it, and once by what stored it."""
+
+_ZSTD_LIBRARIES = ("compression.zstd", "backports.zstd")
+
+
+class _Pieces(io.RawIOBase):
+    """Whatever has a `read`, as a raw file that fills its buffer, since one look has to show how a file begins."""
+
+    def __init__(self, file: Any, errors: tuple[type[BaseException], ...], failed: Failed, *owned: BinaryIO) -> None:
+        self._file = file
+        self._errors = errors
+        self._failed = failed
+        self._owned = owned
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = 0
+        while size < len(buffer):
+            try:
+                piece = self._file.read(len(buffer) - size)
+            except self._errors as exc:
+                raise self._failed(exc) from exc
+            if not piece:
+                break
+            buffer[size : size + len(piece)] = piece
+            size += len(piece)
+        return size
+
+    def close(self) -> None:
+        for file in self._owned:
+            file.close()
+        super().close()
+
+
+def opened(file: BinaryIO) -> io.BufferedReader:
+    """Return a file as one that can be peeked into, and whose errors are those of this package.
+
+    :param file: The file, opened in binary mode; it is never closed.
+    """
+    failed = lambda exc: SourceError(f"The file cannot be read to its end: {exc}")  # noqa: E731 - a name says which
+    return io.BufferedReader(_Pieces(file, (OSError,), failed), CHUNK)
+
+
+def unpacked(stream: io.BufferedReader) -> io.BufferedReader:
+    """Return the bytes of a file, unpacked as they are read, if its first bytes say that it is compressed.
+
+    :param stream: What :func:`opened` returned.
+    :raises SourceFormatError: It is an archive that cannot be unpacked; later, while it is read: it is damaged.
+    """
+    for _ in range(MOST_LAYERS + 1):
+        head = stream.peek(CHUNK)
+        unpack = next((unpack for magic, unpack in _UNPACK.items() if magic.match(head)), None)
+        if unpack is None:
+            return stream
+        stream = unpack(stream)
+    raise SourceFormatError(f"The file is compressed more than {MOST_LAYERS} times: unpack it first")
+
+
+def _unpacked(name: str, file: Any, errors: tuple[type[BaseException], ...], *owned: BinaryIO) -> io.BufferedReader:
+    failed = lambda exc: SourceFormatError(f"The {name} file is damaged, or not complete: {exc}")  # noqa: E731 - as above
+    return io.BufferedReader(_Pieces(file, errors, failed, *owned), CHUNK)
+
+
+def _gzip(stream: io.BufferedReader) -> io.BufferedReader:
+    return _unpacked("gzip", gzip.GzipFile(fileobj=stream), (OSError, EOFError, zlib.error))
+
+
+def _bzip2(stream: io.BufferedReader) -> io.BufferedReader:
+    return _unpacked("bzip2", bz2.BZ2File(stream), (OSError, EOFError, ValueError))
+
+
+def _zstd(stream: io.BufferedReader) -> io.BufferedReader:
+    zstd = _zstd_library()
+    return _unpacked("Zstandard", zstd.ZstdFile(stream), (OSError, EOFError, zstd.ZstdError))
+
+
+def _zstd_library() -> Any:
+    for name in _ZSTD_LIBRARIES:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise SourceFormatError(
+        "The file is compressed with Zstandard, and the library for it is missing: install airflow-wisdom[zstd], or "
+        "unpack the file first"
+    )
+
+
+def _zip(stream: io.BufferedReader) -> io.BufferedReader:
+    """Return the one file in a ZIP archive, whose directory is at its end: on disk, since it may be large."""
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with what is read from it
+    try:
+        shutil.copyfileobj(stream, copy)
+        archive = zipfile.ZipFile(copy)
+        member = archive.open(_one_file(archive))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as exc:
+        copy.close()
+        raise SourceFormatError(f"The ZIP archive cannot be unpacked: {exc}") from exc
+    except BaseException:
+        copy.close()
+        raise
+    errors = (zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error)
+    return _unpacked("ZIP", member, errors, copy)
+
+
+def _one_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    names = archive.namelist()
+    if "[Content_Types].xml" in names:
+        raise SourceFormatError("The file is an Excel workbook or another Office document: export it as CSV in UTF-8")
+    # macOS adds files of its own.
+    files = [each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")]
+    if len(files) != 1:
+        found = f": {listing([each.filename for each in files])}" if files else ""
+        raise SourceFormatError(f"The ZIP archive must hold one file, not {len(files):,}{found}")
+    return files[0]
+
+
+_UNPACK: dict[re.Pattern[bytes], Callable[[io.BufferedReader], io.BufferedReader]] = {
+    re.compile(rb"\x1f\x8b\x08"): _gzip,
+    re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"): _bzip2,
+    re.compile(rb"\x28\xb5\x2f\xfd"): _zstd,
+    re.compile(rb"PK(?:\x03\x04|\x05\x06)"): _zip,
+}
