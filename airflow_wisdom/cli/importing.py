@@ -52,16 +52,13 @@ def check(args: Namespace, screen: Screen) -> Outcome:
     :param screen: Where progress goes.
     """
     storage = Storage(aws_conn_id=args.conn_id)
-    options = _options(args)
-    with (
-        screen.waiting(f"Judging the rows of {name_of(args.files)}"),
-        TemporaryDirectory(prefix="airflow-wisdom-") as folder,
-    ):
-        prepared = judge(file_source(args, storage), options.template(storage), options, Path(folder)).prepared
+    source, options = file_source(args, storage), _options(args)
+    with screen.waiting(f"Judging the rows of {source.name}"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
+        prepared = judge(source, options.template(storage), options, Path(folder)).prepared
         path = args.invalid_rows_path if prepared.invalid_path else None
         if prepared.invalid_path and path:
             storage.save(prepared.invalid_path, path)
-    return _judged(name_of(args.files), prepared, path)
+    return _judged(source.name, prepared, path)
 
 
 def import_file(args: Namespace, screen: Screen) -> Outcome:
