@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-import stat
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from airflow_wisdom import streams
 from airflow_wisdom.exceptions import SourceError, StorageError
 from airflow_wisdom.listing import files_of_system, local_files, s3_files, split, stands_for_several
 from airflow_wisdom.redaction import redact
+from airflow_wisdom.streams import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,38 +27,8 @@ __all__ = [
     "Storage",
 ]
 
-PIECE = 1024 * 1024
-"""Bytes that are asked of a file at once."""
-
 CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueError)
 """What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
-
-
-_OF_THE_SHELL = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
-"""Pipes that a shell has connected, so that somebody writes into them."""
-
-
-class _Readable(io.RawIOBase):
-    """A file that is read from its beginning to its end, whatever it comes from, and whose errors say which one it is.
-
-    :param file: What has a `read`.
-    :param name: What it is called.
-    """
-
-    def __init__(self, file: Any, name: str) -> None:
-        self._file = file
-        self._name = name
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            piece = self._file.read(len(buffer))
-        except CAUSES as exc:
-            raise SourceError(f"{self._name} cannot be read to its end: {exc}") from exc
-        buffer[: len(piece)] = piece
-        return len(piece)
 
 
 @dataclass(frozen=True)
@@ -84,7 +54,7 @@ class Storage:
 
         :param uri: Path or URI.
         :param what: What the file is to the user, for messages, such as ``The template``. Default: its name alone.
-        :raises SourceError: It does not exist, or cannot be read; later, while it is read: the same.
+        :raises SourceError: It does not exist, cannot be read, is not a regular file, or changes while it is read.
         """
         name = f"{what} {redact(uri)}".strip()
         with ExitStack() as stack:
@@ -92,7 +62,7 @@ class Storage:
                 file = stack.enter_context(self._opened(uri))
             except CAUSES as exc:
                 raise SourceError(f"{name} cannot be read: {exc}") from exc
-            yield stack.enter_context(io.BufferedReader(_Readable(file, name), PIECE))
+            yield file
 
     def files(self, place: str) -> list[str]:
         """Return the files that a place stands for, sorted by name: those in a folder, or what fits a pattern.
@@ -147,17 +117,16 @@ class Storage:
         return uri, None
 
     @contextmanager
-    def _opened(self, uri: str) -> Iterator[Any]:
+    def _opened(self, uri: str) -> Iterator[BinaryIO]:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
-            with closing(self._s3(uri).get_conn().get_object(Bucket=bucket, Key=key)["Body"]) as body:
-                yield body
+            with streams.of_s3(self._s3(uri).get_conn(), bucket, key) as file:
+                yield file
         elif "://" in uri:
-            with self._object_path(uri).open("rb") as file:
+            with streams.of_object_storage(self._object_path(uri)) as file:
                 yield file
         else:
-            _refuse_endless(uri)
-            with Path(uri).open("rb") as file:
+            with streams.of_path(Path(uri)) as file:
                 yield file
 
     def _stands_for_several(self, place: str) -> bool:
@@ -207,8 +176,10 @@ class Storage:
 
 def _connection_in(uri: str) -> str | None:
     """Return the Airflow connection that a URI names before its bucket, as in ``s3://conn_id@bucket/key``."""
-    host = uri.partition("://")[2].partition("/")[0]
-    return host.rpartition("@")[0] or None
+    scheme, _, rest = uri.partition("://")
+    name = rest.partition("/")[0].rpartition("@")[0]
+    # In those of Azure, it is the container that stands there.
+    return name if name and not scheme.startswith(("abfs", "wasb")) else None
 
 
 def _without_connection(uri: str) -> str:
@@ -223,10 +194,3 @@ def _bucket_and_key(uri: str) -> tuple[str, str]:
     if not (bucket and key):
         raise ValueError("it must be s3://bucket/key")
     return bucket, key
-
-
-def _refuse_endless(path: str) -> None:
-    """Refuse what need not have an end, or a beginning: a named pipe, for which nobody may ever write anything."""
-    mode = Path(path).stat().st_mode
-    if not (stat.S_ISREG(mode) or path.startswith(_OF_THE_SHELL)):
-        raise ValueError("it is a folder, a pipe or a device, and not a file")

@@ -57,6 +57,7 @@ ROOMS = [
     "rows",
     "hooks",
     "listing",
+    "streams",
     "storage",
     "queries",
     "sources",

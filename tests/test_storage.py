@@ -11,7 +11,8 @@ from rigs.imports import INVALID, ROWS, importing
 from rigs.running import run
 
 from airflow_wisdom.exceptions import SourceError, StorageError
-from airflow_wisdom.storage import PIECE, Storage
+from airflow_wisdom.storage import Storage
+from airflow_wisdom.streams import PIECE
 
 
 @pytest.fixture(params=["path", "s3", "file", "memory"])

@@ -232,12 +232,14 @@ def dialect_of(ahead: Lookahead, delimiter: str | None, knows: Knows) -> Dialect
     return Dialect(delimiter or max(DELIMITERS, key=lambda each: _fit(ahead, each, knows)))
 
 
-def _fit(ahead: Lookahead, delimiter: str, knows: Knows) -> tuple[bool, int, int]:
+def _fit(ahead: Lookahead, delimiter: str, knows: Knows) -> tuple[bool, int, int, int]:
     """Return how well a header is divided by a delimiter."""
     try:
         _, _, labels = next(iter(Feed(ahead.again(), delimiter)), (0, 0, []))
     except csv.Error:
-        return False, -1, 0
+        return False, -1, 0, 0
     known = sum(_LABEL.match(label) is not None and knows(label.strip()) for label in labels)
+    # A blank begins what follows a comma in a sentence, more often than a label.
+    tight = sum(not label[:1].isspace() for label in labels)
     # The other columns of a file of invalid rows may have any name.
-    return labels[:1] == [RESERVED[0]], known, len(labels)
+    return labels[:1] == [RESERVED[0]], known, tight, len(labels)

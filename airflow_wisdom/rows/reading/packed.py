@@ -6,11 +6,12 @@ import bz2
 import gzip
 import importlib
 import io
+import os
 import re
 import shutil
 import tempfile
 import zipfile
-import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
@@ -33,11 +34,11 @@ _ZSTD_LIBRARIES = ("compression.zstd", "backports.zstd")
 class _Pieces(io.RawIOBase):
     """Whatever has a `read`, as a raw file that fills its buffer, since one look has to show how a file begins."""
 
-    def __init__(self, file: Any, errors: tuple[type[BaseException], ...], failed: Failed, *owned: BinaryIO) -> None:
+    def __init__(self, file: Any, error: type[Exception], failed: Failed, descriptor: int | None = None) -> None:
         self._file = file
-        self._errors = errors
+        self._error = error
         self._failed = failed
-        self._owned = owned
+        self._descriptor = descriptor
 
     def readable(self) -> bool:
         return True
@@ -47,7 +48,9 @@ class _Pieces(io.RawIOBase):
         while size < len(buffer):
             try:
                 piece = self._file.read(len(buffer) - size)
-            except self._errors as exc:
+            except SourceError:
+                raise
+            except self._error as exc:
                 raise self._failed(exc) from exc
             if not piece:
                 break
@@ -56,8 +59,9 @@ class _Pieces(io.RawIOBase):
         return size
 
     def close(self) -> None:
-        for file in self._owned:
-            file.close()
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
         super().close()
 
 
@@ -67,7 +71,7 @@ def opened(file: BinaryIO) -> io.BufferedReader:
     :param file: The file, opened in binary mode; it is never closed.
     """
     failed = lambda exc: SourceError(f"The file cannot be read to its end: {exc}")  # noqa: E731 - a name says which
-    return io.BufferedReader(_Pieces(file, (OSError,), failed), CHUNK)
+    return io.BufferedReader(_Pieces(file, OSError, failed), CHUNK)
 
 
 def unpacked(stream: io.BufferedReader) -> io.BufferedReader:
@@ -85,22 +89,22 @@ def unpacked(stream: io.BufferedReader) -> io.BufferedReader:
     raise SourceFormatError(f"The file is compressed more than {MOST_LAYERS} times: unpack it first")
 
 
-def _unpacked(name: str, file: Any, errors: tuple[type[BaseException], ...], *owned: BinaryIO) -> io.BufferedReader:
+def _unpacked(name: str, file: Any, descriptor: int | None = None) -> io.BufferedReader:
     failed = lambda exc: SourceFormatError(f"The {name} file is damaged, or not complete: {exc}")  # noqa: E731 - as above
-    return io.BufferedReader(_Pieces(file, errors, failed, *owned), CHUNK)
+    # Of a damaged file the libraries raise whatever comes first.
+    return io.BufferedReader(_Pieces(file, Exception, failed, descriptor), CHUNK)
 
 
 def _gzip(stream: io.BufferedReader) -> io.BufferedReader:
-    return _unpacked("gzip", gzip.GzipFile(fileobj=stream), (OSError, EOFError, zlib.error))
+    return _unpacked("gzip", gzip.GzipFile(fileobj=stream))
 
 
 def _bzip2(stream: io.BufferedReader) -> io.BufferedReader:
-    return _unpacked("bzip2", bz2.BZ2File(stream), (OSError, EOFError, ValueError))
+    return _unpacked("bzip2", bz2.BZ2File(stream))
 
 
 def _zstd(stream: io.BufferedReader) -> io.BufferedReader:
-    zstd = _zstd_library()
-    return _unpacked("Zstandard", zstd.ZstdFile(stream), (OSError, EOFError, zstd.ZstdError))
+    return _unpacked("Zstandard", _zstd_library().ZstdFile(stream))
 
 
 def _zstd_library() -> Any:
@@ -116,20 +120,20 @@ def _zstd_library() -> Any:
 
 
 def _zip(stream: io.BufferedReader) -> io.BufferedReader:
-    """Return the one file in a ZIP archive, whose directory is at its end: on disk, since it may be large."""
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed with what is read from it
+    """Return the one file in a ZIP archive, from a copy on disk: its directory is at its end, and it may be large."""
+    descriptor, path = tempfile.mkstemp()
     try:
+        Path(path).unlink()
+        # Closed with what is read from it: nobody closes what `read` returns, and it may not be read to its end.
+        copy = open(descriptor, "w+b", closefd=False)  # noqa: SIM115 - see above
         shutil.copyfileobj(stream, copy)
         archive = zipfile.ZipFile(copy)
-        member = archive.open(_one_file(archive))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as exc:
-        copy.close()
+        return _unpacked("ZIP", archive.open(_one_file(archive)), descriptor)
+    except BaseException as exc:
+        os.close(descriptor)
+        if isinstance(exc, SourceError) or not isinstance(exc, Exception):
+            raise
         raise SourceFormatError(f"The ZIP archive cannot be unpacked: {exc}") from exc
-    except BaseException:
-        copy.close()
-        raise
-    errors = (zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error)
-    return _unpacked("ZIP", member, errors, copy)
 
 
 def _one_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -27,7 +27,9 @@ MARKS = (
 
 _TRY = 'Save it as UTF-8, or pass its encoding, such as encoding="cp1252", which Excel on Windows writes'
 # They escape what no file of text has, halves of surrogate pairs too, or stand for nothing.
-_NO_FILES = frozenset({"utf-7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined"})
+_NO_FILES = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"})
+# What a name stands for in a file without byte-order mark.
+_PLAIN = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 
 
 def check_encoding(encoding: str) -> None:
@@ -37,7 +39,7 @@ def check_encoding(encoding: str) -> None:
     :raises ValueError: It is the name of none, or of one that no file has.
     """
     try:
-        known = codecs.lookup(encoding).name not in _NO_FILES and b"".decode(encoding) == ""
+        known = _name(encoding) not in _NO_FILES and isinstance(b"a".decode(encoding, "replace"), str)
     except (LookupError, UnicodeError, ValueError):
         known = False
     if not known:
@@ -53,8 +55,12 @@ def encoding_of(head: bytes, given: str | None) -> tuple[int, str]:
     for mark, encoding in MARKS:
         if head.startswith(mark):
             return len(mark), encoding
-    name = codecs.lookup(given or "utf-8").name
-    return 0, "utf-8" if name == "utf-8-sig" else name
+    name = _name(given or "utf-8")
+    return 0, _PLAIN.get(name, name)
+
+
+def _name(encoding: str) -> str:
+    return codecs.lookup(encoding).name.replace("_", "-")
 
 
 def beginning(head: bytes, given: str | None) -> str:
@@ -146,6 +152,8 @@ class _Decoder:
         return text
 
     def _problem(self, error: UnicodeDecodeError, chunk: bytes, place: int) -> str:
+        if b"\0" in chunk and self._encoding == "utf-8":
+            return self._binary(chunk)
         name = self._encoding.upper()
         byte = f"byte 0x{error.object[error.start]:02X}, byte {place:,} of the file"
         if not chunk:
