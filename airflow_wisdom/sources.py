@@ -77,15 +77,22 @@ class SourceOptions:
 class FileSource:
     """Files by path or URI, whose rows are those of one table.
 
-    :param places: Paths or URIs; each is a file, a folder, a prefix that ends in ``/``, or a pattern with ``*``, as for
-        :meth:`~airflow_wisdom.storage.Storage.files`. A file that is in several of them is read once.
+    :param place: Path or URI of a file, a folder, a prefix that ends in ``/``, or a pattern with ``*``, as for
+        :meth:`~airflow_wisdom.storage.Storage.files`.
     :param storage: What reads them.
     :param options: How they are read.
+    :param more: Further places; a file that is in several of them is read once.
     """
 
-    places: tuple[str, ...]
+    place: str
     storage: Storage
     options: SourceOptions = SourceOptions()
+    more: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All places."""
+        return (self.place, *self.more)
 
     @property
     def name(self) -> str:
@@ -101,7 +108,7 @@ class FileSource:
         :raises SourceFormatError: One of them is not of the format, or not of the same table as the first.
         """
         files = self.files()
-        if files == [self.places[0]]:
+        if files == [self.place]:
             with self._opened(files[0], knows) as table:
                 yield table
             return
@@ -247,7 +254,8 @@ def source_of(
         return given
     places = [given] if _is_place(given) else given
     if isinstance(places, Sequence) and places and all(map(_is_place, places)):
-        return FileSource(tuple(map(_place, places)), storage, options or SourceOptions())
+        first, *more = map(_place, places)
+        return FileSource(first, storage, options or SourceOptions(), tuple(more))
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)) or _advice(given):
         raise SourceError(f"The source must be {_WANTED}, not {type(given).__name__}{_advice(given)}")
     return RowsSource(given)

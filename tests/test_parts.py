@@ -58,8 +58,8 @@ def folder(request, tmp_path):
     return Folder(f"{'file://' * (request.param == 'file')}{tmp_path}/drop", write)
 
 
-def read(*places, **options):
-    with FileSource(places, Storage(aws_conn_id="aws_default"), **options).open() as table:
+def read(*places):
+    with FileSource(places[0], Storage(), more=places[1:]).open() as table:
         return [(row.part, row.line, dict(row.values)) for row in table.rows]
 
 
@@ -247,7 +247,7 @@ def test_however_rows_are_cut_into_parts_they_are_the_same(rows, cuts):
         def open(self, name, what):
             yield io.BufferedReader(io.BytesIO(files[name]))
 
-    with FileSource(("all/",), InMemory()).open() as table:
+    with FileSource("all/", InMemory()).open() as table:
         assert [tuple(row.values.values()) for row in table.rows] == rows
 
 

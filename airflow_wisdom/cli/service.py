@@ -39,7 +39,8 @@ def file_source(args: Namespace, storage: Storage) -> FileSource:
     :param args: What the command was given.
     :param storage: What reads them.
     """
-    return FileSource(tuple(args.files), storage, SourceOptions(args.format, args.delimiter, args.encoding, args.sheet))
+    options = SourceOptions(args.format, args.delimiter, args.encoding, args.sheet)
+    return FileSource(args.files[0], storage, options, tuple(args.files[1:]))
 
 
 def _names_base(args: Namespace) -> bool:
