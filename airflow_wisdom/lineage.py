@@ -129,7 +129,7 @@ def sync_lineage(sources: Iterable[Any], arn: str | None, records: Mapping[str, 
     :param arn: ARN of the knowledge base, which is the output; None where it is not known.
     :param records: Numbers of rows and quick responses, by what became of them.
     """
-    inputs = [dataset_of(source.name) for source in sources if isinstance(source, FileSource)]
+    inputs = [dataset_of(place) for source in sources if isinstance(source, FileSource) for place in source.places]
     written = {"imported": records["created"] + records["updated"]} if records else {}
     return OperatorLineage(
         inputs=inputs, outputs=[_output(KnowledgeBase.from_arn(arn), written)] if arn else [], run_facets={}

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import closing, contextmanager
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
+from airflow_wisdom.listing import MAX_FILES
+from airflow_wisdom.queries import Columns, cursor_of, first_word, no_rows
+from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.reading import read
 from airflow_wisdom.rows.reading.dialect import check_delimiter
 from airflow_wisdom.rows.reading.formats import FORMATS
 from airflow_wisdom.rows.reading.objects import read_rows
+from airflow_wisdom.rows.reading.parts import check_part
 from airflow_wisdom.rows.reading.table import any_column
-from airflow_wisdom.rows.reading.text import check_encoding
+from airflow_wisdom.rows.reading.text import EmptyFileError, check_encoding
 from airflow_wisdom.values import must_be_one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from airflow_wisdom.rows.reading.formats import Format
-    from airflow_wisdom.rows.reading.table import Knows, Table
+    from airflow_wisdom.rows.reading.table import Knows, Row, Table
     from airflow_wisdom.storage import Storage
 
 
@@ -64,6 +70,7 @@ class SourceOptions:
     source_format: Format | None = None
     delimiter: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         if self.source_format is not None:
@@ -76,53 +83,113 @@ class SourceOptions:
 
 @dataclass(frozen=True)
 class FileSource:
-    """A file, by path or URI.
+    """Files by path or URI, whose rows are those of one table.
 
-    :param name: Path or URI.
-    :param storage: What reads it.
-    :param options: How it is read.
+    :param place: Path or URI of a file, a folder, a prefix that ends in ``/``, or a pattern with ``*``, as for
+        :meth:`~airflow_wisdom.storage.Storage.files`.
+    :param storage: What reads them.
+    :param options: How they are read.
+    :param more: Further places; a file that is in several of them is read once.
     """
 
-    name: str
+    place: str
     storage: Storage
     options: SourceOptions = SourceOptions()
+    more: tuple[str, ...] = ()
 
     @property
-    def places(self) -> Sequence[str]:
-        """The file itself."""
-        return [self.name]
+    def places(self) -> tuple[str, ...]:
+        """All places."""
+        return (self.place, *self.more)
+
+    @property
+    def name(self) -> str:
+        """What the files are called: the first of the places, and how many there are besides."""
+        return name_of(self.places)
 
     @contextmanager
     def open(self, knows: Knows = any_column) -> Iterator[Table]:
-        """Open the file and return its rows; parameter as for :class:`Source`."""
+        """Open the files, one after the other, and return their rows.
+
+        :param knows: As for :class:`Source`.
+        :raises SourceError: One of them cannot be read.
+        :raises SourceFormatError: One of them is not of the format, or not of the same table as the first.
+        """
+        files = self.files()
+        if files == [self.place]:
+            with self._opened(files[0], knows) as table:
+                yield table
+            return
+        part_of = _part_names(files)
+        with ExitStack() as stack:
+            number, first = self._first(files, knows, stack)
+            pairs = chain(((files[number], row) for row in first.rows), self._rest(files[number + 1 :], first, knows))
+            yield replace(first, rows=(row.of_part(part_of(file)) for file, row in pairs))
+
+    def files(self) -> list[str]:
+        """Return the files: of each place those that it stands for, sorted by name.
+
+        :raises SourceError: A place cannot be listed, or there are too many files.
+        """
+        found = dict.fromkeys(file for place in self.places for file in self.storage.files(place))
+        if len(found) > MAX_FILES:
+            raise SourceError(f"{redact(self.name)} are more than {MAX_FILES:,} files")
+        return list(found)
+
+    def _first(self, files: list[str], knows: Knows, stack: ExitStack) -> tuple[int, Table]:
+        """Open the first file in which there is something, and return which one it is."""
+        for number, file in enumerate(files):
+            try:
+                return number, stack.enter_context(self._opened(file, knows))
+            except EmptyFileError:
+                continue
+        raise EmptyFileError(f"{redact(self.name)}: All files are empty")
+
+    def _rest(self, files: list[str], first: Table, knows: Knows) -> Iterator[tuple[str, Row]]:
+        for file in files:
+            with ExitStack() as stack:
+                try:
+                    table = stack.enter_context(self._opened(file, knows, first))
+                except EmptyFileError:
+                    continue
+                yield from ((file, row) for row in table.rows)
+
+    @contextmanager
+    def _opened(self, file: str, knows: Knows, first: Table | None = None) -> Iterator[Table]:
         options = self.options
-        with self.storage.open(self.name) as file:
-            yield read(
-                file,
-                format=options.source_format,
-                name=self.name,
-                delimiter=options.delimiter,
-                encoding=options.encoding,
-                knows=knows,
-            )
+        with self.storage.open(file, "The source") as stream:
+            with _naming(file):
+                table = read(
+                    stream,
+                    format=options.source_format,
+                    name=file,
+                    delimiter=options.delimiter,
+                    encoding=options.encoding,
+                    sheet=options.sheet,
+                    knows=knows,
+                    like=first,
+                )
+                if first:
+                    check_part(table, first)
+            yield replace(table, rows=_named_rows(table.rows, file))
 
 
 @dataclass(frozen=True)
 class RowsSource:
     """Rows that a task was given.
 
-    :param rows: Mappings of column to value.
+    :param rows: Mappings of column to value, or lists of them, as several tasks return them.
     :param name: What they are called.
     """
 
-    rows: Iterable[Mapping[str, Any]]
+    rows: Iterable[Any]
     name: str = "the rows given"
     places: Sequence[str] = ()
 
     @contextmanager
     def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - columns of a mapping differ
         """Return the rows."""
-        yield read_rows(self.rows)
+        yield read_rows(_flat(self.rows))
 
 
 @dataclass
@@ -159,17 +226,18 @@ class SqlSource:
     def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - a query can name its columns
         """Run the query and return its rows.
 
-        :raises ValueError: The connection does not point to a database, or the query has no result.
+        :raises ValueError: The connection does not point to a database, or the query is not one that selects rows.
         :raises SourceFormatError: Two columns have the same name.
         """
-        with closing(self._connect()) as connection, closing(_cursor(connection)) as cursor:
+        word = first_word(self.sql)
+        with closing(self._connect()) as connection, closing(cursor_of(connection, word)) as cursor:
             cursor.execute(self.sql, *([self.parameters] if self.parameters else []))
-            # A cursor of the server's knows its columns only now.
+            if cursor.description is None and not getattr(cursor, "name", None):
+                raise no_rows()
+            # A cursor of PostgreSQL's server, which has a name, knows its columns only with the first rows.
             rows = _rows(cursor, self.fetch_size, cursor.fetchmany(self.fetch_size))
-            if cursor.description is None:
-                raise ValueError("The query has no result: it must be one that selects rows")
-            columns = _distinct(tuple(str(column[0]) for column in cursor.description))
-            yield replace(read_rows(_mapping(columns, row) for row in rows), columns=columns)
+            columns = Columns(cursor.description)
+            yield replace(read_rows(map(columns.row, rows)), columns=columns.names)
 
     def _connect(self) -> Any:
         from airflow.providers.common.compat.sdk import BaseHook
@@ -186,40 +254,40 @@ def source_of(
 ) -> FileSource | RowsSource | SqlSource:
     """Return the source that a user has named.
 
-    :param given: Path, URI, rows, or a :class:`SqlSource`.
+    :param given: Path, URI, a list of them, rows, or a :class:`SqlSource`.
     :param storage: What reads files.
     :param options: How a file is read. Default: as it says itself.
     :raises SourceError: It is something else.
     """
     if isinstance(given, SqlSource):
         return given
-    if isinstance(given, str):
-        _check_path(given)
-    if isinstance(given, (str, os.PathLike)) and os.fspath(given):
-        return FileSource(os.fspath(given), storage, options or SourceOptions())
-    if isinstance(given, Iterable) and not isinstance(given, (bytes, Mapping)):
-        return RowsSource(given)
-    kind = type(given).__name__
-    raise SourceError(f"The source must be a path, a URI, a list of rows or an SqlSource, not {kind}: {given!r:.40}")
+    places = [given] if _is_place(given) else given
+    if isinstance(places, Sequence) and places and all(map(_is_place, places)):
+        first, *more = map(_place, places)
+        return FileSource(first, storage, options or SourceOptions(), tuple(more))
+    if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)) or _advice(given):
+        raise SourceError(f"The source must be {_WANTED}, not {type(given).__name__}{_advice(given)}")
+    return RowsSource(given)
 
 
-def _check_path(text: str) -> None:
-    """Refuse a text that cannot be a path; it is not shown, as it is what a customer reads."""
-    what = f"The source is a text of {len(text):,} characters, and neither a path nor a URI"
-    if text.lstrip()[:2] in ("[{", "[[", "[]", "{'", '{"'):
-        raise SourceError(
-            f"{what}: it looks like rows that a template made a text of. Pass the rows themselves, as in "
-            "source=upstream.output, or let templates keep them: DAG(render_template_as_native_obj=True)"
-        )
-    if len(text) > _LONGEST_PATH or "\n" in text:
-        raise SourceError(f"{what}: write it to a file, or pass a list of rows")
+_WANTED = "a path, a URI, a list of either, a list of rows (dicts), or an SqlSource"
+_FRAMES = {"to_dicts": "to_dicts()", "to_pylist": "to_pylist()", "to_dict": 'to_dict("records")'}
+"""Method of what is no list of rows, but can become one -> how it does: those of Polars, PyArrow and pandas."""
+
+LONGEST_PLACE = 1_100
+"""Characters of the longest path or URI: that of a key in Amazon S3."""
+
+_ROWS_AS_TEXT = re.compile(r"\s*\[\s*\[|\s*(?:[\[(]\s*)*[{\[(]\s*['\"{(]")
 
 
-def _cursor(connection: Any) -> Any:
-    """Return a cursor that does not fetch everything at once, where it takes more than `fetchmany` to have one."""
-    if type(connection).__module__.startswith("psycopg"):
-        return connection.cursor(name="airflow_wisdom")
-    return connection.cursor()
+def _advice(given: Any) -> str:
+    """Return what to do about what is no source, but nearly one."""
+    if isinstance(given, Mapping):
+        return ": one row is a list with one dict in it; to map a task over lists of rows, let each item be a list"
+    if hasattr(given, "columns") or hasattr(given, "to_pylist"):
+        method = next((how for name, how in _FRAMES.items() if hasattr(given, name)), None)
+        return f": pass its rows, as .{method} returns them" if method else ": pass a list of its rows"
+    return ""
 
 
 def _rows(cursor: Any, fetch_size: int, batch: Any) -> Iterator[Any]:
@@ -231,13 +299,68 @@ def _rows(cursor: Any, fetch_size: int, batch: Any) -> Iterator[Any]:
         batch = cursor.fetchmany(fetch_size)
 
 
-def _mapping(columns: tuple[str, ...], row: Any) -> Mapping[str, Any]:
-    """Return a row by columns; a connection may be set up so that it is that already."""
-    return row if hasattr(row, "keys") and hasattr(row, "items") else dict(zip(columns, row, strict=True))
+def _is_place(given: Any) -> bool:
+    is_airflows = type(given).__module__.startswith("airflow.sdk.io")
+    return is_airflows or (isinstance(given, (str, os.PathLike)) and bool(os.fspath(given)))
 
 
-def _distinct(columns: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise SourceFormatError(f"The query has two columns of one name: {', '.join(twice)}; rename one (AS)")
-    return columns
+def _place(given: Any) -> str:
+    """Return a path or URI as text, unless it is something else that a template has become.
+
+    :raises SourceError: It is rows as text, or the text of nothing. Nothing of it is shown: it may not be everybody's.
+    """
+    place = os.fspath(given) if isinstance(given, (str, os.PathLike)) else str(given)
+    what = f"The source is a text of {len(place):,} characters"
+    if _ROWS_AS_TEXT.match(place):
+        raise SourceError(
+            f"{what}, as a template makes of rows, and no path: pass the rows themselves (source=task.output, or a "
+            "list), or let templates keep them (DAG(render_template_as_native_obj=True)); JSON as text has to be "
+            "parsed before"
+        )
+    if len(place) > LONGEST_PLACE or "\n" in place:
+        raise SourceError(f"{what}, and neither a path nor a URI: write it to a file, or pass a list of rows")
+    if place.strip() in {"None", "[]"}:
+        raise SourceError(
+            f"The source is the text {place.strip()}, as a template makes of an XCom that is not there or empty: pass "
+            "source=task.output, and look at what that task returns"
+        )
+    return place
+
+
+def name_of(places: Sequence[str]) -> str:
+    """Return what several places are called together.
+
+    :param places: Paths or URIs.
+    """
+    more = len(places) - 1
+    return f"{places[0]} and {more:,} more" if more else places[0]
+
+
+def _part_names(files: Sequence[str]) -> Callable[[str], str]:
+    """Return what the parts of a source are called: what tells them apart, without the folder that they share."""
+    folders = [file.split("/")[:-1] for file in files]
+    shared = len(os.path.commonprefix(folders))  # noqa: RUF071 - of lists, it compares their items
+    return lambda file: "/".join(file.split("/")[shared:])
+
+
+@contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """Let errors about what is in a file say which file it is, since there may be others, such as a template."""
+    try:
+        yield
+    except SourceFormatError as exc:
+        raise type(exc)(f"{redact(file)}: {exc.message}", line=exc.line, where=exc.where) from exc
+
+
+def _named_rows(rows: Iterator[Row], file: str) -> Iterator[Row]:
+    with _naming(file):
+        yield from rows
+
+
+def _flat(rows: Iterable[Any]) -> Iterator[Any]:
+    for row in rows:
+        # The output of a mapped task is a sequence, too, of a type of Airflow's own.
+        if isinstance(row, Sequence) and not isinstance(row, (str, bytes)):
+            yield from _flat(row)
+        else:
+            yield row

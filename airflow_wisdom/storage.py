@@ -15,12 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from airflow_wisdom import streams
 from airflow_wisdom.exceptions import SourceError, StorageError
+from airflow_wisdom.listing import files_of_system, local_files, s3_files, split, stands_for_several
 from airflow_wisdom.redaction import cut, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from airflow.sdk import ObjectStoragePath
 
 __all__ = [
     "Storage",
@@ -51,18 +53,46 @@ class Storage:
     verify: bool | str | None = None
 
     @contextmanager
-    def open(self, uri: str) -> Iterator[BinaryIO]:
+    def open(self, uri: str, what: str = "") -> Iterator[BinaryIO]:
         """Open a file to be read as it comes, without having all of it anywhere.
 
         :param uri: Path or URI.
+        :param what: What the file is to the user, for messages, such as ``The template``. Default: its name alone.
         :raises SourceError: It does not exist, cannot be read, is not a regular file, or changes while it is read.
         """
+        name = f"{what} {_shown(uri)}".strip()
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
             except CAUSES as exc:
-                raise SourceError(f"{_shown(uri)} cannot be read: {_cause(exc, uri)}") from exc
+                raise SourceError(f"{name} cannot be read: {_cause(exc, uri)}") from exc
             yield file
+
+    def files(self, place: str) -> list[str]:
+        """Return the files that a place stands for, sorted by name: those in a folder, or what fits a pattern.
+
+        A file is itself, whether it is there or not.
+
+        :param place: Path or URI. It stands for several files if it ends in ``/``, or has a ``*``; a path also if it
+            is a folder. They are those of that folder alone, without what is in folders below, unless a pattern says
+            so. Hidden and empty files are left out: :mod:`airflow_wisdom.listing`.
+        :raises SourceError: There are none, too many, or they cannot be listed.
+        """
+        try:
+            if not self._stands_for_several(place):
+                return [place]
+            folder, pattern = split(place if stands_for_several(place) else f"{place}/")
+            found = [folder + name for name in self._names(folder, pattern)]
+        except SourceError as exc:
+            raise SourceError(f"{redact(place)} {exc.message}") from exc
+        except CAUSES as exc:
+            raise SourceError(f"{redact(place)} cannot be listed: {exc}") from exc
+        if not found:
+            raise SourceError(
+                f"{redact(place)} has no files with rows: empty and hidden ones do not count, nor do those in folders "
+                "below; for those use a pattern such as folder/**/*.csv"
+            )
+        return found
 
     def save(self, path: Path, uri: str) -> None:
         """Copy a local file to where a URI leads; what is there is replaced, as a whole or not at all.
@@ -97,37 +127,53 @@ class Storage:
     def _opened(self, uri: str) -> Iterator[BinaryIO]:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
-            with streams.of_s3(self._s3().get_conn(), bucket, key) as file:
+            with streams.of_s3(self._s3(uri).get_conn(), bucket, key) as file:
                 yield file
         elif "://" in uri:
-            from airflow.sdk import ObjectStoragePath
-
-            with streams.of_object_storage(ObjectStoragePath(uri, conn_id=self.conn_id)) as file:
+            with streams.of_object_storage(self._object_path(uri)) as file:
                 yield file
         else:
             with streams.of_path(Path(uri)) as file:
                 yield file
 
+    def _stands_for_several(self, place: str) -> bool:
+        if "://" in place:
+            return stands_for_several(place)
+        return Path(place).is_dir() or (stands_for_several(place) and not Path(place).exists())
+
+    def _names(self, folder: str, pattern: str) -> list[str]:
+        if folder.startswith("s3://"):
+            bucket, _, prefix = _without_connection(folder).partition("/")
+            return s3_files(self._s3(folder).get_conn(), bucket, prefix, pattern)
+        if "://" in folder:
+            path = self._object_path(folder)
+            return files_of_system(path.fs, path.path, pattern)
+        return local_files(folder, pattern)
+
+    def _object_path(self, uri: str) -> ObjectStoragePath:
+        from airflow.sdk import ObjectStoragePath
+
+        # What the URI names is nearer than what all files of a task have in common.
+        return ObjectStoragePath(uri, conn_id=None if _connection_in(uri) else self.conn_id)
+
     def _save(self, path: Path, uri: str) -> None:
         if uri.startswith("s3://"):
             bucket, key = _bucket_and_key(uri)
-            self._s3().get_conn().upload_file(str(path), bucket, key)
+            self._s3(uri).get_conn().upload_file(str(path), bucket, key)
         elif "://" in uri and not uri.startswith("file://"):
-            from airflow.sdk import ObjectStoragePath
-
-            target = ObjectStoragePath(uri, conn_id=self.conn_id)
+            target = self._object_path(uri)
             target.parent.mkdir(parents=True, exist_ok=True)
             # In one call, which most stores do as a whole: of a stream that breaks off, its beginning may stay.
             target.fs.put_file(str(path), target.path)
         else:
             _replace(path, Path(uri.removeprefix("file://")))
 
-    def _s3(self) -> S3Hook:
+    def _s3(self, uri: str) -> S3Hook:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         from airflow_wisdom.hooks import WisdomHook
 
-        conn_id = self.conn_id or self.aws_conn_id
+        conn_id = _connection_in(uri) or self.conn_id or self.aws_conn_id
         if conn_id:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
             WisdomHook.get_connection(conn_id)
@@ -163,9 +209,23 @@ def _replace(path: Path, target: Path) -> None:
         raise
 
 
+def _connection_in(uri: str) -> str | None:
+    """Return the Airflow connection that a URI names before its bucket, as in ``s3://conn_id@bucket/key``."""
+    scheme, _, rest = uri.partition("://")
+    name = rest.partition("/")[0].rpartition("@")[0]
+    # In those of Azure, it is the container that stands there.
+    return name if name and not scheme.startswith(("abfs", "wasb")) else None
+
+
+def _without_connection(uri: str) -> str:
+    """Return bucket and key of an ``s3://`` URI."""
+    host, slash, key = uri.removeprefix("s3://").partition("/")
+    return host.rpartition("@")[2] + slash + key
+
+
 def _bucket_and_key(uri: str) -> tuple[str, str]:
     """Split an ``s3://`` URI. To Airflow's hook, what follows a question mark, which a key may hold, is a query."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    bucket, _, key = _without_connection(uri).partition("/")
     if not (bucket and key):
         raise ValueError("it must be s3://bucket/key")
     return bucket, key

@@ -21,8 +21,8 @@ class SqlToWisdomOperator(WisdomImportTask):
     """Imports the rows of a query as quick responses; AWS operation ``StartImportJob`` for each 100 of them.
 
     Any database whose Airflow connection has a hook of the common.sql provider. The rows are fetched in batches, and
-    written to files on the worker: they are never in memory together. On PostgreSQL through a cursor of the server's;
-    other drivers do what their connection is told to, such as ``{"cursor": "sscursor"}`` in the extra of a MySQL one.
+    written to files on the worker: on PostgreSQL, MySQL and MariaDB they are never in memory together, whatever their
+    connection says; other drivers do what that is told to.
 
     Sort the rows (``ORDER BY``), so that another try of the task finds the same ones in the same file, and with them
     the job that it started.
@@ -36,7 +36,8 @@ class SqlToWisdomOperator(WisdomImportTask):
 
     The rest: as for :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
 
-    :raises ValueError: The connection does not point to a database, or the query has no result, such as an ``UPDATE``.
+    :raises ValueError: The connection does not point to a database, or the query is not one statement that selects
+        rows.
     """
 
     template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomImportTask.template_fields)

@@ -31,7 +31,12 @@ os.environ.update(
     AIRFLOW__WISDOM__GC_FREEZE="False",
 )
 
+import hypothesis  # noqa: E402 - see above
 import pytest  # noqa: E402 - see above
+
+# A machine that is busy is no reason for a test to fail.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 pytest_plugins = ["airflow_wisdom.testing.fixtures"]
 

@@ -201,6 +201,7 @@ def test_rows_of_python_are_rows():
         "value": "Hello",
         "reason": "occurs already in row 1",
         "unit": "row",
+        "part": None,
     }
 
 

@@ -23,7 +23,7 @@ def error_of(knowledge_base, kind=SourceError, **how):
 @pytest.mark.parametrize("text", [repr(ROWS), json.dumps(ROWS), " [[1]]", repr(ROWS[0])], ids=[*"abcd"])
 def test_rows_that_a_template_made_a_text_of_are_not_taken_for_a_path(fake_wisdom, knowledge_base, text):
     error = error_of(knowledge_base, source=text, sample_size=0)
-    assert "it looks like rows that a template made a text of" in str(error)
+    assert "as a template makes of rows" in str(error)
     assert "render_template_as_native_obj=True" in str(error)
     assert "secret" not in str(error.to_dict())
     assert len(str(error)) < 400

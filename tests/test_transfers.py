@@ -112,8 +112,8 @@ class Batch(list):
 def test_cursors_of_every_kind_come_to_an_end(fake_wisdom, knowledge_base, database, monkeypatch, batch):
     from airflow_wisdom import sources
 
-    real = sources._cursor
-    monkeypatch.setattr(sources, "_cursor", lambda connection: Cursor(real(connection), batch))
+    real = sources.cursor_of
+    monkeypatch.setattr(sources, "cursor_of", lambda connection, word: Cursor(real(connection, word), batch))
     sql = 'SELECT question AS "Name", answer AS "Content" FROM answers ORDER BY id'
     assert run(importing(knowledge_base, sql, fetch_size=60))["rowsImported"] == 250
     assert "Question 1" in {
@@ -136,8 +136,8 @@ def test_one_batch_of_a_query_at_a_time_is_in_memory(fake_wisdom, knowledge_base
         batches.append(weakref.ref(made))
         return made
 
-    real = sources._cursor
-    monkeypatch.setattr(sources, "_cursor", lambda connection: Cursor(real(connection), batch))
+    real = sources.cursor_of
+    monkeypatch.setattr(sources, "cursor_of", lambda *which: Cursor(real(*which), batch))
     sql = 'SELECT question AS "Name", answer AS "Content" FROM answers ORDER BY id'
     assert run(importing(knowledge_base, sql, fetch_size=60))["rowsImported"] == 250
     assert alive == [0, 0, 0, 0, 0, 0]

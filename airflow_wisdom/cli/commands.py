@@ -67,7 +67,13 @@ class Command:
 
 
 TARGET = option("file", metavar="FILE", help="path or URI: JSON Lines if it ends in .jsonl, else CSV")
-FILE = option("file", metavar="FILE", help="path or URI of a CSV or JSON Lines file, such as s3://bucket/key")
+FILES = option(
+    "files",
+    nargs="+",
+    metavar="FILE",
+    help="path or URI of a file of rows, such as s3://bucket/key; a folder, a prefix that ends in /, or a "
+    "pattern in quotes; several are read as one",
+)
 JOB = option("job_id", metavar="ID", help="id of the import job")
 
 CONNECTION_ID = option(
@@ -105,7 +111,11 @@ FAILED_RECORDS = option(
 )
 
 ROWS = (
-    option("--format", choices=("csv", "json_lines"), help="format of FILE (default: what its name or content says)"),
+    option(
+        "--format",
+        choices=("csv", "json_lines", "json", "xlsx", "parquet"),
+        help="format of FILE (default: what its name or content says)",
+    ),
     option(
         "--delimiter",
         type=delimiter,
@@ -118,6 +128,7 @@ ROWS = (
         metavar="NAME",
         help="encoding of FILE, such as cp1252 (default: UTF-8, or what its byte-order mark says)",
     ),
+    option("--sheet", metavar="NAME", help="sheet of an Excel workbook (default: the only one that has rows)"),
     option(
         "--template",
         metavar="PATH",
@@ -210,7 +221,7 @@ CHECK = Command(
         ("faq.csv --invalid-rows-path to-fix.csv --output json", "for a script"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE, CONNECTION_ID),
         "output": OUTPUT,
     },
@@ -230,7 +241,7 @@ IMPORT = Command(
         ("faq.csv --again", "once more, although it was imported before"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE),
         "import": (
             INVALID_ROWS,
@@ -321,7 +332,7 @@ PLAN = Command(
         ("faq.csv --owner-tag faq --on-missing delete --plan-path plan.csv", "with removals, all of it in a file"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE),
         "plan": (*PLANNING, TIMEOUT),
         "AWS": AWS,
@@ -341,7 +352,7 @@ SYNC = Command(
         ("faq.csv --yes --expected-plan 5d41402abc4b2a76b9719d911017c592", "only the plan that was seen"),
     ),
     options={
-        "arguments": (FILE,),
+        "arguments": (FILES,),
         "rows": (*ROWS, SAMPLE),
         "plan": PLANNING,
         "sync": (

@@ -17,6 +17,7 @@ from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableE
 from airflow_wisdom.runs.imports import Import, ImportOptions, judge
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import mark_of
+from airflow_wisdom.sources import name_of
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
 
@@ -52,14 +53,13 @@ def check(args: Namespace, screen: Screen) -> Outcome:
     :param screen: Where progress goes.
     """
     storage = Storage(aws_conn_id=args.conn_id)
-    options = _options(args)
-    source = file_source(args, storage)
+    source, options = file_source(args, storage), _options(args)
     check_places(options, source)
-    with screen.waiting(f"Judging the rows of {args.file}"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
+    with screen.waiting(f"Judging the rows of {source.name}"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
         prepared = judge(source, options.template(storage), options, Path(folder)).prepared
         if args.invalid_rows_path:
             storage.save(prepared.invalid_path, args.invalid_rows_path)
-    return _judged(args.file, prepared, args.invalid_rows_path)
+    return _judged(source.name, prepared, args.invalid_rows_path)
 
 
 def import_file(args: Namespace, screen: Screen) -> Outcome:
@@ -73,9 +73,9 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
     source = file_source(args, storage)
     check_places(options, source)
     hook, knowledge_base_id = reach(args)
-    origin = Origin.of_command(args.file, _run_id(args))
+    origin = Origin.of_command(source.name, _run_id(args))
     _knock(hook, knowledge_base_id)
-    with screen.progress(f"Judging the rows of {args.file}") as progress:
+    with screen.progress(f"Judging the rows of {name_of(args.files)}") as progress:
         # An earlier run of the same file may have started its jobs: the list of jobs is always looked at.
         run = Run(origin, time.time() + args.timeout, progress=progress, is_first_try=False)
         with Import(hook, knowledge_base_id, options, storage, run) as importing:

@@ -96,9 +96,11 @@ def mistakes(title: str, found: Sequence[Mistake], total: int) -> Sheet:
     :param found: The mistakes that are shown.
     :param total: How many there are.
     """
+    in_parts = any(each.part for each in found)
     columns = (Column("Line", "number"), Column("Column"), Column("Value", optional=True), Column("Reason"))
-    rows = [(each.line, each.column, each.value, each.reason) for each in found]
-    return Sheet(titled(title, len(rows), total), columns, rows)
+    shown = [(each.line, each.column, each.value, each.reason) for each in found]
+    rows = [(each.part, *row) if in_parts else row for each, row in zip(found, shown, strict=True)]
+    return Sheet(titled(title, len(rows), total), (Column("File", "id"), *columns) if in_parts else columns, rows)
 
 
 def invalid_rows(found: Sequence[Mistake], total: int) -> Sheet:

@@ -26,7 +26,7 @@ def reach(args: Namespace) -> tuple[WisdomHook, str]:
     """
     if args.conn_id and args.endpoint_url:
         raise UsageError("--endpoint-url does not go with --conn-id: put endpoint_url into the connection's extra")
-    if not args.conn_id and not _named(args):
+    if not args.conn_id and not _names_base(args):
         raise _no_knowledge_base()
     hook = AwsConnection(args.conn_id, args.region, service_name=args.service_name).hook()
     return hook, args.knowledge_base_id or _of_instance(args.instance_id, hook) or _of_connection(
@@ -44,15 +44,16 @@ def routing_profiles(args: Namespace, hook: WisdomHook) -> Mapping[str, str] | N
 
 
 def file_source(args: Namespace, storage: Storage) -> FileSource:
-    """Return the file whose rows a command reads.
+    """Return the files whose rows a command reads.
 
     :param args: What the command was given.
-    :param storage: What reads it.
+    :param storage: What reads them.
     """
-    return FileSource(args.file, storage, SourceOptions(args.format, args.delimiter, args.encoding))
+    options = SourceOptions(args.format, args.delimiter, args.encoding, args.sheet)
+    return FileSource(args.files[0], storage, options, tuple(args.files[1:]))
 
 
-def _named(args: Namespace) -> bool:
+def _names_base(args: Namespace) -> bool:
     return bool(args.knowledge_base_id or args.instance_id or os.environ.get(KNOWLEDGE_BASE))
 
 

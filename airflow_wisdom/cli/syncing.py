@@ -14,6 +14,7 @@ from airflow_wisdom.runs.changes import SIGNS, shown
 from airflow_wisdom.runs.export import Export, ExportOptions
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.sync import Sync, SyncOptions
+from airflow_wisdom.sources import name_of
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
 
@@ -50,7 +51,7 @@ def plan(args: Namespace, screen: Screen) -> Outcome:
     """
     hook, knowledge_base_id = reach(args)
     with (
-        screen.progress(f"Comparing {args.file}") as progress,
+        screen.progress(f"Comparing {name_of(args.files)}") as progress,
         _new_sync(hook, knowledge_base_id, args, progress) as syncing,
     ):
         planned, refusal = _planned(syncing, hook, args)
@@ -70,7 +71,7 @@ def sync(args: Namespace, screen: Screen) -> Outcome:
         raise UsageError("there is no terminal to ask whether the plan may be applied: pass --yes, or see `plan` first")
     hook, knowledge_base_id = reach(args)
     with (
-        screen.progress(f"Comparing {args.file}") as progress,
+        screen.progress(f"Comparing {name_of(args.files)}") as progress,
         _new_sync(hook, knowledge_base_id, args, progress) as syncing,
     ):
         planned, refusal = _planned(syncing, hook, args)
@@ -109,7 +110,7 @@ def export(args: Namespace, screen: Screen) -> Outcome:
 
 
 def _new_sync(hook: WisdomHook, knowledge_base_id: str, args: Namespace, progress: CommandProgress) -> Sync:
-    run = Run(Origin.of_command(args.file), time.time() + args.timeout, progress=progress)
+    run = Run(Origin.of_command(name_of(args.files)), time.time() + args.timeout, progress=progress)
     return Sync(hook, knowledge_base_id, _options(args), Storage(aws_conn_id=args.conn_id), run)
 
 

@@ -2,72 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, MappingView
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import XComArg
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
+from airflow_wisdom.exceptions import SourceError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable
 
 
-class GivenRows(ResolveMixin, Sequence[Any]):
+class Given(ResolveMixin):
     """Rows as they were given, which Airflow resolves and does not render.
 
     Amazon Connect's own placeholders have double braces, too: rendered, ``{{ ds }}`` in a text would become a date, and
     a text could read connections. Airflow renders what is in lists and dicts, on several ways that differ between
-    mapped and other tasks; what resolves itself it leaves alone on all of them.
+    mapped and other tasks, and between its versions; what resolves itself it leaves alone on all of them.
 
-    :param rows: The rows: mappings, lists, or XComArgs that stand for them or for values in them.
+    :param value: The rows, or what was given instead: mappings, lists, or XComArgs in place of them or of their values.
     """
 
-    def __init__(self, rows: Sequence[Any]) -> None:
-        self._rows = rows
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
     def iter_references(self) -> Iterator[Any]:
         """Yield the tasks whose XComs are in the rows, so that Airflow runs those first."""
-        yield from XComArg.iter_xcom_references(list(self._rows))
+        found: list[ResolveMixin] = []
+        _replace(self.value, lambda item: found.append(item) if isinstance(item, ResolveMixin) else item)
+        for item in found:
+            yield from XComArg.iter_xcom_references(item)
 
-    def resolve(self, context: Any, **_: Any) -> GivenRows:
+    def resolve(self, context: Any, **_: Any) -> Given:
         """Return the rows with the XComs in place of what stood for them.
 
         :param context: The context of the task.
         """
-        return GivenRows(_resolved(list(self._rows), context))
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._rows[index]
+        return Given(
+            _replace(self.value, lambda item: item.resolve(context) if isinstance(item, ResolveMixin) else item)
+        )
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.value)
 
     def __eq__(self, other: object) -> bool:
-        return list(self) == (list(other) if isinstance(other, (GivenRows, list, tuple)) else other)
+        return bool(self.value == (other.value if isinstance(other, Given) else other))
 
     def __hash__(self) -> int:
         return id(self)
 
     def __repr__(self) -> str:
-        # The same in each parse, or the DAG would get a new version each time.
-        return repr(list(self._rows))
+        # The same in each parse, or the DAG would get a new version each time; the order of a set is not.
+        return repr(_replace(self.value, lambda item: sorted(item, key=repr) if isinstance(item, _SETS) else item))
+
+
+_SETS = (set, frozenset)
 
 
 def given(source: Any) -> Any:
     """Return a source in the form in which Airflow leaves its texts alone.
 
+    A list of paths stays as it is: those are templates.
+
     :param source: What a task was given: rows, or anything else.
+    :raises SourceError: It can be gone through only once.
     """
-    return GivenRows(source) if isinstance(source, (list, tuple)) else source
+    for item in source if isinstance(source, (list, tuple)) else [source]:
+        if isinstance(item, (Iterator, MappingView)):
+            raise SourceError(
+                f"source is of type {type(item).__name__}, which gives the DAG a new version in each parse and can be "
+                "read only once: pass a list, or let a task return the rows and pass its output"
+            )
+    if hasattr(source, "template_fields"):
+        # Airflow renders these in place: tasks that are mapped would share what the first of them has made of it.
+        return copy(source)
+    return Given(source) if _has_rows(source) else source
 
 
-def _resolved(value: Any, context: Any) -> Any:
-    if isinstance(value, ResolveMixin):
-        return value.resolve(context)
+def _has_rows(source: Any) -> bool:
+    if isinstance(source, (list, tuple)):
+        return any(isinstance(item, (Mapping, list, tuple)) for item in source)
+    return isinstance(source, Mapping)
+
+
+def _replace(value: Any, replaced: Callable[[Any], Any]) -> Any:
+    """Return a value with all that is in its lists and mappings replaced."""
     if isinstance(value, Mapping):
-        return {name: _resolved(item, context) for name, item in value.items()}
-    return _resolved_items(value, context) if isinstance(value, (list, tuple)) else value
-
-
-def _resolved_items(items: Iterable[Any], context: Any) -> list[Any]:
-    return [_resolved(item, context) for item in items]
+        return {name: _replace(item, replaced) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replace(item, replaced) for item in value]
+    return replaced(value)

@@ -225,5 +225,6 @@ class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):
         "source_format",
         "delimiter",
         "encoding",
+        "sheet",
         *WisdomImportTask.template_fields,
     )

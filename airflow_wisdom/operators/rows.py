@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.operators.given import given
+from airflow_wisdom.operators.given import Given, given
 from airflow_wisdom.tasks import WisdomStorageTask
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+
+    from airflow_wisdom.rows.reading.formats import Format
     from airflow_wisdom.sources import Source, SqlSource
 
 
@@ -103,13 +107,17 @@ class WisdomSourceTask(WisdomRowsTask):
     """Base of the operators whose rows are in a file, in a database, or given in the DAG.
 
     :param source: A path on the worker, an ``s3://`` URI (streamed through Airflow's S3 hook), any other URI that
-        Airflow's object storage understands, a :class:`~airflow_wisdom.sources.SqlSource`, or the rows themselves: a
-        list of dicts, also from XCom. Rows are not templates: double braces in them are Amazon Connect's.
-    :param source_format: ``csv`` or ``json_lines``. Default: what the file's name says, and else its first bytes.
+        Airflow's object storage understands, or an ``ObjectStoragePath``; a folder, a prefix that ends in ``/``, a
+        pattern with ``*``, or a list of any of these, whose files are parts of one table; a
+        :class:`~airflow_wisdom.sources.SqlSource`; or the rows themselves: a list of dicts, or of such lists, also from
+        XCom. Rows are not templates: double braces in them are Amazon Connect's.
+    :param source_format: ``csv``, ``json_lines``, ``json`` (a list of objects), ``xlsx`` or ``parquet``. Default: what
+        the file's name says, and else its first bytes.
     :param delimiter: The character between the cells of a CSV, or ``tab``. Default: comma, semicolon, tab or pipe, by
         which of them the header has the most columns of the template.
     :param encoding: Encoding of the file, as Python calls it, such as ``cp1252``. Default: UTF-8, or what a byte-order
         mark says, which takes precedence.
+    :param sheet: Name of the sheet of an Excel workbook. Default: the only one that has rows.
 
     How rows are judged: as for :class:`WisdomRowsTask`.
     """
@@ -119,16 +127,19 @@ class WisdomSourceTask(WisdomRowsTask):
         "source_format",
         "delimiter",
         "encoding",
+        "sheet",
+        "sheet",
         *WisdomRowsTask.template_fields,
     )
 
     def __init__(
         self,
         *,
-        source: str | os.PathLike[str] | SqlSource | Iterable[Mapping[str, Any]],
-        source_format: Literal["csv", "json_lines"] | None = None,
+        source: str | os.PathLike[str] | ObjectStoragePath | SqlSource | Iterable[Any],
+        source_format: Format | None = None,
         delimiter: str | None = None,
         encoding: str | None = None,
+        sheet: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -136,17 +147,29 @@ class WisdomSourceTask(WisdomRowsTask):
         self.source_format = source_format
         self.delimiter = delimiter
         self.encoding = encoding
+        self.sheet = sheet
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Return what is to be expanded, as for any operator of Airflow.
+
+        :param kwargs: Parameters of the operator.
+        :raises SourceError: The source can be gone through only once.
+        """
+        given(kwargs.get("source"))
+        return super().partial(**kwargs)
 
     def rows(self) -> Source:
         """Return the file, the query, or the rows themselves."""
         from airflow_wisdom.sources import SourceOptions, source_of
 
-        options = SourceOptions(self.source_format, self.delimiter, self.encoding)
-        return source_of(self.source, self.storage(), options)
+        source = self.source.value if isinstance(self.source, Given) else self.source
+        options = SourceOptions(self.source_format, self.delimiter, self.encoding, self.sheet)
+        return source_of(source, self.storage(), options)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""
         from airflow_wisdom.sources import FileSource
 
         source = self.rows()
-        return [source.name] if isinstance(source, FileSource) else []
+        return list(source.places) if isinstance(source, FileSource) else []

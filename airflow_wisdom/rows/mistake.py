@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.redaction import redact
@@ -28,6 +28,7 @@ class Mistake:
     :param value: The value, shortened to 40 characters and without secrets; empty where there is none.
     :param reason: What is wrong, as the rest of a sentence about the value.
     :param unit: Whether `line` counts the lines of a file (default) or rows.
+    :param part: The file that the row is in, where its source has several.
     """
 
     line: int
@@ -35,13 +36,14 @@ class Mistake:
     value: str
     reason: str
     unit: Unit = "line"
+    part: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the mistake as JSON primitives."""
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{', '.join([f'{self.unit} {self.line}', *self._where()])}: {self.reason}"
+        return f"{', '.join([place(self.line, self.unit, self.part), *self._where()])}: {self.reason}"
 
     @property
     def what(self) -> str:
@@ -71,6 +73,13 @@ class Doubt:
 
     kind: DoubtKind
     mistake: Mistake
+
+    def of_part(self, part: str) -> Doubt:
+        """Return the doubt about a row of a part of its source.
+
+        :param part: The part.
+        """
+        return replace(self, mistake=replace(self.mistake, part=part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,16 @@ class Doubts:
         """Say how many there are of each kind."""
         found = (f"{self.counts[kind]:,} {kind.replace('_', ' ')}" for kind in DOUBTS if self.counts.get(kind))
         return ", ".join(found)
+
+
+def place(line: int, unit: str, part: str | None = None) -> str:
+    """Return where a row is, in words.
+
+    :param line: Where it begins in its file, or in its source.
+    :param unit: What `line` counts.
+    :param part: The file that it is in, where its source has several.
+    """
+    return f"{part}, {unit} {line}" if part else f"{unit} {line}"
 
 
 def shorten(text: str) -> str:

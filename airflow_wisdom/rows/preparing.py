@@ -44,6 +44,8 @@ class ImportFile:
     :param sha256: SHA-256 of its bytes, in hexadecimal.
     :param first_line: Where its first row stands in the source.
     :param last_line: Where its last row stands in the source.
+    :param first_part: The part of the source that its first row is in, where there are several.
+    :param last_part: The part of the source that its last row is in, where there are several.
     """
 
     number: int
@@ -53,6 +55,8 @@ class ImportFile:
     sha256: str
     first_line: int
     last_line: int
+    first_part: str | None = None
+    last_part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,9 @@ class _ImportFiles:
         self._header = self._lines.of(header)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._begin(0)
+        self._first: Row | None = None
+        self._last: Row | None = None
+        self._begin()
 
     def add(self, row: Row, cells: tuple[str, ...]) -> list[Mistake]:
         """Add a row; return why not, if it fits into no file."""
@@ -247,19 +253,19 @@ class _ImportFiles:
         alone = len(self._header) + len(line)
         if alone > self._max_bytes:
             reason = f"needs a file of {alone:,} bytes, at most {self._max_bytes:,} are allowed"
-            return [Mistake(row.line, None, "", reason, row.unit)]
+            return [row.mistake(reason)]
         if len(self._rows) == self._max_rows or self._size + len(line) > self._max_bytes:
             self.finish()
-        if not self._rows:
-            self._begin(row.line)
+        self._first = self._first or row
+        self._last = row
         self._rows.append(line)
         self._size += len(line)
-        self._last_line = row.line
         return []
 
     def finish(self) -> None:
         """Write the file that is in memory, if it has rows."""
-        if not self._rows:
+        first, last = self._first, self._last
+        if first is None or last is None:
             return
         number = len(self.files) + 1
         path = self._folder / f"quick-responses-{number:04}.csv"
@@ -267,14 +273,14 @@ class _ImportFiles:
         with keeping():
             path.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
-        made = ImportFile(number, path, len(self._rows), len(data), digest, self._first_line, self._last_line)
-        self.files.append(made)
-        self._begin(0)
+        places = (first.line, last.line, first.part, last.part)
+        self.files.append(ImportFile(number, path, len(self._rows), len(data), digest, *places))
+        self._begin()
 
-    def _begin(self, line: int) -> None:
+    def _begin(self) -> None:
         self._rows: list[bytes] = []
         self._size = len(self._header)
-        self._first_line = self._last_line = line
+        self._first = self._last = None
 
 
 class _InvalidRows:
@@ -317,7 +323,8 @@ class _InvalidRows:
             column: note(misread[column], text) if column in misread else safe(text)
             for column, text in row.values.items()
         }
-        waiting = [row.line, safe(cut(reasons, LONGEST_CELL // 2)), row.is_exact, cells, [*map(safe, row.surplus)]]
+        where = safe(f"{row.part}:{row.line}") if row.part else row.line
+        waiting = [where, safe(cut(reasons, LONGEST_CELL // 2)), row.is_exact, cells, [*map(safe, row.surplus)]]
         with keeping():
             self._waiting.write(json.dumps(waiting) + "\n")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.quick_response import CONTENT_TYPES, LISTS
+from airflow_wisdom.rows.mistake import place
 from airflow_wisdom.rows.validation import YES_AND_NO, split_items
 
 if TYPE_CHECKING:
@@ -29,11 +30,18 @@ class Wanted:
     :param line: Where the row begins in its source, from 1.
     :param values: Field -> value, of the fields that the row has a column for; routing profiles are ARNs.
     :param unit: What `line` counts.
+    :param part: The file that the row is in, where its source has several.
     """
 
     line: int
     values: Values
     unit: Unit = "line"
+    part: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the row is, in words."""
+        return place(self.line, self.unit, self.part)
 
 
 def wanted(row: Row, cells: Mapping[str, str], routing_profiles: Mapping[str, str]) -> Wanted:
@@ -46,7 +54,7 @@ def wanted(row: Row, cells: Mapping[str, str], routing_profiles: Mapping[str, st
     values = {name: _value(name, cell, routing_profiles) for name, cell in cells.items()}
     # There is no quick response without a content type, or that is neither active nor inactive: nothing is asked for.
     asked = {name: value for name, value in values.items() if value is not None or name not in _ALWAYS}
-    return Wanted(row.line, asked, row.unit)
+    return Wanted(row.line, asked, row.unit, row.part)
 
 
 _ALWAYS = frozenset({"contentType", "isActive"})

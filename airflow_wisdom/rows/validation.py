@@ -301,7 +301,7 @@ class Validator:
         if self.rules.on_placeholders == "invalid":
             found.add(row, column, original, doubts)
         else:
-            found.doubts += [Mistake(row.line, column, shorten(original), doubt, row.unit) for doubt in doubts]
+            found.doubts += [row.mistake(doubt, column, original) for doubt in doubts]
         return value
 
     def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
@@ -313,9 +313,9 @@ class Validator:
         if value != original and self.rules.spaces == "invalid":
             problems.append("has spaces at its ends")
         if cell.unique and value and not problems:
-            first = self._seen.first(cell.label, value, row.line)
+            first = self._seen.first(cell.label, value, row.place)
             if first is not None:
-                problems.append(f"occurs already {'on' if row.unit == 'line' else 'in'} {row.unit} {first}")
+                problems.append(f"occurs already {'in' if row.part or row.unit == 'row' else 'on'} {first}")
         return problems
 
     def _extra_mistakes(self, row: Row, cells: list[str]) -> list[Mistake]:
@@ -324,7 +324,7 @@ class Validator:
         values = MappingProxyType(dict(zip(self.template.columns, cells, strict=True)))
         found = [_reason(check, values, row) for check in self.rules.extra_checks]
         reasons = [cut(redact(reason), _LONGEST_REASON) for reason in found if reason]
-        return [Mistake(row.line, None, "", reason, row.unit) for reason in reasons]
+        return [row.mistake(reason) for reason in reasons]
 
     def _remember(self, found: _Found) -> None:
         self.trimmed += found.trimmed
@@ -345,7 +345,7 @@ class Validator:
         read = [mistake for mistake in row.mistakes if mistake.column not in ignored]
         if self.rules.strict:
             read += [doubt.mistake for doubt in row.doubts]
-        return read + [Mistake(row.line, None, "", reason, row.unit) for reason in found]
+        return read + [row.mistake(reason) for reason in found]
 
     def _bind(self, columns: Iterable[str]) -> _Binding:
         own: dict[str, str] = {}
@@ -401,7 +401,7 @@ class _Found:
 
     def add(self, row: Row, column: str, value: str, problems: Iterable[str]) -> None:
         """Add what is wrong with a cell."""
-        self.mistakes += [Mistake(row.line, column, shorten(value), problem, row.unit) for problem in problems]
+        self.mistakes += [row.mistake(problem, column, value) for problem in problems]
 
 
 class _Cell:
@@ -548,18 +548,18 @@ class _Seen:
         self._cursor = self._database.cursor()
         for pragma in ("temp_store = FILE", "journal_mode = OFF", "synchronous = OFF"):
             self._cursor.execute(f"PRAGMA {pragma}")
-        self._cursor.execute("CREATE TABLE seen (value, label, line, PRIMARY KEY (value, label)) WITHOUT ROWID")
+        self._cursor.execute("CREATE TABLE seen (value, label, place, PRIMARY KEY (value, label)) WITHOUT ROWID")
 
-    def first(self, label: str, value: str, line: int) -> int | None:
-        """Remember a value; return the line of its first occurrence if it is not the first."""
+    def first(self, label: str, value: str, place: str) -> str | None:
+        """Remember a value; return the place of its first occurrence if it is not the first."""
         try:
-            added = self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (value, label, line)).rowcount
+            added = self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", (value, label, place)).rowcount
         except sqlite3.Error as exc:
             raise StorageError(f"This machine cannot keep the files of the run: {exc}") from exc
         if added:
             return None
-        row = self._cursor.execute("SELECT line FROM seen WHERE value = ? AND label = ?", (value, label)).fetchone()
-        return int(row[0])
+        row = self._cursor.execute("SELECT place FROM seen WHERE value = ? AND label = ?", (value, label)).fetchone()
+        return str(row[0])
 
     def close(self) -> None:
         self._database.close()

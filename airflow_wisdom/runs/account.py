@@ -115,6 +115,7 @@ class PartAccount:
             "durationSeconds": self.end.duration,
             "firstRow": self.part.first,
             "lastRow": self.part.last,
+            **({"firstPart": self.part.first_in, "lastPart": self.part.last_in} if self.part.first_in else {}),
             "rowsSent": self.part.rows,
             "rowsImported": self.imported,
             "rowsRefused": self.rows_refused,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.redaction import redact
+from airflow_wisdom.rows.mistake import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ class Change:
     :param why: Why, in words.
     :param line: Where the row stands in its source; None where there is no row.
     :param unit: What `line` counts; None where there is no row.
+    :param part: The file that the row is in, where its source has several.
     :param quick_response_id: Id of the quick response; None where it is created.
     :param arn: Its ARN; None where it is created.
     :param old: Field -> value as AWS has it, of the fields that change.
@@ -49,6 +51,7 @@ class Change:
     why: str
     line: int | None = None
     unit: Unit | None = None
+    part: str | None = None
     quick_response_id: str | None = None
     arn: str | None = None
     old: Values = field(default_factory=dict)
@@ -73,10 +76,10 @@ class Change:
 
     def lines(self) -> Iterator[str]:
         """Yield what changes, for people: a line with sign and name, then one for each field."""
-        place = f" ({self.unit} {self.line})" if self.line else ""
+        where = f" ({place(self.line, self.unit, self.part)})" if self.line and self.unit else ""
         edited = f"; edited by hand: {self.last_modified_by}, {self.last_modified_time}" if self.by_hand else ""
         held = f"; the name or shortcut key is taken by {shown(self.held_by)}" if self.held_by else ""
-        yield f"{SIGNS[self.kind]} {self.kind} {shown(self.name)}{place}: {self.why}{edited}{held}"
+        yield f"{SIGNS[self.kind]} {self.kind} {shown(self.name)}{where}: {self.why}{edited}{held}"
         if self.kind == "update":
             for name, value in self.new.items():
                 yield f"    {name}: {shown(self.old.get(name))} -> {shown(value)}"

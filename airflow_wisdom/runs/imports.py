@@ -291,7 +291,7 @@ class Import(HasFolder):
 
     def _part(self, file: ImportFile, content: str) -> Part:
         mark = self._run.origin.mark(self._knowledge_base_id, content)
-        return Part(file.rows, file.first_line, file.last_line, mark)
+        return Part(file.rows, file.first_line, file.last_line, mark, file.first_part, file.last_part)
 
     def _metadata(self, manifest: Manifest, number: int) -> dict[str, str]:
         described = self._run.origin.describe(f"{manifest.source}, {manifest.place(number)}")

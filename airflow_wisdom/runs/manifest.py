@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
 from airflow_wisdom.redaction import redact
-from airflow_wisdom.rows.mistake import Doubts, Mistake
+from airflow_wisdom.rows.mistake import Doubts, Mistake, place
 from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
@@ -24,12 +24,26 @@ class Part:
     :param first: Where its first row stands in the source.
     :param last: Where its last row stands in the source.
     :param mark: What marks its import job.
+    :param first_in: The file that its first row is in, where the source has several.
+    :param last_in: The file that its last row is in, where the source has several.
     """
 
     rows: int
     first: int
     last: int
     mark: str
+    first_in: str | None = None
+    last_in: str | None = None
+
+    def place(self, unit: str) -> str:
+        """Return where its rows stand in the source, in words.
+
+        :param unit: What places are counted in.
+        """
+        if self.first_in != self.last_in:
+            return f"{place(self.first, unit, self.first_in)}, to {place(self.last, unit, self.last_in)}"
+        within = f"{self.first_in}, " if self.first_in else ""
+        return f"{within}{unit}s {self.first} to {self.last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +117,7 @@ class Manifest:
         :param number: Place of the file among all, from 0.
         """
         part = self.parts[number]
-        return f"file {number + 1} of {len(self.parts)} ({self.unit}s {part.first} to {part.last})"
+        return f"file {number + 1} of {len(self.parts)} ({part.place(self.unit)})"
 
     def check(self, on_invalid_rows: str = "fail") -> None:
         """Refuse to import a source with invalid rows, unless they may be skipped and there are others.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_wisdom.exceptions import SourceError, from_dict
+from airflow_wisdom.exceptions import SourceError
 from airflow_wisdom.model.limits import SAMPLE_SIZE
 from airflow_wisdom.places import check_places
-from airflow_wisdom.redaction import cut
+from airflow_wisdom.redaction import cut, redact
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
 from airflow_wisdom.rows.nothing import NULL_VALUES
 from airflow_wisdom.rows.template import FIELDS, unmarked
@@ -153,8 +154,7 @@ def _template_file(name: str, storage: Storage) -> ImportTemplate:
             return ImportTemplate.from_csv(file.read())
     except SourceError as exc:
         # The source is a file with a header, too.
-        told = {
-            "message": f"The import template cannot be used: {exc.message}",
-            "where": {**exc.where, "import_template": cut(name, _LONGEST_NAME)},
-        }
-        raise from_dict({**exc.to_dict(), **told}) from (exc.__cause__ or exc)
+        told = copy(exc)
+        told.message = f"The import template cannot be used: {exc.message}"
+        told.where = {**exc.where, "import_template": redact(cut(name, _LONGEST_NAME))}
+        raise told from (exc.__cause__ or exc)

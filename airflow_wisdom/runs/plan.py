@@ -255,6 +255,7 @@ class Comparison:
             "its creation had failed" if failed else "there is none",
             row.line,
             row.unit,
+            row.part,
             new=values,
             tags={OWNER: self._intent.owner} if self._intent.owner else {},
             replaces=failed.quick_response_id if failed else None,
@@ -283,6 +284,7 @@ class Comparison:
             "; ".join(why),
             line=row.line,
             unit=row.unit,
+            part=row.part,
             new=new,
             tags={OWNER: str(self._intent.owner)} if adopts else {},
             untag=(DEACTIVATED,) if deactivated else (),
@@ -339,7 +341,7 @@ class Comparison:
 def _unremovable(row: Wanted, item: QuickResponse) -> dict[str, tuple[str, ...]]:
     names = tuple(sorted(name for name in UNREMOVABLE if name in row.values and not row.values[name]))
     stuck = tuple(name for name in names if item.values.get(name))
-    return {_place(row): stuck} if stuck else {}
+    return {row.place: stuck} if stuck else {}
 
 
 def _warnings(row: Wanted, change: Change | None) -> list[str]:
@@ -349,8 +351,4 @@ def _warnings(row: Wanted, change: Change | None) -> list[str]:
     is_plain = change.new.get("contentType") == PLAIN
     if not (is_plain and isinstance(channels, tuple) and "Email" in channels):
         return []
-    return [f"{_place(row)}: a plain quick response may not show where agents write e-mails; use markdown"]
-
-
-def _place(row: Wanted) -> str:
-    return f"{row.unit} {row.line}"
+    return [f"{row.place}: a plain quick response may not show where agents write e-mails; use markdown"]

@@ -244,7 +244,7 @@ class SyncAccount:
 
 def _failure(end: ChangeEnd) -> dict[str, Any]:
     change = end.change
-    place = {"line": change.line, "unit": change.unit}
+    place = {"line": change.line, "unit": change.unit, "part": change.part}
     return {"kind": change.kind, "key": change.key, **place, "error": str(end.error)}
 
 
@@ -444,7 +444,7 @@ def _plan_rows(change: Change) -> Iterator[list[Any]]:
         yield [
             change.kind,
             safe(writable(change.key)),
-            change.line or "",
+            safe(f"{change.part}:{change.line}") if change.part else change.line or "",
             change.unit or "",
             name,
             safe(writable(old)),

@@ -86,12 +86,12 @@ def fire(trigger):
     return json.loads(json.dumps(event.payload, allow_nan=False))
 
 
-def run_dag(name, monkeypatch):
-    """Run a DAG of `tests/dags` to its end, through Airflow's runner and database."""
+def run_dag(name, monkeypatch, dag="dag"):
+    """Run a DAG of a module of `tests/dags` to its end, through Airflow's runner and database."""
     bundle = {"name": "tests", "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(DAGS)}}
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
     monkeypatch.syspath_prepend(str(DAGS))
-    return import_module(name).dag.test()
+    return getattr(import_module(name), dag).test()
 
 
 def start_job(fake, knowledge_base, content=GOOD_CSV, **members):

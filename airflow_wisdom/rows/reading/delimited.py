@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import SourceFormatError
@@ -12,10 +13,11 @@ from airflow_wisdom.rows.cells import EXACT, NOTE, RESERVED, is_marked, unsafe
 from airflow_wisdom.rows.mistake import Doubt, Mistake, listing, shorten
 from airflow_wisdom.rows.reading.dialect import Feed, Lookahead, dialect_of
 from airflow_wisdom.rows.reading.doubts import Tall, folded, header_again, marked, repeated, short
+from airflow_wisdom.rows.reading.parts import goes_on
 from airflow_wisdom.rows.reading.table import Row, Table, any_column, without_blank_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from airflow_wisdom.rows.reading.table import Knows
 
@@ -26,26 +28,32 @@ _LINE_ENDS = ("\n", "\r")
 _NOTHING: tuple[Any, ...] = ()
 
 
-def csv_table(chunks: Iterator[list[str]], delimiter: str | None = None, knows: Knows = any_column) -> Table:
+def csv_table(
+    chunks: Iterator[list[str]], delimiter: str | None = None, knows: Knows = any_column, like: Table | None = None
+) -> Table:
     """Return the rows of the lines of a CSV.
 
     :param chunks: The lines, in chunks.
     :param delimiter: As for :func:`~airflow_wisdom.rows.reading.read_csv`.
     :param knows: As for :func:`~airflow_wisdom.rows.reading.read`.
+    :param like: As for :func:`~airflow_wisdom.rows.reading.read`.
     :raises SourceFormatError: There is no header, or it has a column twice that is needed.
     """
     ahead = Lookahead(chunks)
-    dialect = dialect_of(ahead, delimiter, knows)
+    dialect = dialect_of(ahead, delimiter or (like.delimiter if like else None), knows)
     feed = Feed(ahead.rest(), dialect.delimiter, dialect.before)
     records = _records(feed)
-    line, _, cells = next(records, (feed.line, 1, [""]))
-    if line > dialect.before + 1 or not "".join(cells).strip():
+    line, spans, cells = next(records, (feed.line, 1, [""]))
+    header = tuple(cells)
+    if like and like.header and goes_on(cells, like.header):
+        header, records = like.header, chain([(line, spans, cells)], records)
+    elif line > dialect.before + 1 or not "".join(cells).strip():
         raise SourceFormatError("The first line is blank, but must be the header", line=dialect.before + 1)
-    columns = _Columns(cells, knows, line)
+    columns = Columns(header, knows, line)
     if not columns.own:
-        return Table(None, _no_rows(records), "line", dialect.delimiter)
+        return Table(None, _no_rows(records), "line", dialect.delimiter, header)
     rows = _Rows(feed, columns, Tall(columns.width, dialect.delimiter)).read(records)
-    return Table(columns.own, rows, "line", dialect.delimiter)
+    return Table(columns.own, rows, "line", dialect.delimiter, header)
 
 
 def _records(feed: Feed) -> Iterator[tuple[int, int, list[str]]]:
@@ -66,7 +74,7 @@ def _no_rows(records: Iterator[tuple[int, int, list[str]]]) -> Iterator[Row]:
     yield from ()
 
 
-class _Columns:
+class Columns:
     """The header of a CSV.
 
     :param cells: Its cells.
@@ -74,7 +82,7 @@ class _Columns:
     :param line: Where it is.
     """
 
-    def __init__(self, cells: list[str], knows: Knows, line: int) -> None:
+    def __init__(self, cells: Iterable[str], knows: Knows, line: int) -> None:
         labels = [cell.strip().strip("\ufeff").strip() for cell in cells]
         self.is_marked = is_marked(labels)
         """Whether the file is one of this package, whose cells were made safe."""
@@ -111,7 +119,7 @@ class _Columns:
 class _Rows:
     """The rows of a CSV behind its header."""
 
-    def __init__(self, feed: Feed, columns: _Columns, tall: Tall) -> None:
+    def __init__(self, feed: Feed, columns: Columns, tall: Tall) -> None:
         self._feed = feed
         self._columns = columns
         self._tall = tall

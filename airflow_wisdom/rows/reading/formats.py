@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from airflow_wisdom.exceptions import SourceFormatError
+from airflow_wisdom.rows.reading.documents import is_lines, is_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Format = Literal["csv", "json_lines"]
+Format = Literal["csv", "json_lines", "json", "xlsx", "parquet"]
 
 FORMATS: Mapping[str, Format] = {
     ".csv": "csv",
@@ -18,9 +19,17 @@ FORMATS: Mapping[str, Format] = {
     ".txt": "csv",
     ".jsonl": "json_lines",
     ".ndjson": "json_lines",
-    ".json": "json_lines",
+    ".json": "json",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".parquet": "parquet",
 }
 """Ending of a file's name -> what is in the file."""
+
+# What follows the name is binary: a header of columns may begin with the name alone.
+_PARQUET = b"PAR1\x15"
+# Behind the 30 bytes that begin it, a ZIP archive has the name of its first file.
+_WORKBOOK = re.compile(rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|_rels/|docProps/|xl/)", re.DOTALL)
 
 COMPRESSED = (".gz", ".bz2", ".zst", ".zip")
 """Endings that may follow the one that says what is in the file."""
@@ -31,7 +40,7 @@ CERTAIN = 512
 _EXPORT = "export it as CSV in UTF-8"
 _OTHERS: Mapping[bytes, str] = {
     b"\xd0\xcf\x11\xe0": f"an old Excel workbook or another Office document: {_EXPORT}",
-    b"PAR1": f"Parquet: {_EXPORT}, or as JSON Lines",
+    b"PAR1": 'Parquet: pass source_format="parquet"',
     b"ARROW1": f"Arrow or Feather: {_EXPORT}, or as JSON Lines",
     b"ORC": f"ORC: {_EXPORT}, or as JSON Lines",
     b"Obj\x01": f"Avro: {_EXPORT}, or as JSON Lines",
@@ -60,12 +69,32 @@ def format_of(name: str) -> Format | None:
     return next((kind for ending, kind in FORMATS.items() if name.endswith(ending)), None)
 
 
-def by_content(head: str) -> Format:
-    """Return what the first characters of a file say is in it.
+def of_binary(name: str, head: bytes) -> Format | None:
+    """Return what is in a file that is no text; None if it is text.
 
+    :param name: Name, path or URI of the file.
+    :param head: The first bytes of the file.
+    """
+    kind = format_of(name)
+    # A workbook is often called as if it were a CSV.
+    if kind == "xlsx" or _WORKBOOK.match(head):
+        return "xlsx"
+    return "parquet" if kind == "parquet" or (kind is None and head.startswith(_PARQUET)) else None
+
+
+def of_text(name: str, head: str) -> Format:
+    """Return what is in a file of text: by its name, and where that does not say it, by its first characters.
+
+    :param name: Name, path or URI of the file.
     :param head: The beginning of the file, without byte-order mark.
     """
-    return "json_lines" if head.lstrip().startswith("{") else "csv"
+    kind = format_of(name)
+    if kind in {"csv", "json_lines"}:
+        return kind
+    is_object = head.lstrip().startswith("{")
+    if kind == "json" or is_object or is_list(head):
+        return "json_lines" if is_object and is_lines(head) else "json"
+    return "csv"
 
 
 def refuse_other_formats(head: bytes) -> None:

@@ -35,7 +35,7 @@ def read_rows(rows: Iterable[Mapping[str, object]]) -> Table:
 
 
 # Numbers as text: "1.10" stays what it is, and no number is too long.
-_JSON = json.JSONDecoder(object_pairs_hook=JsonObject, parse_float=json_number, parse_int=str, parse_constant=float)
+JSON = json.JSONDecoder(object_pairs_hook=JsonObject, parse_float=json_number, parse_int=str, parse_constant=float)
 
 
 def json_lines_table(lines: Iterator[str]) -> Table:
@@ -49,12 +49,12 @@ def json_lines_table(lines: Iterator[str]) -> Table:
 def _json_rows(lines: Iterable[str]) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         if not line.isspace():
-            yield _row(number, "line", _object(line, number).pairs)
+            yield row_of(number, "line", _object(line, number).pairs)
 
 
 def _object(line: str, number: int) -> JsonObject:
     try:
-        found = _JSON.decode(line)
+        found = JSON.decode(line)
     except (ValueError, RecursionError) as error:
         # Its message quotes nothing of the line, which may be a secret.
         problem = getattr(error, "msg", None) or "its nesting is too deep, or a number in it is none"
@@ -72,10 +72,16 @@ def _mapped_rows(rows: Iterable[Mapping[str, object]]) -> Iterator[Row]:
             raise SourceFormatError(
                 f"The row is of type {type(row).__name__}, but must map columns to values", line=number, unit="row"
             ) from None
-        yield _row(number, "row", pairs)
+        yield row_of(number, "row", pairs)
 
 
-def _row(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row:
+def row_of(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row:
+    """Return the row of an object.
+
+    :param number: Where it is.
+    :param unit: What `number` counts.
+    :param pairs: Its keys and values.
+    """
     values: dict[str, str] = {}
     mistakes = []
     surplus: tuple[str, ...] = ()
@@ -84,7 +90,7 @@ def _row(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> Row
         if key is None:
             surplus = _surplus(value)
             continue
-        column = _column(key)
+        column = column_of(key)
         if column in RESERVED:
             is_exact = is_exact or (column in EXACT and bool(value))
             continue
@@ -104,7 +110,11 @@ def _surplus(cells: object) -> tuple[str, ...]:
     return without_blank_end([text_of(cell)[0] for cell in (cells if isinstance(cells, (list, tuple)) else [cells])])
 
 
-def _column(key: object) -> str:
+def column_of(key: object) -> str:
+    """Return what a column is called whose name is any value.
+
+    :param key: The value.
+    """
     if type(key) is not str:
         key = str(key)
     if not (key.isascii() and key.isprintable()):

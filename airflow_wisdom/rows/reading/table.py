@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_wisdom.rows.mistake import Mistake, place, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from airflow_wisdom.rows.mistake import Doubt, Mistake, Unit
+    from airflow_wisdom.rows.mistake import Doubt, Unit
 
     Knows = Callable[[str], bool]
 
@@ -23,6 +25,7 @@ class Row(NamedTuple):
     :param unit: What `line` counts.
     :param doubts: What was found that may be meant, or a mistake.
     :param is_exact: Whether its texts stand for nothing but themselves, as in an export, where ``NULL`` is a text.
+    :param part: The file that it is in, where its source has several.
     """
 
     line: int
@@ -32,6 +35,29 @@ class Row(NamedTuple):
     unit: Unit = "line"
     doubts: tuple[Doubt, ...] = ()
     is_exact: bool = False
+    part: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the row is, in words."""
+        return place(self.line, self.unit, self.part)
+
+    def mistake(self, reason: str, column: str | None = None, value: str = "") -> Mistake:
+        """Return something that is wrong with the row.
+
+        :param reason: As for :class:`~airflow_wisdom.rows.mistake.Mistake`.
+        :param column: As for :class:`~airflow_wisdom.rows.mistake.Mistake`. Default: it is about the whole row.
+        :param value: The value, as it is. Default: none.
+        """
+        return Mistake(self.line, column, shorten(value), reason, self.unit, self.part)
+
+    def of_part(self, part: str) -> Row:
+        """Return the row as one of a part of its source.
+
+        :param part: The part.
+        """
+        mistakes = tuple(replace(mistake, part=part) for mistake in self.mistakes)
+        return self._replace(part=part, mistakes=mistakes, doubts=tuple(doubt.of_part(part) for doubt in self.doubts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +69,14 @@ class Table:
         where the source cannot be read further.
     :param unit: What the places of rows and mistakes are counted in.
     :param delimiter: What separates the cells of a CSV; None for other sources.
+    :param header: The cells of the header, as they are; empty for sources without one.
     """
 
     columns: tuple[str, ...] | None
     rows: Iterator[Row]
     unit: Unit
     delimiter: str | None = None
+    header: tuple[str, ...] = ()
 
 
 def without_blank_end(cells: list[str]) -> tuple[str, ...]:

@@ -73,6 +73,20 @@ def beginning(head: bytes, given: str | None) -> str:
     return head[mark:].decode(encoding, "ignore")
 
 
+def pieces(stream: io.BufferedReader, encoding: str | None = None) -> Iterator[str]:
+    """Yield the text of a file, in pieces.
+
+    :param stream: The file.
+    :param encoding: As for :func:`encoding_of`.
+    :raises SourceFormatError: The file is of another encoding.
+    """
+    decoder, lines = _Decoder(stream, encoding), 0
+    for chunk in chain(iter(lambda: stream.read(CHUNK), b""), [b""]):
+        text = decoder.decode(chunk, lines, "")
+        lines += text.count("\n")
+        yield text
+
+
 def chunks_of_lines(stream: io.BufferedReader, encoding: str | None = None) -> Iterator[list[str]]:
     """Yield the lines with their ends, of any of the three kinds, as the csv module wants them, in chunks.
 
@@ -98,9 +112,13 @@ def chunks_of_lines(stream: io.BufferedReader, encoding: str | None = None) -> I
         before += len(found)
 
 
-def empty() -> SourceFormatError:
+class EmptyFileError(SourceFormatError):
+    """There is nothing in a file."""
+
+
+def empty() -> EmptyFileError:
     """Return the error of a source without anything in it."""
-    return SourceFormatError("The file is empty")
+    return EmptyFileError("The file is empty")
 
 
 def _split(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def _plain(value: object) -> str | None:
         return "Yes" if value else "No"
     if isinstance(value, (Real, Decimal)):
         return _number(value)
-    if isinstance(value, date):
+    if isinstance(value, (date, time)):
         return value.isoformat()
     return str(value) if isinstance(value, (str, UUID)) else None
 

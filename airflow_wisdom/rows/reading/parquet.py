@@ -1,0 +1,68 @@
+"""The rows of a Parquet file."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from airflow_wisdom.exceptions import SourceFormatError
+from airflow_wisdom.rows.cells import RESERVED
+from airflow_wisdom.rows.mistake import listing
+from airflow_wisdom.rows.reading.binary import library, on_disk, readable
+from airflow_wisdom.rows.reading.objects import column_of, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_wisdom.rows.reading.table import Table
+
+MAGIC = b"PAR1"
+"""How a Parquet file begins."""
+
+_ROWS = 1_000
+_KIND = "Parquet file"
+
+
+def parquet_table(file: BinaryIO) -> Table:
+    """Return the rows of a Parquet file, read by so many at a time.
+
+    :param file: The file.
+    :raises SourceError: The library for it is missing.
+    :raises SourceFormatError: It is no Parquet file, or has a column twice; while the rows are read: it is damaged.
+    """
+    parquet = library("pyarrow.parquet", _KIND, "parquet")
+    with readable(_KIND):
+        opened = parquet.ParquetFile(on_disk(file))
+        schema = opened.schema_arrow
+    names = [name for name in schema.names if name not in _index_of(schema.metadata or {})]
+    own = tuple(column for column in map(column_of, names) if column not in RESERVED)
+    twice = [name for name, count in Counter(own).items() if count > 1]
+    if twice:
+        raise SourceFormatError(f"The Parquet file has a column twice: {listing(twice)}")
+    return replace(read_rows(_rows(opened, names)), columns=own)
+
+
+def _rows(opened: Any, names: list[str]) -> Iterator[Mapping[str, object]]:
+    with readable(_KIND):
+        for batch in opened.iter_batches(_ROWS, columns=names):
+            yield from _in_microseconds(batch).to_pylist()
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """Cut the nanoseconds of times, as pandas writes them, for which Python has no type."""
+    import pyarrow as pa
+
+    def cut(kind: Any) -> Any:
+        return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) and kind.unit == "ns" else kind
+
+    columns = [column.cast(cut(column.type), safe=False) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _index_of(metadata: Mapping[bytes, bytes]) -> list[str]:
+    """Return the columns in which pandas keeps the index of a data frame, unless it has a name."""
+    described = json.loads(metadata.get(b"pandas", b"{}"))
+    index = described.get("index_columns", [])
+    return [name for name in index if isinstance(name, str) and name.startswith("__index_level_")]
