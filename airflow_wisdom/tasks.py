@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
-from airflow_wisdom.values import ONE_DAY, seconds
+from airflow_wisdom.model.limits import MAX_REPORT_BYTES
+from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,13 +154,12 @@ class WisdomKnowledgeBaseTask(WisdomTask):
 
 
 class WisdomStorageTask(WisdomKnowledgeBaseTask):
-    """Base of the tasks that read or write files, and that may take long.
+    """Base of the tasks that read or write files.
 
     :param storage_conn_id: Airflow connection for URIs. Default: `aws_conn_id` for Amazon S3, and for others the
         connection that the URI names, or none.
     :param sample_size: How many rows, changes and failures go to log, XCom and exceptions; 0 for none, as their texts
         may not be everybody's. Default: Airflow's option ``[wisdom] sample_size``, by itself 20.
-    :param timeout: Seconds, or a timedelta, after which nothing more is done and the task fails. Default: one day.
 
     Which knowledge base: as for :class:`WisdomKnowledgeBaseTask`.
     """
@@ -171,19 +171,45 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
         *,
         storage_conn_id: str | None = None,
         sample_size: int | None = None,
-        timeout: timedelta | float = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.storage_conn_id = storage_conn_id
         self.sample_size = sample_size
-        self.timeout = timeout
 
     def storage(self) -> Storage:
         """Return what reads and writes files."""
         from airflow_wisdom.storage import Storage
 
         return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
+
+
+class WisdomReportTask(WisdomStorageTask):
+    """Base of the tasks that read the reports of the records that AWS refused.
+
+    :param on_failed_records: What to do if AWS refuses records: ``fail`` (default), ``warn``, ``ignore``, or the
+        number that is tolerated. A job that is FAILED fails the task in any case.
+    :param failed_records_path: Path or URI of a CSV to write all of them to, by the columns of AWS's reports. Default:
+        they are not written.
+    :param max_report_bytes: Largest report of failed records that is fetched, in bytes. Default 10,000,000.
+
+    Which knowledge base, and how files are reached: as for :class:`WisdomStorageTask`.
+    """
+
+    template_fields: Sequence[str] = ("on_failed_records", "failed_records_path", *WisdomStorageTask.template_fields)
+
+    def __init__(
+        self,
+        *,
+        on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
+        failed_records_path: str | None = None,
+        max_report_bytes: int = MAX_REPORT_BYTES,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.on_failed_records = on_failed_records
+        self.failed_records_path = failed_records_path
+        self.max_report_bytes = max_report_bytes
 
 
 class WisdomExistingJobTask(WisdomKnowledgeBaseTask):

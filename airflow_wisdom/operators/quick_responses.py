@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
 from airflow_wisdom.exceptions import ImportIncompleteError, SourceError, StorageError, WisdomError
-from airflow_wisdom.model.limits import MAX_FILE_ROWS, MAX_REPORT_BYTES
+from airflow_wisdom.model.limits import MAX_FILE_ROWS
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
+from airflow_wisdom.tasks import WisdomReportTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.runs.manifest import Manifest
 
 
-class WisdomImportTask(WisdomRowsTask):
+class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     """Base of the tasks that import quick responses: rows in, import jobs out, and an account of each row.
 
     All rows are judged before anything is sent. The valid ones are written to files of at most 100 rows, in order; each
@@ -38,16 +39,11 @@ class WisdomImportTask(WisdomRowsTask):
     the same for each job, samples ``invalidRows`` and ``failedRecords``, and where all of these were written to. It is
     pushed also when the task then fails because of its rows, files or jobs.
 
-    :param on_failed_records: What to do if AWS refuses records: ``fail`` (default), ``warn``, ``ignore``, or the
-        number that is tolerated. A job that is FAILED fails the task in any case.
-    :param failed_records_path: Path or URI of a CSV to write all of them to, by the columns of AWS's reports. Default:
-        they are not written.
     :param max_rows_per_file: Rows of a file, 1 to 100. Default: 100, which is what AWS allows.
     :param max_active_jobs: How many jobs run at the same time, at most. Default: Airflow's option ``[wisdom]
         max_active_import_jobs``, by itself 3.
     :param max_bytes: Largest file that is uploaded, in bytes. Default: Airflow's option ``[wisdom] upload_max_bytes``,
         by itself 1,000,000.
-    :param max_report_bytes: Largest report of failed records that is fetched, in bytes. Default 10,000,000.
     :param metadata: At most 5 pairs of text to keep with each job; the others say where it comes from. Default: none.
     :param external_source_configuration: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
     :param deferrable: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
@@ -55,7 +51,8 @@ class WisdomImportTask(WisdomRowsTask):
     :param delete_jobs_on_kill: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`; it is the jobs
         that run.
 
-    How rows are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`.
+    How rows are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`. What is done about refused
+    records: as for :class:`~airflow_wisdom.tasks.WisdomReportTask`.
 
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
     :raises ImportIncompleteError: A file could not be uploaded, or not every job became COMPLETE in time.
@@ -66,24 +63,21 @@ class WisdomImportTask(WisdomRowsTask):
     """
 
     template_fields: Sequence[str] = (
-        "on_failed_records",
-        "failed_records_path",
         "max_rows_per_file",
         "max_active_jobs",
         "metadata",
         "external_source_configuration",
+        "on_failed_records",
+        "failed_records_path",
         *WisdomRowsTask.template_fields,
     )
 
     def __init__(
         self,
         *,
-        on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
-        failed_records_path: str | None = None,
         max_rows_per_file: int = MAX_FILE_ROWS,
         max_active_jobs: int | None = None,
         max_bytes: int | None = None,
-        max_report_bytes: int = MAX_REPORT_BYTES,
         metadata: Mapping[str, str] | None = None,
         external_source_configuration: Mapping[str, Any] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -92,12 +86,9 @@ class WisdomImportTask(WisdomRowsTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.on_failed_records = on_failed_records
-        self.failed_records_path = failed_records_path
         self.max_rows_per_file = max_rows_per_file
         self.max_active_jobs = max_active_jobs
         self.max_bytes = max_bytes
-        self.max_report_bytes = max_report_bytes
         self.metadata = metadata
         self.external_source_configuration = external_source_configuration
         self.deferrable = deferrable

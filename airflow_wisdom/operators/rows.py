@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.operators.given import given
 from airflow_wisdom.tasks import WisdomStorageTask
+from airflow_wisdom.values import ONE_DAY
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import timedelta
 
     from airflow_wisdom.sources import Source, SqlSource
 
@@ -33,6 +35,7 @@ class WisdomRowsTask(WisdomStorageTask):
         them. If no row is valid, the task fails in any case.
     :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be fixed and
         imported. Default: they are not written.
+    :param timeout: Seconds, or a timedelta, after which nothing more is done and the task fails. Default: one day.
 
     Which knowledge base, and how files are reached: as for :class:`~airflow_wisdom.tasks.WisdomStorageTask`.
     """
@@ -58,6 +61,7 @@ class WisdomRowsTask(WisdomStorageTask):
         allowed_values: Mapping[str, Collection[str] | None] | None = None,
         on_invalid_rows: Literal["fail", "skip"] = "fail",
         invalid_rows_path: str | None = None,
+        timeout: timedelta | float = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,6 +72,7 @@ class WisdomRowsTask(WisdomStorageTask):
         self.allowed_values = allowed_values
         self.on_invalid_rows = on_invalid_rows
         self.invalid_rows_path = invalid_rows_path
+        self.timeout = timeout
 
     @abstractmethod
     def rows(self) -> Source:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom.exceptions import FailedRecordReportError, StorageError, TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
-from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES
+from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import Validator, prepare
 from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
 from airflow_wisdom.runs.manifest import Manifest, Part
-from airflow_wisdom.runs.options import RowOptions
+from airflow_wisdom.runs.options import ReportOptions, RowOptions
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Limit, Memory, Origin, Remembered, Run, patiently
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
-from airflow_wisdom.values import check_interval, tolerated, whole_number
+from airflow_wisdom.values import check_interval, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,17 +45,14 @@ REPORT_PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
-class ImportOptions(RowOptions):
+class ImportOptions(RowOptions, ReportOptions):
     """How an import is done; what each option means says
     :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
-    on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"
-    failed_records_path: str | None = None
     max_rows_per_file: int = MAX_FILE_ROWS
     max_active_jobs: int = 1
     max_bytes: int = MAX_FILE_BYTES
-    max_report_bytes: int = MAX_REPORT_BYTES
     metadata: Mapping[str, str] | None = None
     external_source_configuration: Mapping[str, Any] | None = None
     poll_interval: float | None = None
@@ -70,7 +67,6 @@ class ImportOptions(RowOptions):
             raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
         return replace(
             super().checked(),
-            on_failed_records=tolerated("on_failed_records", self.on_failed_records),
             max_rows_per_file=whole_number("max_rows_per_file", self.max_rows_per_file, 1, MAX_FILE_ROWS),
             max_active_jobs=whole_number("max_active_jobs", self.max_active_jobs, 1),
         )

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_wisdom.model.limits import SAMPLE_SIZE
+from airflow_wisdom.model.limits import MAX_REPORT_BYTES, SAMPLE_SIZE
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
 from airflow_wisdom.rows.template import FIELDS, unmarked
 from airflow_wisdom.rows.validation import meaningful
-from airflow_wisdom.values import must_be_one_of, whole_number
+from airflow_wisdom.values import must_be_one_of, tolerated, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,40 @@ class Options:
 
 
 @dataclass(frozen=True)
-class RowOptions(Options):
+class SampleOptions(Options):
+    """How much of a run is shown; what the option means says :class:`~airflow_wisdom.tasks.WisdomStorageTask`."""
+
+    sample_size: int = SAMPLE_SIZE
+
+    def checked(self) -> Self:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        return replace(super().checked(), sample_size=whole_number("sample_size", self.sample_size, 0))
+
+
+@dataclass(frozen=True)
+class ReportOptions(SampleOptions):
+    """What is done about records that AWS refuses; what each option means says
+    :class:`~airflow_wisdom.tasks.WisdomReportTask`, whose parameters they are.
+    """  # noqa: D205 - one sentence
+
+    on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"
+    failed_records_path: str | None = None
+    max_report_bytes: int = MAX_REPORT_BYTES
+
+    def checked(self) -> Self:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        most = tolerated("on_failed_records", self.on_failed_records)
+        return replace(super().checked(), on_failed_records=most)
+
+
+@dataclass(frozen=True)
+class RowOptions(SampleOptions):
     """How rows are judged; what each option means says
     :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
@@ -59,7 +92,6 @@ class RowOptions(Options):
     allowed_values: Mapping[str, Collection[str] | None] | None = None
     on_invalid_rows: Literal["fail", "skip"] = "fail"
     invalid_rows_path: str | None = None
-    sample_size: int = SAMPLE_SIZE
 
     def checked(self) -> Self:
         """Return the options with numbers as numbers.
@@ -68,7 +100,7 @@ class RowOptions(Options):
         """
         must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
         _check_allowed_values(self.allowed_values or {}, self.words)
-        return replace(self, sample_size=whole_number("sample_size", self.sample_size, 0))
+        return super().checked()
 
     def rules(self, routing_profiles: Mapping[str, str] | None) -> Rules:
         """Return what rows are judged by.
