@@ -15,7 +15,7 @@ from airflow_wisdom.exceptions import (
     InvalidRowsError,
     StorageError,
 )
-from airflow_wisdom.runs.imports import REPORT_PATIENCE
+from airflow_wisdom.runs.reports import REPORT_PATIENCE
 
 pytestmark = pytest.mark.usefixtures("no_patience")
 

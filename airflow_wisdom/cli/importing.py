@@ -169,7 +169,7 @@ def _refused(account: Account, refusal: WisdomError) -> Outcome:
 
 
 def _accounted(account: Account, failure: Failure | None, known: Collection[str] = ()) -> Outcome:
-    summary, manifest = account.summary(), account.manifest
+    summary, manifest, refused = account.summary(), account.manifest, account.refused
     if failure:
         summary["error"] = failure.message
     sheet = facts(
@@ -188,7 +188,7 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
         sheet,
         _jobs(summary, manifest.unit),
         invalid_rows(manifest.mistakes, manifest.mistakes_total),
-        records(titled("Refused by AWS", len(account.records), account.records_refused), account.records, known),
+        records(titled("Refused by AWS", len(refused.sample), refused.count), refused.sample, known),
     ]
     return Outcome(summary, sheets, failure)
 

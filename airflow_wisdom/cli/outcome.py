@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.runs.account import IMPORT_JOB
+from airflow_wisdom.runs.reports import IMPORT_JOB
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

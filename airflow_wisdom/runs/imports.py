@@ -9,16 +9,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import FailedRecordReportError, StorageError, TaskEndedError, WisdomError
+from airflow_wisdom.exceptions import TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
+from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import Validator, prepare
-from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
+from airflow_wisdom.runs.account import Account, accounts_of
 from airflow_wisdom.runs.manifest import Manifest, Part
 from airflow_wisdom.runs.options import ReportOptions, RowOptions
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Limit, Memory, Origin, Remembered, Run, patiently
+from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
+from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Memory, Origin, Remembered, Run
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
 from airflow_wisdom.values import check_interval, whole_number
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.storage import Storage
 
 log = logging.getLogger(__name__)
-
-REPORT_PATIENCE = 300.0
-"""Seconds for which the jobs that have ended are asked for their reports while AWS does not answer."""
 
 
 @dataclass(frozen=True)
@@ -215,12 +213,10 @@ class Import(HasFolder):
         """
         account = Account(manifest, accounts_of(manifest, ends))
         self._forget_useless_uploads(account)
-        reports = FailedRecordReports(self.options.sample_size)
         deadline = time.time() + REPORT_PATIENCE
-        account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
-        account.records, account.records_refused = reports.sample, reports.count
-        if reports.count and self.options.failed_records_path:
-            self._save_failed_records(account, reports, self.options.failed_records_path)
+        with FailedRecordReports(self.options.sample_size, self.options.max_report_bytes) as reports:
+            account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
+            account.refused = reports.refused(self._storage, self.options.failed_records_path)
         self._run.progress.concluded(account)
         return account
 
@@ -290,39 +286,20 @@ class Import(HasFolder):
         if each.end.import_job_id is None or not each.end.has_ended:
             return each
         try:
-            return replace(each, refused=self._read_report(each.end, account, reports, deadline))
+            refused = self._read_report(each.end, account, reports, deadline)
         except WisdomError as exc:
             unknown = replace(each, report_error=f"How many records were refused is not known: {exc}")
             log.warning("%s: %s", each.place, unknown.report_error)
             return unknown
+        return replace(each, refused=refused.count, reasons=refused.reasons) if refused else each
 
-    def _read_report(self, end: JobEnd, account: Account, reports: FailedRecordReports, deadline: float) -> int | None:
-        """Fetch a report right after its URL was asked for, and return how many records it has."""
-        job_id = str(end.import_job_id)
-        job = self._hook.read_import_job(self._knowledge_base_id, job_id, deadline=deadline)
+    def _read_report(
+        self, end: JobEnd, account: Account, reports: FailedRecordReports, deadline: float
+    ) -> RefusedRecords | None:
+        job = self._hook.read_import_job(self._knowledge_base_id, str(end.import_job_id), deadline=deadline)
         # There may be thousands of jobs, and who notes what was imported needs neither URLs, uploads nor metadata.
         account.jobs.append(replace(job, url=None, upload_id=None, metadata={}))
-        if not job.has_failed_record_report:
-            # Then a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
-            return 0 if end.status == ImportJobStatus.COMPLETE.value else None
-        path = self.folder / f"{job_id}.csv"
-
-        def download() -> None:
-            with path.open("w+b") as file:
-                self._hook.download_failed_records(job, file, max_bytes=self.options.max_report_bytes)
-
-        what = "The report of failed records was not fetched"
-        patiently(download, Limit(deadline, what=what, error=FailedRecordReportError))
-        return reports.add(job_id, path)
-
-    def _save_failed_records(self, account: Account, reports: FailedRecordReports, uri: str) -> None:
-        try:
-            self._storage.save(reports.write(), uri)
-            account.failed_records_path = uri
-        except StorageError as exc:
-            # There is an account to give first; it is raised by `judge`, unless there is something worse.
-            account.not_saved = exc
-            log.error("%s", exc)  # noqa: TRY400 - the text says it all
+        return reports.read(self._hook, job, deadline)
 
 
 def told_by(event: Mapping[str, Any]) -> tuple[Manifest, list[JobEnd]]:
