@@ -7,12 +7,13 @@ whatever is needed only where a task runs is imported there: boto3 above all, bu
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_wisdom import settings
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.options import ReportOptions
     from airflow_wisdom.storage import Storage
 
 
@@ -210,6 +212,61 @@ class WisdomReportTask(WisdomStorageTask):
         self.on_failed_records = on_failed_records
         self.failed_records_path = failed_records_path
         self.max_report_bytes = max_report_bytes
+
+
+class WisdomSingleJobTask(WisdomReportTask):
+    """Base of the tasks that see one import job to its end: what it refused, and what is told of it.
+
+    :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
+        Default: no.
+
+    What is done about refused records: as for :class:`WisdomReportTask`.
+    """
+
+    def __init__(self, *, include_urls: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.include_urls = include_urls
+        self._records: dict[str, int] = {}
+
+    def report_options(self) -> ReportOptions:
+        """Return what is done about refused records.
+
+        :raises ValueError: A parameter makes no sense.
+        """
+        from airflow_wisdom.runs.options import ReportOptions
+
+        return ReportOptions.of(self, sample_size=settings.sample_size())
+
+    def conclude(self, context: Context, job: ImportJob, *, is_judged: bool = True) -> dict[str, Any]:
+        """Fetch the report of a job, push the summary, and raise what went wrong, or return the summary.
+
+        :param context: The task's context.
+        :param job: The job, read whole just now.
+        :param is_judged: Whether a job that is not COMPLETE, and records that AWS refused, may fail the task. Default:
+            they may.
+        """
+        from airflow_wisdom.runs.single import JobAccount
+
+        options = self.report_options()
+        account = JobAccount.of(self.hook, job, options, self.storage())
+        self._records, summary = account.numbers(), account.summary(include_urls=self.include_urls)
+        self.link_to_instance(self.hook, job)
+        self.log.info("%s", account)
+        if self.do_xcom_push:
+            # Also for a task that fails next: who is alarmed wants to know.
+            context["ti"].xcom_push(key="return_value", value=summary)
+        if is_judged:
+            account.judge(options.on_failed_records)
+        return summary
+
+    def say_deferred(self, import_job_id: str, deadline: float) -> None:
+        """Log what the task waits for elsewhere, and until when.
+
+        :param import_job_id: Id of the import job.
+        :param deadline: POSIX time at which waiting ends.
+        """
+        until = datetime.fromtimestamp(deadline, timezone.utc).isoformat(timespec="seconds")
+        self.log.info("Deferred until %s at the latest: import job %s", until, import_job_id)
 
 
 class WisdomExistingJobTask(WisdomKnowledgeBaseTask):

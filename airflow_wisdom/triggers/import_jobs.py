@@ -13,7 +13,7 @@ from airflow_wisdom.triggers.base import JobsTrigger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
-    from airflow_wisdom.model.import_job import JobEnd
+    from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.waiting import ImportJobs
     from airflow_wisdom.watcher import Outcome
 
@@ -71,8 +71,8 @@ class WisdomJobSensorTrigger(JobsTrigger):
 
     :param import_job_id: Id of the import job.
     :param include_urls: As for :class:`~airflow_wisdom.sensors.WisdomImportJobSensor`.
-    :param end_from_trigger: Whether a complete job ends the task here: its metadata goes to XCom from the triggerer.
-        Anything but a complete job is left to a worker, which knows how to fail or skip.
+    :param end_from_trigger: Whether a complete job that refused nothing ends the task here: what it did goes to XCom
+        from the triggerer. Anything else is left to a worker, which reads the report, and knows how to fail or skip.
 
     The rest: as for :class:`~airflow_wisdom.triggers.base.JobsTrigger`.
     """
@@ -88,11 +88,8 @@ class WisdomJobSensorTrigger(JobsTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event, or what ends the task."""
         outcome = await _wait(self, self.import_job_id, whole=self.end_from_trigger)
-        if self.end_from_trigger and outcome.job and not outcome.error:
-            from asgiref.sync import sync_to_async
-
-            metadata = outcome.job.to_dict(include_urls=self.include_urls)
-            await sync_to_async(self._push, thread_sensitive=False)(metadata)
+        if self.end_from_trigger and outcome.job and not outcome.error and not outcome.job.has_failed_record_report:
+            await self._push(outcome.job)
             yield TaskSuccessEvent()
         else:
             yield _event([_end_of(self, self.import_job_id, outcome)])
@@ -105,14 +102,18 @@ class WisdomJobSensorTrigger(JobsTrigger):
         """Delete the job, as far as AWS lets us."""
         _delete(self, [self.import_job_id])
 
-    def _push(self, metadata: dict[str, Any]) -> None:
+    async def _push(self, job: ImportJob) -> None:
         """Push to XCom as a worker does; the event's own `xcoms` would arrive encoded twice (seen on Airflow 3.3)."""
         from airflow.sdk.execution_time.xcom import XCom
+        from asgiref.sync import sync_to_async
+
+        from airflow_wisdom.runs.reports import RefusedRecords
+        from airflow_wisdom.runs.single import JobAccount
 
         ti: Any = self.task_instance
-        XCom.set(
+        await sync_to_async(XCom.set, thread_sensitive=False)(
             key="return_value",
-            value=metadata,
+            value=JobAccount(job, RefusedRecords()).summary(include_urls=self.include_urls),
             dag_id=ti.dag_id,
             task_id=ti.task_id,
             run_id=ti.run_id,
