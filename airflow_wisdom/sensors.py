@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, without_vain_retries
 from airflow_wisdom.values import check_interval, seconds
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
             self.start_trigger_args = self._start_trigger_args()
         self._seen: ImportJob | None = None
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Wait for the job, read its report, and return what they say."""
         self._refuse_to_hide_failures()

@@ -7,20 +7,22 @@ whatever is needed only where a task runs is imported there: boto3 above all, bu
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_wisdom import settings
+from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
 from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
@@ -29,6 +31,44 @@ if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob
     from airflow_wisdom.runs.options import ReportOptions
     from airflow_wisdom.storage import Storage
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class FinalError(AirflowFailException):
+    """What fails a task at once, though it may have retries left: an error of this package that no retry can cure."""
+
+    @property
+    def headline(self) -> str:
+        """As for :class:`~airflow_wisdom.exceptions.WisdomError`, for the templates of notifiers."""
+        return self.__cause__.headline if isinstance(self.__cause__, WisdomError) else str(self)
+
+
+@contextmanager
+def _without_vain_retries(task: BaseOperator) -> Iterator[None]:
+    try:
+        yield
+    except WisdomError as exc:
+        if exc.retryable or getattr(task, "retry_data_errors", False):
+            raise
+        raise FinalError(str(exc)) from exc
+
+
+def without_vain_retries(execute: Callable[[T, Context], R]) -> Callable[[T, Context], R]:
+    """Let a task fail at once where its data are at fault; for the method ``execute`` of a :class:`WisdomTask`.
+
+    This is the edge to Airflow, which retries whatever is none of its own exceptions.
+
+    :param execute: The method.
+    """
+
+    @wraps(execute)
+    def executed(self: Any, context: Context) -> R:
+        with _without_vain_retries(self):
+            return execute(self, context)
+
+    return executed
 
 
 class WisdomTask(LinksToConsole, BaseOperator):
@@ -71,6 +111,11 @@ class WisdomTask(LinksToConsole, BaseOperator):
         hook = self.aws.hook()
         self.link_to_console(hook)
         return hook
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Come back from a deferral, and fail at once where the data are at fault."""
+        with _without_vain_retries(self):
+            return super().resume_execution(next_method, next_kwargs, context)
 
     def ends_at(self, timeout: timedelta | float) -> float:
         """Return the POSIX time at which the task stops waiting: the earliest of all limits, however it waits.
@@ -162,6 +207,8 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
         connection that the URI names, or none.
     :param sample_size: How many rows, changes and failures go to log, XCom and exceptions; 0 for none, as their texts
         may not be everybody's. Default: Airflow's option ``[wisdom] sample_size``, by itself 20.
+    :param retry_data_errors: Whether Airflow retries the task also where the data are at fault, so that only other data
+        would help: for a file that somebody may replace between two tries. Default: no, the task fails at once.
 
     Which knowledge base: as for :class:`WisdomKnowledgeBaseTask`.
     """
@@ -173,11 +220,13 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
         *,
         storage_conn_id: str | None = None,
         sample_size: int | None = None,
+        retry_data_errors: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.storage_conn_id = storage_conn_id
         self.sample_size = sample_size
+        self.retry_data_errors = retry_data_errors
 
     def storage(self) -> Storage:
         """Return what reads and writes files."""

@@ -9,7 +9,7 @@ import re
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from rigs.running import PARTLY_BAD_CSV, FakeTaskInstance, fire, run, start_job
+from rigs.running import PARTLY_BAD_CSV, FakeTaskInstance, as_raised, fire, run, start_job
 
 from airflow_wisdom.exceptions import (
     FailedRecordReportError,
@@ -214,7 +214,7 @@ def test_a_job_that_refused_records_ends_in_a_worker(fake_wisdom, knowledge_base
     if ends:
         assert told(json.loads(json.dumps(pushed["return_value"]))) == NOTHING_REFUSED
     else:
-        with pytest.raises(FailedRecordsError):
+        with pytest.raises(FailedRecordsError), as_raised():
             task.resume_execution("execute_complete", {"event": event.payload}, context)
 
 

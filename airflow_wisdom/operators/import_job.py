@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, without_vain_retries
 from airflow_wisdom.values import ONE_DAY, check_interval
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask, WisdomSingleJobTask):
         super().__init__(**kwargs)
         self.require_complete = require_complete
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the job and its report, and return what they say."""
         job = self.hook.get_import_job(self.find_knowledge_base(), self.import_job_id)
@@ -145,6 +146,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         self._started: ImportJob | None = None
         self._job: ImportJob | None = None
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
         check_interval(self.poll_interval)

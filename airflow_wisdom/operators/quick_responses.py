@@ -11,7 +11,7 @@ from airflow_wisdom import settings
 from airflow_wisdom.exceptions import ImportIncompleteError, SourceError, StorageError, WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
-from airflow_wisdom.tasks import WisdomReportTask
+from airflow_wisdom.tasks import FinalError, WisdomReportTask, without_vain_retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,6 +99,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         self._jobs: list[ImportJob] = []
         self._records: dict[str, int] = {}
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and send the rows, and wait for the jobs, here or in the triggerer."""
         deadline = self.ends_at(self.timeout)
@@ -126,7 +127,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         """Come back from the deferral; where it was Airflow that ended it, say where the import stands."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except WisdomError:
+        except (WisdomError, FinalError):
             raise
         except Exception:
             self._new_import(context, time.time()).say_what_was_started()
