@@ -209,16 +209,26 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         return import_lineage([self.source] if self.source else [], [self._job] if self._job else [], self._records)
 
     def on_kill(self) -> None:
-        """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker waits."""
+        """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker has the task.
+
+        It does so at times when it takes a deferred task that has just come back for a lost one.
+        """
         if self._import is not None:
             self._import.run.ended.set()
-        if self._started is None:
+        if self._job is None:
             self.log.warning("The task is ended: nothing more is sent")
             return
         from airflow_wisdom.kills import is_ended_by_user
 
-        import_job_id = self._started.import_job_id
-        if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
+        import_job_id = self._job.import_job_id
+        if self._started is None:
+            self.log.warning(
+                "The task is ended while the report of import job %s, which is %s, is read; another try of the task "
+                "finds the job",
+                import_job_id,
+                self._job.status,
+            )
+        elif self.delete_jobs_on_kill and is_ended_by_user(self._ti):
             self.hook.try_to_delete_running_job(self.find_knowledge_base(), import_job_id)
         else:
             self.log.warning(

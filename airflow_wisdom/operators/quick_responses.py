@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.imports import Import, ImportOptions
     from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.starting import Submission
 
 
 class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
@@ -96,6 +97,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         self.delete_jobs_on_kill = delete_jobs_on_kill
         self._ti: Any = None
         self._import: Import | None = None
+        self._ends: Sequence[JobEnd] = ()
         self._jobs: list[ImportJob] = []
         self._records: dict[str, int] = {}
 
@@ -105,23 +107,18 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         deadline = self.ends_at(self.timeout)
         with self._new_import(context, deadline) as run:
             manifest = run.plan(self.rows(), self.routing_profiles())
-            try:
-                manifest.check(self.on_invalid_rows)
-                submissions = run.send(manifest)
-            except (SourceError, StorageError, ImportIncompleteError):
-                self.push_summary(context, run.given_up(manifest).summary())
-                raise
-            if submissions and self.deferrable:
+            submissions = self._sent(context, run, manifest)
+            ends = run.look(submissions) if self.deferrable else []
+            if submissions and self.deferrable and not ends:
                 self._defer(run.hand_over(manifest, submissions), deadline)
-            return self._conclude(context, run, manifest, run.wait(submissions))
+            return self._conclude(context, run, manifest, ends or run.wait(submissions))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the trigger: fetch the reports, and return the summary or raise what went wrong."""
         from airflow_wisdom.runs.imports import told_by
 
         manifest, ends = told_by(event)
-        with self._new_import(context, time.time()) as run:
-            return self._conclude(context, run, manifest, ends)
+        return self._conclude(context, self._new_import(context, time.time()), manifest, ends)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from the deferral; where it was Airflow that ended it, say where the import stands."""
@@ -136,13 +133,30 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     def on_kill(self) -> None:
         """Delete the jobs that run, if a user ends the task and it was asked for; else say where the import stands.
 
-        Airflow calls this where a worker waits: when a user ends the task, at an ``execution_timeout``, and when the
-        worker is stopped.
+        Airflow calls this where a worker has the task: when a user ends it, at an ``execution_timeout``, and when the
+        worker is stopped; and at times when it takes a deferred task that has just come back for a lost one.
         """
         from airflow_wisdom.kills import is_ended_by_user
 
-        if self._import:
+        if self._ends:
+            complete = sum(end.is_complete for end in self._ends)
+            self.log.warning(
+                "The task is ended while reports are read. Of %d import jobs %d are COMPLETE; another try of the task "
+                "finds them, and imports nothing twice",
+                len(self._ends),
+                complete,
+            )
+        elif self._import:
             self._import.stop(delete=lambda: self.delete_jobs_on_kill and is_ended_by_user(self._ti))
+
+    def _sent(self, context: Context, run: Import, manifest: Manifest) -> list[Submission]:
+        """Send the files; where nothing can be started, the summary is pushed all the same."""
+        try:
+            manifest.check(self.on_invalid_rows)
+            return run.send(manifest)
+        except (SourceError, StorageError, ImportIncompleteError):
+            self.push_summary(context, run.given_up(manifest).summary())
+            raise
 
     def _new_import(self, context: Context, deadline: float) -> Import:
         from airflow_wisdom.runs.imports import Import
@@ -173,6 +187,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
 
     def _conclude(self, context: Context, run: Import, manifest: Manifest, ends: Sequence[JobEnd]) -> dict[str, Any]:
         """Fetch the reports, push the summary, and raise what went wrong, or return the summary."""
+        self._ends = ends
         account = run.account(manifest, ends)
         self._jobs, self._records, summary = account.jobs, account.numbers(), account.summary()
         self.push_summary(context, summary)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.exceptions import TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.import_job import JobEnd
+from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import Validator, prepare
 from airflow_wisdom.runs.account import Account, accounts_of
@@ -166,6 +166,24 @@ class Import(HasFolder):
         jobs = [self._found.get(part.mark) for part in manifest.parts]
         ends = [JobEnd.of(self._knowledge_base_id, job.import_job_id if job else None, job, error) for job in jobs]
         return Account(manifest, accounts_of(manifest, ends), is_given_up=True)
+
+    def look(self, submissions: Sequence[Submission]) -> list[JobEnd]:
+        """Look once at jobs that earlier tries started: if all files have one and all are COMPLETE, nothing is left.
+
+        :param submissions: What :meth:`send` returned.
+        :returns: How each ended; none if there is something to wait for, or AWS does not say.
+        """
+        ends: list[JobEnd] = []
+        known = [submission.import_job_id for submission in submissions]
+        for import_job_id in known if all(known) else ():
+            try:
+                job = self._hook.get_import_job(self._knowledge_base_id, str(import_job_id))
+            except WisdomError:
+                return []
+            if job.status != ImportJobStatus.COMPLETE.value:
+                return []
+            ends.append(JobEnd.of(self._knowledge_base_id, import_job_id, job, None))
+        return ends
 
     def hand_over(self, manifest: Manifest, submissions: Sequence[Submission]) -> dict[str, Any]:
         """Leave it to a trigger to start the jobs and wait for them, and return the parameters that it needs for that.
