@@ -90,6 +90,7 @@ class Import(HasFolder):
         self._run = run
         self._files: Sequence[ImportFile] = ()
         self._found: Mapping[str, ImportJob] = {}
+        self._rows: Mapping[str, int] = {}
         self._jobs: ImportJobs | None = None
 
     @classmethod
@@ -139,6 +140,7 @@ class Import(HasFolder):
             not_saved=not_saved,
             parts=tuple(self._part(file, content) for file, content in _distinct_contents(self._files)),
         )
+        self._rows = manifest.rows_by_mark()
         self._run.progress.planned(manifest)
         return manifest
 
@@ -216,6 +218,7 @@ class Import(HasFolder):
             poll_interval=self.options.poll_interval,
             progress=self._run.progress,
             on_start=self._remember,
+            rows=self._rows,
         )
         self._jobs.under_way.stopped = self._run.ended.is_set()
         ends = asyncio.run(self._jobs.run())

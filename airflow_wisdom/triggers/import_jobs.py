@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
@@ -12,6 +13,7 @@ from airflow_wisdom.triggers.base import JobsTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
+    from contextlib import AbstractContextManager
 
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.waiting import ImportJobs
@@ -44,11 +46,12 @@ class WisdomJobsCompleteTrigger(JobsTrigger):
         """Wait, and yield the event."""
         if not self.import_job_ids:
             raise ValueError("There is no import job to wait for: import_job_ids is empty")
-        if len(self.import_job_ids) == 1:
-            # As nearly every trigger does: thousands of them are spared a task each.
-            outcomes = [await _wait(self, self.import_job_ids[0])]
-        else:
-            outcomes = await asyncio.gather(*(_wait(self, import_job_id) for import_job_id in self.import_job_ids))
+        with _heard(self.import_job_ids):
+            if len(self.import_job_ids) == 1:
+                # As nearly every trigger does: thousands of them are spared a task each.
+                outcomes = [await _wait(self, self.import_job_ids[0])]
+            else:
+                outcomes = await asyncio.gather(*(_wait(self, import_job_id) for import_job_id in self.import_job_ids))
         ends = [
             _end_of(self, import_job_id, outcome)
             for import_job_id, outcome in zip(self.import_job_ids, outcomes, strict=True)
@@ -87,7 +90,8 @@ class WisdomJobSensorTrigger(JobsTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event, or what ends the task."""
-        outcome = await _wait(self, self.import_job_id, whole=self.end_from_trigger)
+        with _heard([self.import_job_id]):
+            outcome = await _wait(self, self.import_job_id, whole=self.end_from_trigger)
         if self.end_from_trigger and outcome.job and not outcome.error and not outcome.job.has_failed_record_report:
             await self._push(outcome.job)
             yield TaskSuccessEvent()
@@ -179,6 +183,7 @@ class WisdomRunImportTrigger(JobsTrigger):
         delete_running(self.connection().make_hook(), self.knowledge_base_id, jobs.under_way)
 
     def _import_jobs(self) -> ImportJobs:
+        from airflow_wisdom.runs.manifest import Manifest
         from airflow_wisdom.runs.progress import task_progress
         from airflow_wisdom.runs.starting import Submission
         from airflow_wisdom.runs.waiting import ImportJobs
@@ -190,7 +195,15 @@ class WisdomRunImportTrigger(JobsTrigger):
             deadline=self.ends_at(),
             poll_interval=self.poll_interval,
             progress=task_progress(),
+            rows=Manifest.from_dict(self.manifest).rows_by_mark(),
         )
+
+
+def _heard(import_job_ids: Sequence[str]) -> AbstractContextManager[None]:
+    """Let it be said now and then that jobs are still waited for."""
+    from airflow_wisdom.runs.progress import now_and_then, task_progress
+
+    return now_and_then(partial(task_progress().waiting, f"import job {', '.join(import_job_ids)} has not ended"))
 
 
 def _wait(trigger: JobsTrigger, import_job_id: str, *, whole: bool = False) -> Coroutine[Any, Any, Outcome]:
