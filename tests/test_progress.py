@@ -12,7 +12,7 @@ from rigs.running import run, start_job
 from rigs.virtual import Loop
 
 from airflow_wisdom.hooks import WisdomHook
-from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
 from airflow_wisdom.rows.mistake import Mistake
 from airflow_wisdom.runs.account import Account
 from airflow_wisdom.runs.manifest import Manifest
@@ -181,3 +181,35 @@ def test_a_single_wait_says_how_it_stands(fake_wisdom, knowledge_base, capsys, v
     WisdomHook().wait_for_import_job(knowledge_base, job, poll_interval=10)
     said = [line for line in capsys.readouterr().out.splitlines() if "which is START_IN_PROGRESS, after" in line]
     assert [int(re.search(r"after (\d+) s", line)[1]) for line in said] == [60, 120]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "line"),
+    [
+        ({}, "Synced the rows given: 1 created, 1 unchanged, 1 invalid"),
+        ({"mode": "plan"}, "Nothing was written of the rows given: 1 to create, 0 to update"),
+    ],
+)
+def test_a_sync_says_in_one_line_what_it_did(fake_wisdom, knowledge_base, capsys, kwargs, line):
+    def sync(rows, **kwargs):
+        return run(
+            WisdomSyncQuickResponsesOperator(
+                task_id="sync", knowledge_base_id=knowledge_base, source=rows, on_invalid_rows="skip", **kwargs
+            )
+        )
+
+    rows = [{"Name": "there", "Content": "a"}, {"Name": "new", "Content": "b"}, {"Name": ""}]
+    sync(rows[:1])
+    capsys.readouterr()
+    sync(rows, **kwargs)
+    assert line in capsys.readouterr().out
+
+
+def test_a_long_sync_says_how_many_changes_are_made(fake_wisdom, knowledge_base, caplog, virtual_time):
+    caplog.set_level(logging.INFO)
+    rows = [{"Name": f"n{number}", "Content": "c"} for number in range(3)]
+    run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=rows))
+    fake_wisdom.fault("UpdateQuickResponse", "ThrottlingException", http_status=429, times=100)
+    changed = [row | {"Content": "d"} for row in rows]
+    run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=changed))
+    assert any(re.fullmatch(r"Still waiting: \d of 3 changes are made", line) for line in caplog.messages)

@@ -153,6 +153,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         """Push the summary, and raise what went wrong, or return the summary."""
         self._account, summary = account, account.summary()
         self.push_summary(context, summary)
+        self.log.info("%s", account)
         account.judge(self._options().on_failed_items)
         if self.outlets:
             self._record(context, account)

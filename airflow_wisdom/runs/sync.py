@@ -16,6 +16,7 @@ from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.knowledge_base import arn_of, short_id
 from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows import Validator
 from airflow_wisdom.rows.preparing import sift
 from airflow_wisdom.rows.quick_responses import WORDS, wanted
@@ -137,6 +138,14 @@ class SyncAccount:
     sample: int
     plan_path: str | None = None
     is_refused: bool = False
+
+    def __str__(self) -> str:
+        """Say in one line what became of the rows and the quick responses."""
+        source = redact(self.planned.plan.source)
+        if self.ends is None:
+            return f"Nothing was written of {source}: {self.planned.plan}"
+        done = ", ".join(f"{number:,} {what}" for what, number in self.numbers.items() if number)
+        return f"Synced {source}: {done or 'there was nothing to do'}"
 
     @property
     def arn(self) -> str | None:
