@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.storage import Storage
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class FinalError(AirflowFailException):
@@ -55,7 +54,7 @@ def _without_vain_retries(task: BaseOperator) -> Iterator[None]:
         raise FinalError(str(exc)) from exc
 
 
-def without_vain_retries(execute: Callable[[T, Context], R]) -> Callable[[T, Context], R]:
+def without_vain_retries(execute: Callable[[Any, Context], T]) -> Callable[[Any, Context], T]:
     """Let a task fail at once where its data are at fault; for the method ``execute`` of a :class:`WisdomTask`.
 
     This is the edge to Airflow, which retries whatever is none of its own exceptions.
@@ -64,7 +63,7 @@ def without_vain_retries(execute: Callable[[T, Context], R]) -> Callable[[T, Con
     """
 
     @wraps(execute)
-    def executed(self: Any, context: Context) -> R:
+    def executed(self: Any, context: Context) -> T:
         with _without_vain_retries(self):
             return execute(self, context)
 

@@ -103,8 +103,7 @@ class RefusedRecords:
     def _too_many(self, message: str, where: Mapping[str, str | None]) -> FailedRecordsError:
         kept = f"; all of them are in {self.path}" if self.path else ""
         return FailedRecordsError(
-            f"{message}{kept}. "
-            "Fix them and import them separately: another try would be refused the same records",
+            f"{message}{kept}. Fix them and import them separately: another try would be refused the same records",
             records_refused=self.count,
             failed_records=self.sample,
             failed_records_path=self.path,
