@@ -55,6 +55,27 @@ class Cadence:
         return longest * (1.0 - self.jitter * random.random())
 
 
+FIRST_WORD = 60.0
+"""Seconds after which a wait says for the first time that it goes on."""
+
+
+class Milestones:
+    """When a wait says that it goes on: after a minute, and from then on each time that it has taken twice as long."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_WORD
+
+    def is_due(self, waited: float) -> bool:
+        """Return whether to say so now.
+
+        :param waited: Seconds since the wait began.
+        """
+        if waited < self._next:
+            return False
+        self._next = 2 * waited
+        return True
+
+
 GROWING = Cadence()
 """The cadence of those who ask for none."""
 

@@ -115,6 +115,9 @@ class WisdomError(Exception):
     transient: ClassVar[bool] = False
     """Whether waiting may help: throttling, 5xx, connection errors and time-outs."""
 
+    retryable: bool = True
+    """Whether another try of the task may end otherwise. Not so where the data are at fault: they are the same then."""
+
     def __init__(self, message: str, *, where: Where = None) -> None:
         self.message = redact(cut(message))
         self.where = {name: redact(str(value)) for name, value in (where or {}).items() if value is not None}
@@ -303,6 +306,8 @@ class UploadTooLargeError(UploadError):
     :param max_bytes: The limit, in bytes.
     """
 
+    retryable = False
+
     def __init__(
         self,
         message: str,
@@ -345,6 +350,8 @@ class SourceFormatError(SourceError):
     :param unit: What `line` counts, ``line`` (default) or ``row``.
     """
 
+    retryable = False
+
     def __init__(
         self,
         message: str,
@@ -368,6 +375,8 @@ class TemplateMismatchError(SourceError):
     :param unknown: Columns of the source that the template does not have.
     """
 
+    retryable = False
+
     def __init__(
         self, message: str, *, missing: list[str] | None = None, unknown: list[str] | None = None, where: Where = None
     ) -> None:
@@ -385,6 +394,8 @@ class InvalidRowsError(SourceError):
         ``reason``.
     :param invalid_rows_path: The file with all invalid rows and their reasons, if one was kept.
     """
+
+    retryable = False
 
     def __init__(
         self,
@@ -441,7 +452,14 @@ class ImportJobError(WisdomError):
 
 
 class ImportJobFailedError(ImportJobError):
-    """The job is FAILED, or on its way to being deleted, or deleted."""
+    """The job is FAILED, or on its way to being deleted, or deleted.
+
+    :param retryable: Whether another try may end otherwise: not so if AWS refused the records. Default: it may.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True, **job: Any) -> None:
+        super().__init__(message, **job)
+        self.retryable = retryable
 
 
 class ImportJobTimeoutError(ImportJobError):
@@ -463,6 +481,8 @@ class ImportIncompleteError(WisdomError):
     """Not every file of an import became a COMPLETE job; the message says what was done, what was not, and what next.
 
     :param jobs: One dict for each file, as in the task's XCom.
+    :param retryable: Whether another try may end otherwise: not so if AWS refused the records of each job that failed.
+        Default: it may.
     """
 
     def __init__(
@@ -470,10 +490,12 @@ class ImportIncompleteError(WisdomError):
         message: str,
         *,
         jobs: list[dict[str, Any]],
+        retryable: bool = True,
         where: Where = None,
     ) -> None:
         super().__init__(message, where=where)
         self.jobs = redacted(jobs)
+        self.retryable = retryable
 
 
 class FailedRecordsError(WisdomError):
@@ -483,6 +505,8 @@ class FailedRecordsError(WisdomError):
     :param failed_records: The first of them, by the columns of AWS's report.
     :param failed_records_path: Where all of them were written to, if anywhere.
     """
+
+    retryable = False
 
     def __init__(
         self,
@@ -518,6 +542,8 @@ class UnsafePlanError(PlanError):
     :param in_scope: Quick responses that bear the owner's tag.
     """
 
+    retryable = False
+
     def __init__(self, message: str, *, removals: int, in_scope: int, where: Where = None) -> None:
         super().__init__(message, where=where)
         self.removals = removals
@@ -530,6 +556,8 @@ class PlanChangedError(PlanError):
     :param fingerprint: Fingerprint of the plan as it is now.
     :param expected: Fingerprint of the plan that was approved.
     """
+
+    retryable = False
 
     def __init__(self, message: str, *, fingerprint: str, expected: str, where: Where = None) -> None:
         super().__init__(message, where=where)

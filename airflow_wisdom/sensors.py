@@ -16,10 +16,12 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.tasks import WisdomExistingJobTask
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, without_vain_retries
 from airflow_wisdom.values import check_interval, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
 
@@ -32,18 +34,16 @@ __all__ = [
 ]
 
 
-class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
-    """Waits until an import job is COMPLETE, and pushes its metadata to XCom; AWS operation ``GetImportJob``.
+class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSensorOperator):
+    """Waits until an import job is COMPLETE, and pushes what it did to XCom; AWS operation ``GetImportJob``.
 
     Waits in any of Airflow's ways: ``mode="poke"`` (default), ``mode="reschedule"`` or ``deferrable=True``.
     Throttling, 5xx, connection errors and time-outs are waited out. A job that can no longer succeed, an unknown
-    status and a missing job fail the task in every way of waiting; ``soft_fail`` skips on time-out only, and
-    ``silent_fail`` and ``never_fail``, which would hide a failure, are refused.
+    status, a missing job and refused records fail the task in every way of waiting; ``soft_fail`` skips on time-out
+    only, and ``silent_fail`` and ``never_fail``, which would hide a failure, are refused.
 
-    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`.
+    The XCom is as for :class:`~airflow_wisdom.operators.WisdomGetImportJobOperator`.
 
-    :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
-        Default: no.
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
         ``[operators] default_deferrable``.
     :param poke_interval: Seconds between two looks. Default: Airflow's 60 in a worker; in the triggerer, intervals
@@ -52,17 +52,25 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
     :param start_from_trigger: Whether the task begins in the triggerer, without a worker (Airflow 3.3; before, it
         defers as usual). Default: no. Its drawbacks are Airflow's: an XComArg arrives as text, and a template that
         pulls an XCom needs ``map_indexes=-1``; a mapped task begins in a worker all the same.
-    :param end_from_trigger: Whether a deferred task whose job is complete ends in the triggerer, without a worker.
-        Default: no. Its drawbacks are Airflow's: no asset events and no ``on_success_callback``.
+    :param end_from_trigger: Whether a deferred task whose job is complete, and refused nothing, ends in the triggerer,
+        without a worker. Default: no. Its drawbacks are Airflow's: no asset events and no ``on_success_callback``.
 
-    Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. The rest, `timeout`
-    among it: as for ``BaseSensorOperator``.
+    Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. What is done about
+    refused records: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`. The rest, `timeout` among it: as for
+    ``BaseSensorOperator``.
+
+    :raises ImportJobError: The job can no longer succeed.
+    :raises FailedRecordsError: AWS refused more records than are tolerated.
+    :raises FailedRecordReportError: How many AWS refused is not known.
+    :raises StorageError: The refused records cannot be written to where they should be.
+    :raises ValueError: A parameter makes no sense.
     """
+
+    template_fields: Sequence[str] = ("import_job_id", *WisdomSingleJobTask.template_fields)
 
     def __init__(
         self,
         *,
-        include_urls: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float | None = None,
         start_from_trigger: bool = False,
@@ -72,7 +80,6 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
         if poke_interval is not None:
             kwargs["poke_interval"] = poke_interval
         super().__init__(**kwargs)
-        self.include_urls = include_urls
         self.deferrable = deferrable
         self.poll_interval = None if poke_interval is None else seconds(poke_interval)
         self.end_from_trigger = end_from_trigger
@@ -81,14 +88,16 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
             self.start_trigger_args = self._start_trigger_args()
         self._seen: ImportJob | None = None
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any] | None:
-        """Wait for the job and return its metadata."""
+        """Wait for the job, read its report, and return what they say."""
         self._refuse_to_hide_failures()
+        self.report_options()
         if self.deferrable or self.start_from_trigger:
             return self._look_then_defer(context)
         began = self._began(context)
         try:
-            return super().execute(context)  # type: ignore[no-any-return]
+            super().execute(context)
         except AirflowSensorTimeout:
             from airflow_wisdom.model.import_job import timed_out
 
@@ -96,6 +105,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
             error = timed_out(self.find_knowledge_base(), self.import_job_id, self._seen, waited=waited)
             # Airflow's own says nothing that this one does not.
             raise AirflowSensorTimeout(str(error)) from error
+        return self._conclude(context)
 
     def _began(self, context: Context) -> float:
         first = context["ti"].get_first_reschedule_date(context) if self.reschedule else None
@@ -111,9 +121,8 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
             return PokeReturnValue(is_done=False)
         self._patience.succeeded()
         self.link_to_instance(self.hook, job)
-        complete = job.is_complete()
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
-        return PokeReturnValue(is_done=complete, xcom_value=job.to_dict(include_urls=self.include_urls))
+        return PokeReturnValue(is_done=not job.is_running)
 
     @cached_property
     def _patience(self) -> Patience:
@@ -124,17 +133,19 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
     def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
         check_interval(self.poll_interval)
         deadline = self.ends_at(self.timeout)
-        look = self.poke(context)
-        if not look.is_done:
+        if not self.poke(context).is_done:
             from airflow_wisdom.triggers import WisdomJobSensorTrigger
 
+            self.say_deferred(self.import_job_id, deadline)
             self.defer(
                 trigger=WisdomJobSensorTrigger(**self._trigger_kwargs(), deadline=deadline),
                 method_name="execute_complete",
                 timeout=self._trigger_timeout(),
             )
-        metadata: dict[str, Any] | None = look.xcom_value
-        return metadata
+        return self._conclude(context)
+
+    def _conclude(self, context: Context) -> dict[str, Any] | None:
+        return self.conclude(context, self._seen) if self._seen else None
 
     def _start_trigger_args(self) -> StartTriggerArgs | None:
         from airflow.triggers.base import BaseTrigger, StartTriggerArgs
@@ -168,19 +179,17 @@ class WisdomImportJobSensor(WisdomExistingJobTask, BaseSensorOperator):
             **self.aws.to_dict(),
         }
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | str) -> dict[str, Any]:  # noqa: ARG002
-        """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
-        from airflow_wisdom.runs.waiting import ends_of, raise_for, reread
+    def execute_complete(self, context: Context, event: dict[str, Any] | str) -> dict[str, Any]:
+        """Take over from the trigger: read the report, and return the summary or raise what went wrong."""
+        from airflow_wisdom.runs.single import ended_job
 
         # `dag.test()` does not know events that end a task: it comes here with a text in place of the payload.
-        if not isinstance(event, str):
-            try:
-                raise_for(ends_of(event))
-            except ImportJobTimeoutError as exc:
-                raise AirflowSensorTimeout(str(exc)) from exc
-        job = reread(self.hook, self.find_knowledge_base(), self.import_job_id)
-        self.link_to_instance(self.hook, job)
-        return job.to_dict(include_urls=self.include_urls)
+        payload = None if isinstance(event, str) else event
+        try:
+            job = ended_job(self.hook, self.find_knowledge_base(), self.import_job_id, payload)
+        except ImportJobTimeoutError as exc:
+            raise AirflowSensorTimeout(str(exc)) from exc
+        return self.conclude(context, job)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from the deferral; where Airflow would skip on any failure of a trigger, skip on time-out only."""

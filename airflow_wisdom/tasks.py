@@ -7,25 +7,67 @@ whatever is needed only where a task runs is imported there: boto3 above all, bu
 from __future__ import annotations
 
 import time
-from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_wisdom import settings
+from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
-from airflow_wisdom.values import ONE_DAY, seconds
+from airflow_wisdom.model.limits import MAX_REPORT_BYTES
+from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.runs.options import ReportOptions
     from airflow_wisdom.storage import Storage
+
+T = TypeVar("T")
+
+
+class FinalError(AirflowFailException):
+    """What fails a task at once, though it may have retries left: an error of this package that no retry can cure."""
+
+    @property
+    def headline(self) -> str:
+        """As for :class:`~airflow_wisdom.exceptions.WisdomError`, for the templates of notifiers."""
+        return self.__cause__.headline if isinstance(self.__cause__, WisdomError) else str(self)
+
+
+@contextmanager
+def _without_vain_retries(task: BaseOperator) -> Iterator[None]:
+    try:
+        yield
+    except WisdomError as exc:
+        if exc.retryable or getattr(task, "retry_data_errors", False):
+            raise
+        raise FinalError(str(exc)) from exc
+
+
+def without_vain_retries(execute: Callable[[Any, Context], T]) -> Callable[[Any, Context], T]:
+    """Let a task fail at once where its data are at fault; for the method ``execute`` of a :class:`WisdomTask`.
+
+    This is the edge to Airflow, which retries whatever is none of its own exceptions.
+
+    :param execute: The method.
+    """
+
+    @wraps(execute)
+    def executed(self: Any, context: Context) -> T:
+        with _without_vain_retries(self):
+            return execute(self, context)
+
+    return executed
 
 
 class WisdomTask(LinksToConsole, BaseOperator):
@@ -68,6 +110,11 @@ class WisdomTask(LinksToConsole, BaseOperator):
         hook = self.aws.hook()
         self.link_to_console(hook)
         return hook
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Come back from a deferral, and fail at once where the data are at fault."""
+        with _without_vain_retries(self):
+            return super().resume_execution(next_method, next_kwargs, context)
 
     def ends_at(self, timeout: timedelta | float) -> float:
         """Return the POSIX time at which the task stops waiting: the earliest of all limits, however it waits.
@@ -153,13 +200,14 @@ class WisdomKnowledgeBaseTask(WisdomTask):
 
 
 class WisdomStorageTask(WisdomKnowledgeBaseTask):
-    """Base of the tasks that read or write files, and that may take long.
+    """Base of the tasks that read or write files.
 
     :param storage_conn_id: Airflow connection for URIs. Default: `aws_conn_id` for Amazon S3, and for others the
         connection that the URI names, or none.
     :param sample_size: How many rows, changes and failures go to log, XCom and exceptions; 0 for none, as their texts
         may not be everybody's. Default: Airflow's option ``[wisdom] sample_size``, by itself 20.
-    :param timeout: Seconds, or a timedelta, after which nothing more is done and the task fails. Default: one day.
+    :param retry_data_errors: Whether Airflow retries the task also where the data are at fault, so that only other data
+        would help: for a file that somebody may replace between two tries. Default: no, the task fails at once.
 
     Which knowledge base: as for :class:`WisdomKnowledgeBaseTask`.
     """
@@ -171,19 +219,102 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
         *,
         storage_conn_id: str | None = None,
         sample_size: int | None = None,
-        timeout: timedelta | float = ONE_DAY,
+        retry_data_errors: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.storage_conn_id = storage_conn_id
         self.sample_size = sample_size
-        self.timeout = timeout
+        self.retry_data_errors = retry_data_errors
 
     def storage(self) -> Storage:
         """Return what reads and writes files."""
         from airflow_wisdom.storage import Storage
 
         return Storage(self.storage_conn_id, self.aws_conn_id, self.verify)
+
+
+class WisdomReportTask(WisdomStorageTask):
+    """Base of the tasks that read the reports of the records that AWS refused.
+
+    :param on_failed_records: What to do if AWS refuses records: ``fail`` (default), ``warn``, ``ignore``, or the
+        number that is tolerated. A job that is FAILED fails the task in any case.
+    :param failed_records_path: Path or URI of a CSV to write all of them to, by the columns of AWS's reports. If there
+        are none, it has its header alone. Default: they are not written.
+    :param max_report_bytes: Largest report of failed records that is fetched, in bytes. Default 10,000,000.
+
+    Which knowledge base, and how files are reached: as for :class:`WisdomStorageTask`.
+    """
+
+    template_fields: Sequence[str] = ("on_failed_records", "failed_records_path", *WisdomStorageTask.template_fields)
+
+    def __init__(
+        self,
+        *,
+        on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
+        failed_records_path: str | None = None,
+        max_report_bytes: int = MAX_REPORT_BYTES,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.on_failed_records = on_failed_records
+        self.failed_records_path = failed_records_path
+        self.max_report_bytes = max_report_bytes
+
+
+class WisdomSingleJobTask(WisdomReportTask):
+    """Base of the tasks that see one import job to its end: what it refused, and what is told of it.
+
+    :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
+        Default: no.
+
+    What is done about refused records: as for :class:`WisdomReportTask`.
+    """
+
+    def __init__(self, *, include_urls: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.include_urls = include_urls
+        self._records: dict[str, int] = {}
+
+    def report_options(self) -> ReportOptions:
+        """Return what is done about refused records.
+
+        :raises ValueError: A parameter makes no sense.
+        """
+        from airflow_wisdom.runs.options import ReportOptions
+
+        return ReportOptions.of(self, sample_size=settings.sample_size())
+
+    def conclude(self, context: Context, job: ImportJob, *, is_judged: bool = True) -> dict[str, Any]:
+        """Fetch the report of a job, push the summary, and raise what went wrong, or return the summary.
+
+        :param context: The task's context.
+        :param job: The job, read whole just now.
+        :param is_judged: Whether a job that is not COMPLETE, and records that AWS refused, may fail the task. Default:
+            they may.
+        """
+        from airflow_wisdom.runs.single import JobAccount
+
+        options = self.report_options()
+        account = JobAccount.of(self.hook, job, options, self.storage())
+        self._records, summary = account.numbers(), account.summary(include_urls=self.include_urls)
+        self.link_to_instance(self.hook, job)
+        self.log.info("%s", account)
+        if self.do_xcom_push:
+            # Also for a task that fails next: who is alarmed wants to know.
+            context["ti"].xcom_push(key="return_value", value=summary)
+        if is_judged:
+            account.judge(options.on_failed_records)
+        return summary
+
+    def say_deferred(self, import_job_id: str, deadline: float) -> None:
+        """Log what the task waits for elsewhere, and until when.
+
+        :param import_job_id: Id of the import job.
+        :param deadline: POSIX time at which waiting ends.
+        """
+        until = datetime.fromtimestamp(deadline, timezone.utc).isoformat(timespec="seconds")
+        self.log.info("Deferred until %s at the latest: import job %s", until, import_job_id)
 
 
 class WisdomExistingJobTask(WisdomKnowledgeBaseTask):

@@ -8,6 +8,8 @@ on where the DAG runs::
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, Param
 
 from airflow_wisdom.transfers import SqlToWisdomOperator
@@ -16,6 +18,7 @@ with DAG(
     dag_id="import_from_sql",
     schedule=None,
     params={"sql_conn_id": Param("answers", type="string", description="Airflow connection of the database")},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["wisdom"],
 ) as dag:

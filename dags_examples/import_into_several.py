@@ -13,13 +13,20 @@ The extra of the Airflow connection `aws_default` lists them, one entry for each
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Connection, task
 
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 
-with DAG(dag_id="import_into_several", schedule=None, doc_md=__doc__, tags=["wisdom"]) as dag:
+with DAG(
+    dag_id="import_into_several",
+    schedule=None,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    doc_md=__doc__,
+    tags=["wisdom"],
+) as dag:
     # [START import_into_several]
     @task
     def imports() -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ where the DAG runs: credentials, region and, in its extra, the knowledge base::
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, Param
@@ -27,6 +28,7 @@ with DAG(
     dag_id="import_job_step_by_step",
     schedule=None,
     params={"source": Param(str(SAMPLE), type="string", description="Path of the CSV file")},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["wisdom"],
 ) as dag:

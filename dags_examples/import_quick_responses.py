@@ -8,6 +8,7 @@ its extra, the knowledge base and the folder or URI for reports of invalid and r
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ with DAG(
     dag_id="import_quick_responses",
     schedule=None,
     params={"source": Param(str(SAMPLE), type="string", description="Path or URI of the CSV file")},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["wisdom"],
 ) as dag:

@@ -15,6 +15,7 @@ to `not-imported/`.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, BaseSensorOperator, PokeReturnValue, get_current_context, task
@@ -57,6 +58,7 @@ with DAG(
     # After each file, the next run waits for another.
     schedule="@continuous",
     max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["wisdom"],
 ) as dag:

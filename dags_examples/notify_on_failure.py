@@ -24,6 +24,7 @@ With Slack, from apache-airflow-providers-slack::
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ with DAG(
     doc_md=__doc__,
     tags=["wisdom"],
     # [START callback]
-    default_args={"on_failure_callback": notify},
+    default_args={"on_failure_callback": notify, "retries": 2, "retry_delay": timedelta(minutes=1)},
     # [END callback]
 ) as dag:
     WisdomStartImportJobOperator(

@@ -7,6 +7,7 @@ ARN. The Airflow connection `aws_default` holds credentials and region.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, AssetWatcher, task
@@ -34,6 +35,7 @@ with DAG(
     # [START schedule]
     schedule=[knowledge_base],
     # [END schedule]
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["wisdom"],
 ) as dag:

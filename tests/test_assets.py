@@ -9,7 +9,7 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetUniqueKey
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.execution_time.task_runner import _serialize_outlet_events
-from rigs.running import GOOD_CSV, FakeTaskInstance, resume, run, start_job
+from rigs.running import GOOD_CSV, FakeTaskInstance, as_raised, resume, run, start_job
 
 from airflow_wisdom.assets import create_asset, record_import
 from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobFailedError
@@ -195,7 +195,7 @@ def test_an_import_of_many_files_is_one_event_with_its_numbers(fake_wisdom, know
     assert event["extra"]["records"] == {"sent": 101, "imported": 101, "refused": 0}
     again = context()
     again["ti"].run_id = "tomorrow"
-    with pytest.raises(ImportIncompleteError):  # the same names once more: every row is refused
+    with pytest.raises(ImportIncompleteError), as_raised():  # the same names once more: every row is refused
         task.execute(again)
     assert events(again) == []
 

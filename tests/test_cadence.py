@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_wisdom.cadence import Backoff, Budget, Cadence, Patience, pages_to_walk, time_left
+from airflow_wisdom.cadence import Backoff, Budget, Cadence, Milestones, Patience, pages_to_walk, time_left
 from airflow_wisdom.exceptions import AccessDeniedError, EndpointError, ThrottlingError, WisdomError
 
 durations = st.floats(min_value=0, max_value=86_400)
@@ -267,3 +267,15 @@ def test_what_lasts_is_told_once_a_streak_also_in_the_middle_of_bad_weather():
     patience.succeeded()
     patience.endure(FINAL[0])
     assert lines[3:] == [told_to_last(FINAL[0])]
+
+
+@given(step=st.floats(0.5, 600))
+def test_a_wait_of_a_day_says_so_ever_more_rarely(step):
+    milestones, said, now = Milestones(), [], 0.0
+    while now < 86_400:
+        now += step
+        if milestones.is_due(now):
+            said.append(now)
+    assert 60 <= said[0] < 60 + step
+    assert len(said) <= 11
+    assert all(later >= 2 * earlier for earlier, later in pairwise(said))

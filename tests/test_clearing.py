@@ -14,6 +14,7 @@ from airflow_wisdom.operators import WisdomStartImportJobOperator
 from airflow_wisdom.runs.run import Series
 
 RETRIES = 2
+QUICK = {"poll_interval": 0.01, "on_failed_records": "ignore"}
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def source(tmp_path):
 
 def start(knowledge_base, source, **kwargs):
     return WisdomStartImportJobOperator(
-        task_id="start", knowledge_base_id=knowledge_base, source=source, poll_interval=0.01, retries=RETRIES, **kwargs
+        task_id="start", knowledge_base_id=knowledge_base, source=source, retries=RETRIES, **{**QUICK, **kwargs}
     )
 
 

@@ -92,6 +92,12 @@ def test_airflow_parses_every_example_without_a_warning(airflow_database, dag_fi
         assert bag.captured_warnings == {}
 
 
+def test_every_task_of_an_example_has_retries(monkeypatch, dag_files):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    for path in dag_files:
+        assert [task.task_id for task in import_module(path.stem).dag.tasks if not task.retries] == []
+
+
 def test_every_operator_is_shown_by_an_example(dag_files):
     from airflow_wisdom import operators
 

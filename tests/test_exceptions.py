@@ -68,6 +68,19 @@ def test_only_weather_is_transient():
     assert transient == {"ServiceUnavailableError", "ThrottlingError", "EndpointError"}
 
 
+def test_another_try_does_not_help_where_the_data_are_at_fault():
+    vain = {kind.__name__ for kind in classes() if not kind.retryable}
+    assert vain == {
+        "FailedRecordsError",
+        "InvalidRowsError",
+        "PlanChangedError",
+        "SourceFormatError",
+        "TemplateMismatchError",
+        "UnsafePlanError",
+        "UploadTooLargeError",
+    }
+
+
 def test_a_note_does_not_hinder_travel():
     made = WisdomError("What happened")
     made.__notes__ = ["seen while testing"]

@@ -20,7 +20,7 @@ from airflow_wisdom.exceptions import (
     StorageError,
 )
 from airflow_wisdom.operators import WisdomSyncQuickResponsesOperator
-from airflow_wisdom.runs.imports import REPORT_PATIENCE
+from airflow_wisdom.runs.reports import REPORT_PATIENCE
 
 pytestmark = pytest.mark.usefixtures("no_patience")
 

@@ -58,10 +58,13 @@ def test_a_failure_is_published_whatever_the_way_of_waiting(
 )
 @pytest.mark.parametrize("status", ["FAILED", "FUTURE"])
 def test_the_example_prints_which_job_failed_and_no_secret(
-    airflow_database, fake_wisdom_over_http, example_connection, capfd, status
+    airflow_database, fake_wisdom_over_http, example_connection, monkeypatch, capfd, status
 ):
     fake_wisdom_over_http.import_jobs(after_calls=2, status=status)
-    run = import_module("notify_on_failure").dag.test()
+    dag = import_module("notify_on_failure").dag
+    # Nobody waits for a second try here.
+    monkeypatch.setattr(dag.get_task("import"), "retries", 0)
+    run = dag.test()
     assert str(run.state) == "failed"
     job = run.get_task_instance("import").xcom_pull(task_ids="import", key="import_job_id")
     said = capfd.readouterr().out

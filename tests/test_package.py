@@ -354,6 +354,7 @@ def test_texts_that_a_dag_author_would_template_are_templates(kind):
         "poke_interval",
         "poll_interval",
         "require_complete",
+        "retry_data_errors",
         "start_from_trigger",
         "timeout",
         "wait_for_completion",

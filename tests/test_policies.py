@@ -98,6 +98,19 @@ def test_reading(fake_wisdom, knowledge_base, called):
     assert called(lambda: run(task)) == policy(type(task))["Always"]
 
 
+REFUSING_CSV = b"Name,Content\na,b\na,c\n"
+REPORTS = {"failed_records_path": "s3://bucket/failed.csv", "on_failed_records": "warn"}
+
+
+@pytest.mark.parametrize("kind", [WisdomGetImportJobOperator, WisdomImportJobSensor])
+def test_reading_the_report_of_a_job(fake_wisdom, knowledge_base, called, kind):
+    """The report itself is behind a presigned URL."""
+    job = start_job(fake_wisdom, knowledge_base, REFUSING_CSV)
+    fake_wisdom.client().get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
+    task = kind(task_id="t", knowledge_base_id=knowledge_base, import_job_id=job, **REPORTS)
+    assert called(lambda: run(task)) == policy(kind)["Always"] | policy(kind)["ReportsInS3"]
+
+
 def test_the_sensor(fake_wisdom, knowledge_base, called):
     def sensor(**kwargs):
         return WisdomImportJobSensor(
@@ -139,6 +152,8 @@ def test_starting(fake_wisdom, knowledge_base, called, tmp_path):
     allowed = policy(WisdomStartImportJobOperator)
     fake_wisdom.import_jobs(after_calls=2)
     assert called(lambda: twice(start)) == allowed["Always"]
+    source.write_bytes(REFUSING_CSV.replace(b"a,", b"c,"))
+    assert called(lambda: run(start(**REPORTS))) <= allowed["Always"] | allowed["ReportsInS3"]
     source.write_text("Name,Content\nb,b\n")
     fake_wisdom.import_jobs(after_seconds=3600)
     assert (

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 from dataclasses import replace
 
 import pytest
-from rigs.running import run
+from rigs.running import run, start_job
+from rigs.virtual import Loop
 
-from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
+from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
 from airflow_wisdom.rows.mistake import Mistake
 from airflow_wisdom.runs.account import Account
 from airflow_wisdom.runs.manifest import Manifest
-from airflow_wisdom.runs.progress import LogProgress, Progress, telling
+from airflow_wisdom.runs.progress import LogProgress, Progress, now_and_then, telling
 
 ROWS = [{"Name": f"Answer {n}", "Content": f"Text {n}", "Routing Profile": "Billing"} for n in range(1, 151)]
 ROWS[0]["Content"] = ""
@@ -133,3 +137,79 @@ def test_the_log_shows_no_query_of_a_presigned_url(caplog):
     progress.concluded(Account(manifest, []))
     assert caplog.text.count("https://bucket/answers.csv?<redacted>") == 5
     assert "secret" not in caplog.text
+
+
+@pytest.fixture
+def virtual_loop():
+    """Runs a coroutine on a time that jumps to the next timer."""
+    loop = Loop()
+    yield loop.run_until_complete
+    loop.close()
+
+
+def test_a_wait_is_heard_of_after_growing_intervals(virtual_loop):
+    heard = []
+
+    async def wait():
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with now_and_then(lambda: heard.append(round(loop.time() - began))):
+            await asyncio.sleep(1000)
+        await asyncio.sleep(10_000)
+
+    virtual_loop(wait())
+    assert heard == [60, 120, 240, 480, 960]
+
+
+def test_a_wait_says_how_far_it_has_got(fake_wisdom, knowledge_base, caplog, virtual_time):
+    caplog.set_level(logging.INFO)
+    fake_wisdom.import_jobs(after_calls=10)
+    rows = [{"Name": f"Answer {n}", "Content": "Text"} for n in range(150)]
+    task = WisdomImportQuickResponsesOperator(
+        task_id="import", knowledge_base_id=knowledge_base, source=rows, max_active_jobs=1, poll_interval=10
+    )
+    assert run(task)["rowsImported"] == 150
+    assert [line.getMessage() for line in caplog.records if line.getMessage().startswith("Still waiting: ")] == [
+        "Still waiting: 0 of 2 import jobs have ended, 1 run; 0 of 150 rows are through",
+        "Still waiting: 1 of 2 import jobs have ended, 1 run; 100 of 150 rows are through",
+    ]
+
+
+def test_a_single_wait_says_how_it_stands(fake_wisdom, knowledge_base, capsys, virtual_time):
+    fake_wisdom.import_jobs(after_calls=20)
+    job = start_job(fake_wisdom, knowledge_base)
+    WisdomHook().wait_for_import_job(knowledge_base, job, poll_interval=10)
+    said = [line for line in capsys.readouterr().out.splitlines() if "which is START_IN_PROGRESS, after" in line]
+    assert [int(re.search(r"after (\d+) s", line)[1]) for line in said] == [60, 120]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "line"),
+    [
+        ({}, "Synced the rows given: 1 created, 1 unchanged, 1 invalid"),
+        ({"mode": "plan"}, "Nothing was written of the rows given: 1 to create, 0 to update"),
+    ],
+)
+def test_a_sync_says_in_one_line_what_it_did(fake_wisdom, knowledge_base, capsys, kwargs, line):
+    def sync(rows, **kwargs):
+        return run(
+            WisdomSyncQuickResponsesOperator(
+                task_id="sync", knowledge_base_id=knowledge_base, source=rows, on_invalid_rows="skip", **kwargs
+            )
+        )
+
+    rows = [{"Name": "there", "Content": "a"}, {"Name": "new", "Content": "b"}, {"Name": ""}]
+    sync(rows[:1])
+    capsys.readouterr()
+    sync(rows, **kwargs)
+    assert line in capsys.readouterr().out
+
+
+def test_a_long_sync_says_how_many_changes_are_made(fake_wisdom, knowledge_base, caplog, virtual_time):
+    caplog.set_level(logging.INFO)
+    rows = [{"Name": f"n{number}", "Content": "c"} for number in range(3)]
+    run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=rows))
+    fake_wisdom.fault("UpdateQuickResponse", "ThrottlingException", http_status=429, times=100)
+    changed = [row | {"Content": "d"} for row in rows]
+    run(WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=changed))
+    assert any(re.fullmatch(r"Still waiting: \d of 3 changes are made", line) for line in caplog.messages)

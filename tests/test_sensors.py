@@ -146,7 +146,7 @@ def test_an_airflow_that_would_not_render_the_trigger_is_not_asked_to_start_it(m
 def test_an_end_that_dag_test_does_not_understand_is_read_again(fake_wisdom, knowledge_base):
     job = start_job(fake_wisdom, knowledge_base)
     task = sensor(knowledge_base, job, deferrable=True, end_from_trigger=True)
-    assert task.execute_complete({}, "success")["importJobId"] == job
+    assert task.execute_complete({"ti": FakeTaskInstance()}, "success")["importJobId"] == job
 
 
 @pytest.mark.parametrize("soft_fail", [True, False])

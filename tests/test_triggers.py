@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 import pytest
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent
-from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, FakeTaskInstance, fire, kill, start_job
+from rigs.running import GOOD_CSV, FakeTaskInstance, fire, kill, start_job
 
 from airflow_wisdom.hooks.connection import AwsConnection
 from airflow_wisdom.triggers import WisdomJobsCompleteTrigger, WisdomJobSensorTrigger, WisdomRunImportTrigger
@@ -237,7 +237,7 @@ def test_a_cancelled_trigger_deletes_nothing(fake_wisdom, knowledge_base):
 
 def test_a_sensors_trigger_may_end_the_task_itself(fake_wisdom, knowledge_base, monkeypatch):
     fake_wisdom.import_jobs(after_calls=2)
-    job = start_job(fake_wisdom, knowledge_base, PARTLY_BAD_CSV)
+    job = start_job(fake_wisdom, knowledge_base)
     pushed = []
     monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.set", lambda **given: pushed.append(given))
     trigger = WisdomJobSensorTrigger(
@@ -248,7 +248,7 @@ def test_a_sensors_trigger_may_end_the_task_itself(fake_wisdom, knowledge_base, 
     assert isinstance(event, TaskSuccessEvent)
     (xcom,) = pushed
     assert (xcom["key"], xcom["task_id"], xcom["value"]["importJobId"]) == ("return_value", "task", job)
-    assert xcom["value"]["hasFailedRecordReport"] is True
+    assert (xcom["value"]["hasFailedRecordReport"], xcom["value"]["rowsRefused"]) == (False, 0)
 
 
 def test_a_sensors_trigger_leaves_failure_to_a_worker(fake_wisdom, knowledge_base):

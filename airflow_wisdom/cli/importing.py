@@ -187,7 +187,7 @@ def _refused(account: Account, refusal: WisdomError) -> Outcome:
 
 
 def _accounted(account: Account, failure: Failure | None, known: Collection[str] = ()) -> Outcome:
-    summary, manifest = account.summary(), account.manifest
+    summary, manifest, refused = account.summary(), account.manifest, account.refused
     if failure:
         summary["error"] = failure.message
     sheet = facts(
@@ -209,7 +209,7 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
         _jobs(summary, manifest.unit),
         invalid_rows(manifest.mistakes, manifest.mistakes_total),
         doubtful_rows(manifest.doubts),
-        records(titled("Refused by AWS", len(account.records), account.records_refused), account.records, known),
+        records(titled("Refused by AWS", len(refused.sample), refused.count), refused.sample, known),
     ]
     return Outcome(summary, sheets, failure)
 

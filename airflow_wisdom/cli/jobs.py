@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cli.exits import Failure, Interrupted
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, records, titled
 from airflow_wisdom.cli.service import reach
 from airflow_wisdom.exceptions import ImportJobError
-from airflow_wisdom.model.import_job import ImportJobStatus
-from airflow_wisdom.model.limits import MAX_REPORT_BYTES
 from airflow_wisdom.rows import DEFAULT_TEMPLATE
-from airflow_wisdom.rows.keeping import keeping
-from airflow_wisdom.runs.account import FailedRecordReports
+from airflow_wisdom.runs.reports import FailedRecordReports
 from airflow_wisdom.runs.run import FILE, TASK
 from airflow_wisdom.storage import Storage
 
@@ -24,7 +19,6 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from airflow_wisdom.cli.screen import Screen
-    from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
 
 _JOBS = (
@@ -58,20 +52,18 @@ def show(args: Namespace, screen: Screen) -> Outcome:
     :param screen: Where progress goes.
     """
     hook, knowledge_base_id = reach(args)
-    reports, path = FailedRecordReports(args.sample_size), None
-    with screen.waiting("Reading the import job"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
+    with screen.waiting("Reading the import job"), FailedRecordReports(args.sample_size) as reports:
         job = hook.get_import_job(knowledge_base_id, args.job_id)
-        _read_report(hook, job, reports, Path(folder))
-        if args.failed_records_path:
-            path = args.failed_records_path
-            Storage(aws_conn_id=args.conn_id).save(reports.write(Path(folder)), path)
-    # Without a report, a job that is COMPLETE refused nothing, and any other keeps it to itself.
-    refused = reports.count if job.has_failed_record_report or job.status == ImportJobStatus.COMPLETE.value else None
-    document = {**job.to_dict(), "recordsRefused": refused, "failedRecords": reports.sample}
-    sheet = _facts(job, records_refused=refused, refused_records_in=path)
-    title = titled("Refused by AWS", len(reports.sample), reports.count)
-    sheets = [sheet, records(title, reports.sample, DEFAULT_TEMPLATE.columns)]
-    return Outcome({**document, "failedRecordsPath": path}, sheets)
+        known = reports.read(hook, job, time.time())
+        refused = reports.refused(Storage(aws_conn_id=args.conn_id), args.failed_records_path)
+    if refused.not_saved:
+        raise refused.not_saved
+    number = None if known is None else known.count
+    document = {**job.to_dict(), "recordsRefused": number, "failedRecords": refused.sample}
+    sheet = _facts(job, records_refused=number, refused_records_in=refused.path)
+    title = titled("Refused by AWS", len(refused.sample), refused.count)
+    sheets = [sheet, records(title, refused.sample, DEFAULT_TEMPLATE.columns)]
+    return Outcome({**document, "failedRecordsPath": refused.path}, sheets)
 
 
 def wait(args: Namespace, screen: Screen) -> Outcome:
@@ -107,16 +99,6 @@ def delete(args: Namespace, screen: Screen) -> Outcome:
             hook.wait_for_deletion(knowledge_base_id, args.job_id, deadline=deadline)
     document = {"knowledgeBaseId": knowledge_base_id, "importJobId": args.job_id, "isGone": args.wait}
     return Outcome(document, [facts(import_job=args.job_id, deleted="is gone" if args.wait else "was asked for")])
-
-
-def _read_report(hook: WisdomHook, job: ImportJob, reports: FailedRecordReports, folder: Path) -> None:
-    if not job.has_failed_record_report:
-        return
-    path = folder / "report.csv"
-    with keeping(), path.open("w+b") as file:
-        hook.download_failed_records(job, file, max_bytes=MAX_REPORT_BYTES)
-        file.flush()
-        reports.add(job.import_job_id, path)
 
 
 def _facts(job: ImportJob, **more: Any) -> Sheet:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OURS = logging.getLogger("airflow_wisdom")
 
-IN_TABLES = "airflow_wisdom.runs.account"
+IN_TABLES = "airflow_wisdom.runs.reports"
 """The logger whose lines are in the tables of a command already."""
 
 

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
 
 from airflow_wisdom import settings
-from airflow_wisdom.cadence import Cadence, Patience, time_left
+from airflow_wisdom.cadence import Cadence, Milestones, Patience, time_left
 from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ClientConfigurationError,
@@ -439,6 +439,7 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
 
         doing = f"Still waiting for import job {import_job_id}"
         patience = Patience(self.log, doing, deadline=deadline, give_up=give_up)
+        milestones = Milestones()
         while True:
             try:
                 job = self.get_import_job(knowledge_base_id, import_job_id)
@@ -448,6 +449,8 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
                 patience.succeeded()
                 if is_done(job):
                     return job
+                if milestones.is_due(waited := time.time() - began):
+                    self.log.info("%s, which is %s, after %.0f s", doing, job.status, waited)
                 pause = min(time_left(deadline, time.time()), interval())
                 if pause == 0:
                     give_up()

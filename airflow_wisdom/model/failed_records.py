@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING
 from airflow_wisdom.exceptions import FailedRecordReportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 __all__ = [
     "FailedRecords",
 ]
+
+REASON_WORDS = ("error", "reason", "message")
+"""Words by which the column with the reason is known, in upper or lower case: AWS does not document its name."""
+
+NAME = "name"
+"""The column by which people know a record, in upper or lower case."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,54 @@ def read_failed_records(lines: Iterable[str]) -> tuple[tuple[str, ...], Iterator
     rows = _rows(lines)
     columns = _distinct(next(rows, []))
     return columns, (_record(columns, row) for row in rows if row)
+
+
+def reason_column(columns: Iterable[str]) -> str | None:
+    """Return the column of a report that says why a record was refused; None if none looks like it.
+
+    It is the one whose name has the most of :data:`REASON_WORDS`, so that a message is preferred to a code; of several
+    the last, because the first are those of the file that was sent.
+
+    :param columns: The columns of the report.
+    """
+    found = [(sum(word in name.casefold() for word in REASON_WORDS), place, name) for place, name in enumerate(columns)]
+    words, _, column = max(found, default=(0, 0, ""))
+    return column if words else None
+
+
+def reason_of(record: Mapping[str, str]) -> str:
+    """Return why a record was refused: what its reason column says, and where there is none, all that is known of it.
+
+    :param record: The record, by column.
+    """
+    column = reason_column(record)
+    return (record[column].strip() if column is not None else "") or _listed(record, record)
+
+
+def named(record: Mapping[str, str]) -> dict[str, str]:
+    """Return a record with its name and the reason first.
+
+    :param record: The record, by column.
+    """
+    name = next((column for column in record if column.strip().casefold() == NAME), None)
+    first = dict.fromkeys(column for column in (name, reason_column(record)) if column is not None)
+    return {column: record[column] for column in (*first, *(column for column in record if column not in first))}
+
+
+def in_words(record: Mapping[str, str]) -> str:
+    """Return a record as one line for people: its name, why it was refused, and then the rest.
+
+    :param record: The record, by column.
+    """
+    reason = reason_column(record)
+    known = [column for column in named(record) if column == reason or column.strip().casefold() == NAME]
+    head = ": ".join(record[column] for column in known if record[column])
+    rest = _listed(record, [column for column in record if column not in known])
+    return f"{head} ({rest})" if head and rest else head or rest
+
+
+def _listed(record: Mapping[str, str], columns: Iterable[str]) -> str:
+    return ", ".join(f"{column or 'further cells'}: {record[column]}" for column in columns if record[column])
 
 
 def _rows(lines: Iterable[str]) -> Iterator[list[str]]:

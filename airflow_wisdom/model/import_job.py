@@ -149,6 +149,14 @@ class ImportJob:
         return status.is_success
 
     @property
+    def is_running(self) -> bool:
+        """Whether the import is still going on, so that waiting makes sense.
+
+        :raises UnknownImportJobStatusError: As for :meth:`is_complete`.
+        """
+        return self._known_status().is_running
+
+    @property
     def has_failed(self) -> bool:
         """Whether the job can no longer succeed.
 
@@ -255,7 +263,7 @@ class JobEnd:
             _time(members["createdTime"]),
             _time(members["lastModifiedTime"]),
             from_dict(members["error"]) if members["error"] else None,
-            bool(members["mayHaveStarted"]),
+            bool(members.get("mayHaveStarted")),
         )
 
     def to_dict(self) -> dict[str, Any]:

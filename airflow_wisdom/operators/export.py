@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom import settings
 from airflow_wisdom.tasks import WisdomStorageTask
+from airflow_wisdom.values import ONE_DAY
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
@@ -34,6 +36,7 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
     :param path: Path or URI that the file is written to, and replaced at: JSON Lines if it ends in ``.jsonl``,
         ``.ndjson`` or ``.json``, else CSV in UTF-8 with a byte-order mark, for Excel.
     :param owner_tag: Only quick responses that a sync with this `owner_tag` made or adopted are exported. Default: all.
+    :param timeout: Seconds, or a timedelta, after which nothing more is done and the task fails. Default: one day.
 
     Which knowledge base, and how files are reached: as for :class:`~airflow_wisdom.tasks.WisdomStorageTask`.
 
@@ -53,11 +56,13 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
         *,
         path: str | os.PathLike[str],
         owner_tag: str | None = None,
+        timeout: timedelta | float = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.owner_tag = owner_tag
+        self.timeout = timeout
         self._export: Export | None = None
         self._account: ExportAccount | None = None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomKnowledgeBaseTask
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, without_vain_retries
 from airflow_wisdom.values import ONE_DAY, check_interval
 
 if TYPE_CHECKING:
@@ -22,52 +21,48 @@ if TYPE_CHECKING:
     from airflow_wisdom.runs.single import SingleImport
 
 
-class WisdomGetImportJobOperator(WisdomExistingJobTask):
-    """Reads an import job once and pushes its metadata to XCom; AWS operation ``GetImportJob``.
+class WisdomGetImportJobOperator(WisdomExistingJobTask, WisdomSingleJobTask):
+    """Reads an import job and its report once, and pushes what they say to XCom; AWS operation ``GetImportJob``.
 
-    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`.
+    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>` with ``rowsRefused``,
+    ``failedRecords`` and ``failedRecordsPath``, which are None where they are not known. It is pushed also when the
+    task then fails.
 
-    :param require_complete: Whether the task fails unless the job is COMPLETE. Default: yes; False pushes the
-        metadata whatever the status.
-    :param include_urls: Whether the XCom includes the presigned ``url`` and ``failedRecordReport``, which are secrets.
-        Default: no.
+    :param require_complete: Whether the task fails unless the job is COMPLETE and refused no more records than
+        `on_failed_records` tolerates. Default: yes; False pushes what there is, whatever the status.
 
-    Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
+    Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. The rest: as for
+    :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
     :raises ImportJobError: The job is not COMPLETE.
+    :raises FailedRecordsError: AWS refused more records than are tolerated.
+    :raises FailedRecordReportError: How many AWS refused is not known.
+    :raises StorageError: The refused records cannot be written to where they should be.
     :raises ResourceNotFoundError: There is no such job.
     """
 
-    def __init__(
-        self,
-        *,
-        require_complete: bool = True,
-        include_urls: bool = False,
-        **kwargs: Any,
-    ) -> None:
+    template_fields: Sequence[str] = ("import_job_id", *WisdomSingleJobTask.template_fields)
+
+    def __init__(self, *, require_complete: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.require_complete = require_complete
-        self.include_urls = include_urls
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Read the job and return its metadata."""
+    @without_vain_retries
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the job and its report, and return what they say."""
         job = self.hook.get_import_job(self.find_knowledge_base(), self.import_job_id)
-        self.link_to_instance(self.hook, job)
-        self.log.info("Import job %s is %s", job.import_job_id, job.status)
-        if self.require_complete:
-            job.require_complete()
-        return job.to_dict(include_urls=self.include_urls)
+        return self.conclude(context, job, is_judged=self.require_complete)
 
 
-class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
+class WisdomStartImportJobOperator(WisdomSingleJobTask):
     """Starts an import job, waits for it if asked, and pushes its metadata to XCom; AWS operation ``StartImportJob``.
 
     A task that is tried again does not import again: it finds the job that it started, by a mark that it left in the
     job's metadata, and goes on waiting for that one. Only a job that failed, or that is deleted, is started again. A
     changed file is another import.
 
-    The XCom is :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`; the id alone is also
-    pushed, under the key ``import_job_id``, as soon as it is known.
+    The XCom is as for :class:`WisdomGetImportJobOperator`; the id alone is also pushed, under the key
+    ``import_job_id``, as soon as it is known.
 
     :param upload_id: Id of a finished upload. Either this or `source` is needed.
     :param source: Path of a file to upload first.
@@ -80,7 +75,8 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         it. Default: one that stays the same for all tries of the task.
     :param metadata: As for `start_import_job`; at most 5 pairs, the others say where the job comes from.
     :param external_source_configuration: As for `start_import_job`.
-    :param wait_for_completion: Whether the task ends only when the job is COMPLETE. Default: yes.
+    :param wait_for_completion: Whether the task ends only when the job is COMPLETE, and its report is read. Default:
+        yes.
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
         ``[operators] default_deferrable``.
     :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
@@ -89,14 +85,15 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
     :param delete_jobs_on_kill: Whether the job is deleted when a user ends the task while it waits, by marking or
         clearing it; never when a worker or triggerer ends, or at a time-out. While deferred, this needs Airflow 3.3.
         What deleting does to a running job is not documented. Default: no, the job goes on and its id is logged.
-    :param include_urls: As for :class:`WisdomGetImportJobOperator`.
 
-    Which knowledge base: as for :class:`~airflow_wisdom.tasks.WisdomKnowledgeBaseTask`.
+    The rest: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
-    :raises ValueError: Neither or both of `upload_id` and `source` were given, or `poll_interval` is not more than
-        zero.
+    :raises ValueError: Neither or both of `upload_id` and `source` were given, or another parameter makes no sense.
     :raises ClientTokenUsedError: `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
+    :raises FailedRecordsError: AWS refused more records than are tolerated.
+    :raises FailedRecordReportError: How many AWS refused is not known.
+    :raises StorageError: The refused records cannot be written to where they should be.
     :raises UploadError: Amazon S3 did not take the file.
     :raises AwsError: AWS did not accept the job.
     """
@@ -109,7 +106,7 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         "client_token",
         "metadata",
         "external_source_configuration",
-        *WisdomKnowledgeBaseTask.template_fields,
+        *WisdomSingleJobTask.template_fields,
     )
 
     def __init__(
@@ -128,7 +125,6 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         poll_interval: float | None = None,
         timeout: timedelta | float = ONE_DAY,
         delete_jobs_on_kill: bool = False,
-        include_urls: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -145,30 +141,34 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.delete_jobs_on_kill = delete_jobs_on_kill
-        self.include_urls = include_urls
         self._ti: Any = None
         self._import: SingleImport | None = None
         self._started: ImportJob | None = None
         self._job: ImportJob | None = None
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
         check_interval(self.poll_interval)
+        self.report_options()
         self._ti = context["ti"]
         deadline = self.ends_at(self.timeout)
-        self._started = self._job = job = self._single(context, deadline).find_or_start()
+        single = self._single(context, deadline)
+        self._started = self._job = job = single.find_or_start()
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
         self.link_to_instance(self.hook, job)
         if not self.wait_for_completion:
-            return job.to_dict(include_urls=self.include_urls)
-        return self._complete(job if job.is_complete() else self._wait(job, deadline), context)
+            return self._unread(job)
+        if self.deferrable and single.look(job).is_running:
+            self._defer(job.import_job_id, deadline)
+        return self._complete(single.wait(job, self.poll_interval), context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Take over from the trigger: return the metadata of the complete job, or raise what went wrong."""
-        from airflow_wisdom.runs.single import job_of
+        """Take over from the trigger: read the report, and return the summary or raise what went wrong."""
+        from airflow_wisdom.runs.single import ended_job, job_of
 
-        self._job = job_of(event)
-        return self._complete(self._single(context, time.time()).conclude(event), context)
+        self._job = seen = job_of(event)
+        return self._complete(ended_job(self.hook, seen.knowledge_base_id, seen.import_job_id, event), context)
 
     def _single(self, context: Context, deadline: float) -> SingleImport:
         from airflow_wisdom.runs.single import SingleImport
@@ -177,12 +177,10 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
         self._import = SingleImport.of(self, self.hook, context, deadline)
         return self._import
 
-    def _wait(self, job: ImportJob, deadline: float) -> ImportJob:
-        if self.deferrable:
-            self._defer(job.import_job_id, deadline)
-        return self.hook.wait_for_import_job(
-            self.find_knowledge_base(), job.import_job_id, deadline=deadline, poll_interval=self.poll_interval
-        )
+    def _unread(self, job: ImportJob) -> dict[str, Any]:
+        from airflow_wisdom.runs.single import JobAccount
+
+        return JobAccount(job).summary(include_urls=self.include_urls)
 
     def _defer(self, import_job_id: str, deadline: float) -> None:
         from airflow_wisdom.triggers import WisdomJobsCompleteTrigger
@@ -195,31 +193,42 @@ class WisdomStartImportJobOperator(WisdomKnowledgeBaseTask):
             delete_jobs_on_kill=self.delete_jobs_on_kill,
             **self.aws.to_dict(),
         )
+        self.say_deferred(import_job_id, deadline)
         self.defer_to(trigger, deadline)
 
     def _complete(self, job: ImportJob, context: Context) -> dict[str, Any]:
         self._job = job
-        self.link_to_instance(self.hook, job)
-        self.record_import(context, job)
-        return job.to_dict(include_urls=self.include_urls)
+        summary = self.conclude(context, job)
+        self.record_import(context, job, **self._records)
+        return summary
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as above
         """Return where the records came from and went to, for OpenLineage's Airflow provider, which alone asks."""
         from airflow_wisdom.lineage import import_lineage
 
-        return import_lineage([self.source] if self.source else [], [self._job] if self._job else [])
+        return import_lineage([self.source] if self.source else [], [self._job] if self._job else [], self._records)
 
     def on_kill(self) -> None:
-        """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker waits."""
+        """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker has the task.
+
+        It does so at times when it takes a deferred task that has just come back for a lost one.
+        """
         if self._import is not None:
             self._import.run.ended.set()
-        if self._started is None:
+        if self._job is None:
             self.log.warning("The task is ended: nothing more is sent")
             return
         from airflow_wisdom.kills import is_ended_by_user
 
-        import_job_id = self._started.import_job_id
-        if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
+        import_job_id = self._job.import_job_id
+        if self._started is None:
+            self.log.warning(
+                "The task is ended while the report of import job %s, which is %s, is read; another try of the task "
+                "finds the job",
+                import_job_id,
+                self._job.status,
+            )
+        elif self.delete_jobs_on_kill and is_ended_by_user(self._ti):
             self.hook.try_to_delete_running_job(self.find_knowledge_base(), import_job_id)
         else:
             self.log.warning(

@@ -9,8 +9,9 @@ from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
 from airflow_wisdom.exceptions import ImportIncompleteError, SourceError, StorageError, WisdomError
-from airflow_wisdom.model.limits import MAX_FILE_ROWS, MAX_REPORT_BYTES
+from airflow_wisdom.model.limits import MAX_FILE_ROWS
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
+from airflow_wisdom.tasks import FinalError, WisdomReportTask, without_vain_retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.imports import Import, ImportOptions
     from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.starting import Submission
 
 
-class WisdomImportTask(WisdomRowsTask):
+class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     """Base of the tasks that import quick responses: rows in, import jobs out, and an account of each row.
 
     All rows are judged before anything is sent. The valid ones are written to files of at most 100 rows, in order; each
@@ -40,16 +42,11 @@ class WisdomImportTask(WisdomRowsTask):
     files or jobs.
 
     :param mode: ``import`` (default), or ``check`` to judge the rows, report what is wrong with them, and send nothing.
-    :param on_failed_records: What to do if AWS refuses records: ``fail`` (default), ``warn``, ``ignore``, or the
-        number that is tolerated. A job that is FAILED fails the task in any case.
-    :param failed_records_path: Path or URI of a CSV to write all of them to, by the columns of AWS's reports. If there
-        are none, it has its header alone. Default: they are not written.
     :param max_rows_per_file: Rows of a file, 1 to 100. Default: 100, which is what AWS allows.
     :param max_active_jobs: How many jobs run at the same time, at most. Default: Airflow's option ``[wisdom]
         max_active_import_jobs``, by itself 3.
     :param max_bytes: Largest file that is uploaded, in bytes. Default: Airflow's option ``[wisdom] upload_max_bytes``,
         by itself 1,000,000.
-    :param max_report_bytes: Largest report of failed records that is fetched, in bytes. Default 10,000,000.
     :param metadata: At most 5 pairs of text to keep with each job; the others say where it comes from. Default: none.
     :param external_source_configuration: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
     :param deferrable: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
@@ -57,7 +54,8 @@ class WisdomImportTask(WisdomRowsTask):
     :param delete_jobs_on_kill: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`; it is the jobs
         that run.
 
-    How rows are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`.
+    How rows are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`. What is done about refused
+    records: as for :class:`~airflow_wisdom.tasks.WisdomReportTask`.
 
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
     :raises ImportIncompleteError: A file could not be uploaded, or not every job became COMPLETE in time.
@@ -69,12 +67,12 @@ class WisdomImportTask(WisdomRowsTask):
 
     template_fields: Sequence[str] = (
         "mode",
-        "on_failed_records",
-        "failed_records_path",
         "max_rows_per_file",
         "max_active_jobs",
         "metadata",
         "external_source_configuration",
+        "on_failed_records",
+        "failed_records_path",
         *WisdomRowsTask.template_fields,
     )
 
@@ -82,12 +80,9 @@ class WisdomImportTask(WisdomRowsTask):
         self,
         *,
         mode: Literal["import", "check"] = "import",
-        on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
-        failed_records_path: str | None = None,
         max_rows_per_file: int = MAX_FILE_ROWS,
         max_active_jobs: int | None = None,
         max_bytes: int | None = None,
-        max_report_bytes: int = MAX_REPORT_BYTES,
         metadata: Mapping[str, str] | None = None,
         external_source_configuration: Mapping[str, Any] | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -97,12 +92,9 @@ class WisdomImportTask(WisdomRowsTask):
     ) -> None:
         super().__init__(**kwargs)
         self.mode = mode
-        self.on_failed_records = on_failed_records
-        self.failed_records_path = failed_records_path
         self.max_rows_per_file = max_rows_per_file
         self.max_active_jobs = max_active_jobs
         self.max_bytes = max_bytes
-        self.max_report_bytes = max_report_bytes
         self.metadata = metadata
         self.external_source_configuration = external_source_configuration
         self.deferrable = deferrable
@@ -110,9 +102,11 @@ class WisdomImportTask(WisdomRowsTask):
         self.delete_jobs_on_kill = delete_jobs_on_kill
         self._ti: Any = None
         self._import: Import | None = None
+        self._ends: Sequence[JobEnd] = ()
         self._jobs: list[ImportJob] = []
         self._records: dict[str, int] = {}
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and send the rows, and wait for the jobs, here or in the triggerer."""
         deadline = self.ends_at(self.timeout)
@@ -120,29 +114,24 @@ class WisdomImportTask(WisdomRowsTask):
             manifest = run.plan(self.rows(), self.routing_profiles())
             if self.mode == "check":
                 return self._conclude_check(context, run, manifest)
-            try:
-                manifest.check(self.on_invalid_rows)
-                submissions = run.send(manifest)
-            except (SourceError, StorageError, ImportIncompleteError):
-                self.push_summary(context, run.given_up(manifest).summary())
-                raise
-            if submissions and self.deferrable:
+            submissions = self._sent(context, run, manifest)
+            ends = run.look(submissions) if self.deferrable else []
+            if submissions and self.deferrable and not ends:
                 self._defer(run.hand_over(manifest, submissions), deadline)
-            return self._conclude(context, run, manifest, run.wait(submissions))
+            return self._conclude(context, run, manifest, ends or run.wait(submissions))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the trigger: fetch the reports, and return the summary or raise what went wrong."""
         from airflow_wisdom.runs.imports import told_by
 
         manifest, ends = told_by(event)
-        with self._new_import(context, time.time()) as run:
-            return self._conclude(context, run, manifest, ends)
+        return self._conclude(context, self._new_import(context, time.time()), manifest, ends)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from the deferral; where it was Airflow that ended it, say where the import stands."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except WisdomError:
+        except (WisdomError, FinalError):
             raise
         except Exception:
             self._new_import(context, time.time()).say_what_was_started()
@@ -151,13 +140,30 @@ class WisdomImportTask(WisdomRowsTask):
     def on_kill(self) -> None:
         """Delete the jobs that run, if a user ends the task and it was asked for; else say where the import stands.
 
-        Airflow calls this where a worker waits: when a user ends the task, at an ``execution_timeout``, and when the
-        worker is stopped.
+        Airflow calls this where a worker has the task: when a user ends it, at an ``execution_timeout``, and when the
+        worker is stopped; and at times when it takes a deferred task that has just come back for a lost one.
         """
         from airflow_wisdom.kills import is_ended_by_user
 
-        if self._import:
+        if self._ends:
+            complete = sum(end.is_complete for end in self._ends)
+            self.log.warning(
+                "The task is ended while reports are read. Of %d import jobs %d are COMPLETE; another try of the task "
+                "finds them, and imports nothing twice",
+                len(self._ends),
+                complete,
+            )
+        elif self._import:
             self._import.stop(delete=lambda: self.delete_jobs_on_kill and is_ended_by_user(self._ti))
+
+    def _sent(self, context: Context, run: Import, manifest: Manifest) -> list[Submission]:
+        """Send the files; where nothing can be started, the summary is pushed all the same."""
+        try:
+            manifest.check(self.on_invalid_rows)
+            return run.send(manifest)
+        except (SourceError, StorageError, ImportIncompleteError):
+            self.push_summary(context, run.given_up(manifest).summary())
+            raise
 
     def _new_import(self, context: Context, deadline: float) -> Import:
         from airflow_wisdom.runs.imports import Import
@@ -197,6 +203,7 @@ class WisdomImportTask(WisdomRowsTask):
 
     def _conclude(self, context: Context, run: Import, manifest: Manifest, ends: Sequence[JobEnd]) -> dict[str, Any]:
         """Fetch the reports, push the summary, and raise what went wrong, or return the summary."""
+        self._ends = ends
         account = run.account(manifest, ends)
         self._jobs, self._records, summary = account.jobs, account.numbers(), account.summary()
         self.push_summary(context, summary)

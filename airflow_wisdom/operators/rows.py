@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_wisdom.operators.given import Given, given
 from airflow_wisdom.tasks import WisdomStorageTask
+from airflow_wisdom.values import ONE_DAY
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import timedelta
 
     from airflow.sdk import ObjectStoragePath
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
@@ -48,6 +50,7 @@ class WisdomRowsTask(WisdomStorageTask):
         first of them are logged.
     :param invalid_rows_path: Path or URI of a CSV to write those rows to, with their mistakes, ready to be fixed and
         imported. If there are none, it has its header alone. Default: they are not written.
+    :param timeout: Seconds, or a timedelta, after which nothing more is done and the task fails. Default: one day.
 
     Which knowledge base, and how files are reached: as for :class:`~airflow_wisdom.tasks.WisdomStorageTask`.
     """
@@ -79,6 +82,7 @@ class WisdomRowsTask(WisdomStorageTask):
         on_invalid_rows: Literal["fail", "skip"] = "fail",
         strict: bool = False,
         invalid_rows_path: str | None = None,
+        timeout: timedelta | float = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -93,6 +97,7 @@ class WisdomRowsTask(WisdomStorageTask):
         self.on_invalid_rows = on_invalid_rows
         self.strict = strict
         self.invalid_rows_path = invalid_rows_path
+        self.timeout = timeout
 
     @abstractmethod
     def rows(self) -> Source:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom import settings
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.operators.rows import WisdomSourceTask
+from airflow_wisdom.tasks import without_vain_retries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +115,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         self._sync: Sync | None = None
         self._account: SyncAccount | None = None
 
+    @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and compare the rows, make the changes, and return the summary."""
         deadline = self.ends_at(self.timeout)
@@ -151,6 +153,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         """Push the summary, and raise what went wrong, or return the summary."""
         self._account, summary = account, account.summary()
         self.push_summary(context, summary)
+        self.log.info("%s", account)
         account.judge(self._options().on_failed_items)
         if self.outlets:
             self._record(context, account)

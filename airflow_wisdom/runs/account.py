@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import logging
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_wisdom.exceptions import (
-    FailedRecordReportError,
-    FailedRecordsError,
-    ImportIncompleteError,
-    ImportJobTimeoutError,
-    StorageError,
-)
-from airflow_wisdom.model.failed_records import read_failed_records
-from airflow_wisdom.model.import_job import iso
-from airflow_wisdom.redaction import cut, redact
-from airflow_wisdom.rows.cells import IMPORT_JOB, safe
-from airflow_wisdom.rows.keeping import keeping
+from airflow_wisdom.exceptions import FailedRecordReportError, ImportIncompleteError, ImportJobTimeoutError
+from airflow_wisdom.model.import_job import ImportJobStatus, iso
+from airflow_wisdom.redaction import redact
+from airflow_wisdom.runs.reports import RefusedRecords, merged
 from airflow_wisdom.values import counted, most_tolerated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.manifest import Manifest, Part
-
-    Records = tuple[tuple[str, ...], Iterator[dict[str, str]]]
-
-log = logging.getLogger(__name__)
-
-LONGEST_CELL = 200
-"""Characters of a cell that a sample shows."""
-
-_LOOKED_AT = 10 * LONGEST_CELL
-# Enough to find the signature of a presigned URL in what is shown.
 
 
 class Columns(NamedTuple):
@@ -65,6 +42,7 @@ class PartAccount:
     :param end: How its import job ended.
     :param refused: Records in AWS's report of those that it refused; None if that is not known.
     :param report_error: Why AWS's report could not be read, if it could not.
+    :param reasons: Why AWS refused them: reason -> number of records, as far as that is to be shown.
     """
 
     place: str
@@ -72,6 +50,7 @@ class PartAccount:
     end: JobEnd
     refused: int | None = None
     report_error: str | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def columns(self) -> Columns:
@@ -102,6 +81,16 @@ class PartAccount:
             return None if self.end.may_have_started else 0
         return None if self.has_more_records_than_rows else self.refused
 
+    @property
+    def is_data_at_fault(self) -> bool:
+        """Whether the job is FAILED because AWS refused its records, so that another one would fail as well."""
+        return self.end.status == ImportJobStatus.FAILED.value and bool(self.refused)
+
+    def __str__(self) -> str:
+        """Say why its job is not COMPLETE."""
+        why = f": {RefusedRecords(self.refused, self.reasons).why}" if self.is_data_at_fault and self.refused else ""
+        return f"{self.place}: {self.end.error}{why}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the account as JSON primitives, for XCom."""
         error = self.end.error or self.report_error
@@ -129,10 +118,7 @@ class Account:
 
     :param manifest: What was to be imported.
     :param parts: What became of each file.
-    :param records: The first of the records that AWS refused.
-    :param records_refused: How many of them are known of.
-    :param failed_records_path: Where all of them were written to, if anywhere.
-    :param not_saved: Why they could not be written where they should be.
+    :param refused: The records that AWS refused, as far as they are known of.
     :param jobs: The jobs that have ended, as far as they could be read; without URL, upload and metadata.
     :param is_given_up: Whether it ended before any job was started.
     :param was_sent: Whether anything was to be sent; if not, the rows were only judged.
@@ -140,10 +126,7 @@ class Account:
 
     manifest: Manifest
     parts: list[PartAccount]
-    records: list[dict[str, str]] = field(default_factory=list)
-    records_refused: int = 0
-    failed_records_path: str | None = None
-    not_saved: StorageError | None = None
+    refused: RefusedRecords = field(default_factory=RefusedRecords)
     jobs: list[ImportJob] = field(default_factory=list)
     is_given_up: bool = False
     was_sent: bool = True
@@ -159,7 +142,7 @@ class Account:
         seconds = self._duration()
         others = (
             _share(manifest.rows_invalid, "invalid", manifest.invalid_rows_path),
-            _share(columns.refused, "refused", self.failed_records_path),
+            _share(columns.refused, "refused", self.refused.path),
             _share(columns.not_started, "not started"),
             _share(columns.unknown, "unknown"),
         )
@@ -190,8 +173,8 @@ class Account:
             "invalidRows": [mistake.to_dict() for mistake in manifest.mistakes],
             "invalidRowsPath": manifest.invalid_rows_path,
             "importJobs": [each.to_dict() for each in self.parts],
-            "failedRecords": self.records,
-            "failedRecordsPath": self.failed_records_path,
+            "failedRecords": self.refused.sample,
+            "failedRecordsPath": self.refused.path,
         }
 
     @property
@@ -227,19 +210,16 @@ class Account:
         :raises FailedRecordsError: More records were refused than are tolerated.
         :raises StorageError: The refused records could not be written where they should be.
         """
-        self._judge_jobs()
-        most = most_tolerated(tolerated)
+        wrong = [each for each in self.parts if not each.end.is_complete]
+        if wrong:
+            # Also where they would be ignored: they are why the import failed.
+            self.refused.log()
+            raise self._incomplete(wrong)
         unread = next((each for each in self.parts if each.report_error), None)
-        if unread and most is not None:
+        if unread and most_tolerated(tolerated) is not None:
             raise self._unread(unread)
-        if self.records_refused and tolerated != "ignore":
-            self._log_records()
-        if most is not None and self.records_refused > most:
-            raise self._too_many()
-        if self.records_refused and tolerated != "ignore":
-            log.warning("%s", self._refusals())
-        if self.not_saved:
-            raise self.not_saved
+        what, rest = self._refusals()
+        self.refused.judge(tolerated, what, rest, self._where())
 
     def _status(self) -> str:
         if not self.was_sent:
@@ -247,15 +227,13 @@ class Account:
         is_complete = not self.is_given_up and all(each.end.is_complete for each in self.parts)
         return "COMPLETE" if is_complete else "FAILED"
 
-    def _judge_jobs(self) -> None:
-        wrong = [each for each in self.parts if not each.end.is_complete]
-        if not wrong:
-            return
+    def _incomplete(self, wrong: Sequence[PartAccount]) -> ImportIncompleteError:
         done = f"{len(self.parts) - len(wrong)} of {len(self.parts)} import jobs are COMPLETE"
-        why = "; ".join(f"{each.place}: {each.end.error}" for each in wrong)
-        raise ImportIncompleteError(
-            f"{done}. {why}. {_how_to_go_on(wrong)}",
+        # The cause first: a list of failed tasks has room for no more.
+        return ImportIncompleteError(
+            f"{done}{_cause(wrong)}. {'; '.join(map(str, wrong))}. {_how_to_go_on(wrong)}",
             jobs=[each.to_dict() for each in self.parts],
+            retryable=not all(each.is_data_at_fault for each in wrong),
             where=self._where(),
         )
 
@@ -267,33 +245,19 @@ class Account:
         ended = [each.end.last_modified_time for each in self.parts if each.end.last_modified_time]
         return round((max(ended) - min(began)).total_seconds(), 3) if began and ended else None
 
-    def _log_records(self) -> None:
-        for record in self.records:
-            log.warning("Refused by AWS: %s", record)
-
     def _unread(self, part: PartAccount) -> FailedRecordReportError:
         return FailedRecordReportError(
             f"Every import job is COMPLETE, but of {part.place}: {part.report_error}",
             where=self._where(part.end.import_job_id),
         )
 
-    def _refusals(self) -> str:
-        """Say what AWS refused, as far as that is known."""
-        rows = sum(self.columns)
+    def _refusals(self) -> tuple[str, str]:
+        """Say what AWS refused, and what that means for the rest, as far as that is known."""
+        number, rows = self.refused.count, sum(self.columns)
         if any(each.has_more_records_than_rows for each in self.parts):
-            records = f"{self.records_refused:,} refused records for {rows:,} rows"
-            return f"AWS reports {records}, for a file more than it has rows; how many are imported is not known"
-        return f"AWS refused {self.records_refused:,} of {rows:,} rows; the others are imported"
-
-    def _too_many(self) -> FailedRecordsError:
-        where = f"; all of them are in {self.failed_records_path}" if self.failed_records_path else ""
-        return FailedRecordsError(
-            f"{self._refusals()}{where}. Fix them and import them separately",
-            records_refused=self.records_refused,
-            failed_records=self.records,
-            failed_records_path=self.failed_records_path,
-            where=self._where(),
-        )
+            what = f"AWS reports {number:,} refused records for {rows:,} rows, for a file more than it has rows"
+            return what, "how many are imported is not known"
+        return f"AWS refused {number:,} of {rows:,} rows", "the others are imported"
 
 
 _NO_ROWS = Columns(0, 0, 0, 0)
@@ -315,82 +279,18 @@ def accounts_of(manifest: Manifest, ends: Sequence[JobEnd]) -> list[PartAccount]
     return [PartAccount(manifest.place(number), part, end) for number, (part, end) in pairs]
 
 
-def _how_to_go_on(wrong: Iterable[PartAccount]) -> str:
+def _cause(wrong: Sequence[PartAccount]) -> str:
+    at_fault = [each for each in wrong if each.is_data_at_fault]
+    refused = sum(each.refused or 0 for each in at_fault)
+    return f": {RefusedRecords(refused, merged(each.reasons for each in at_fault)).why}" if at_fault else ""
+
+
+def _how_to_go_on(wrong: Sequence[PartAccount]) -> str:
+    at_fault = [each for each in wrong if each.is_data_at_fault]
+    fix = "Fix the rows that AWS refused and import them separately: the same rows would be refused again"
+    if len(at_fault) == len(wrong):
+        return fix
     running = any(each.end.import_job_id and isinstance(each.end.error, ImportJobTimeoutError) for each in wrong)
     waits = "goes on waiting for the jobs that still run, and " if running else ""
-    return f"Another try of the task {waits}starts only the files that have no job or whose job failed"
-
-
-class FailedRecordReports:
-    """Counts and samples the failed records of several import jobs, and writes all of them as one CSV.
-
-    The reports are files: only one record is in memory at a time, and the sample.
-
-    :param sample: How many records to keep as a sample.
-    """
-
-    def __init__(self, sample: int) -> None:
-        self.sample: list[dict[str, str]] = []
-        self.count = 0
-        self._most = sample
-        self._reports: list[tuple[str, Path]] = []
-
-    def add(self, import_job_id: str, path: Path) -> int:
-        """Take a report along.
-
-        :param import_job_id: The job that it is of.
-        :param path: The report as AWS wrote it; it has to stay until :meth:`write`.
-        :returns: How many records it has.
-        :raises FailedRecordReportError: It is not CSV.
-        """
-        with _opened(path) as (_, records):
-            shown = [_shortened(record) for record in islice(records, self._most - len(self.sample))]
-            count = len(shown) + sum(1 for _ in records)
-        # Only now: a report that is broken further down counts for nothing.
-        self.sample += [{IMPORT_JOB: import_job_id, **record} for record in shown]
-        self._reports.append((import_job_id, path))
-        self.count += count
-        return count
-
-    def write(self, folder: Path) -> Path:
-        """Write all records to a file, and return its path.
-
-        It has the columns of every report, and before them the job that refused the record. Cells are safe to open in a
-        spreadsheet. Where nothing was refused, it has its header alone.
-
-        :param folder: Where the file is made.
-        :raises StorageError: It cannot be written.
-        """
-        path = folder / "failed-records.csv"
-        with keeping(), path.open("w", encoding="utf-8-sig", newline="") as file:
-            columns = self._columns()
-            writer = csv.writer(file)
-            writer.writerow([IMPORT_JOB, *map(safe, columns)])
-            for import_job_id, report in self._reports:
-                with _opened(report) as (_, records):
-                    writer.writerows(
-                        [import_job_id, *(safe(record.get(column, "")) for column in columns)] for record in records
-                    )
-        return path
-
-    def _columns(self) -> list[str]:
-        columns: dict[str, None] = {}
-        for _, report in self._reports:
-            with _opened(report) as (own, records):
-                columns |= dict.fromkeys(own)
-                # A record longer than its header has a column without a name.
-                columns |= dict.fromkeys(name for record in records for name in record)
-        return list(columns)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Records]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        yield read_failed_records(file)
-
-
-def _shortened(record: dict[str, str]) -> dict[str, str]:
-    return {
-        redact(cut(column, _LOOKED_AT))[:LONGEST_CELL]: redact(cut(text, _LOOKED_AT))[:LONGEST_CELL]
-        for column, text in record.items()
-    }
+    again = f"Another try of the task {waits}starts only the files that have no job or whose job failed"
+    return f"{again}. {fix}" if at_fault else again

@@ -18,17 +18,18 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.runs.changes import Change, ChangeEnd
 from airflow_wisdom.runs.inventory import AT_ONCE, Inventory
-from airflow_wisdom.runs.run import ask
+from airflow_wisdom.runs.limit import ask
+from airflow_wisdom.runs.progress import now_and_then
 from airflow_wisdom.runs.steps import steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.calls import Calls
     from airflow_wisdom.model.quick_response import QuickResponse
+    from airflow_wisdom.runs.limit import Limit
     from airflow_wisdom.runs.progress import Progress
-    from airflow_wisdom.runs.run import Limit
     from airflow_wisdom.runs.steps import Step
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ class Applier:
         left = Counter(id(step.change) for step in steps)
         for step in steps:
             self._tasks[id(step)] = asyncio.create_task(self._told(step, ends[id(step.change)], left))
-        await asyncio.gather(*self._tasks.values())
+        with now_and_then(lambda: self._progress.waiting(_so_far(left))):
+            await asyncio.gather(*self._tasks.values())
         for end in ends.values():
             if isinstance(end.error, ServiceQuotaExceededError):
                 end.error = self._full(end.error)
@@ -208,6 +210,11 @@ class Applier:
                     where={"knowledge_base_id": self._id, "quick_response_id": item.quick_response_id},
                 ) from error
         return None
+
+
+def _so_far(left: Mapping[int, int]) -> str:
+    done = sum(not steps for steps in left.values())
+    return f"{done:,} of {len(left):,} changes are made"
 
 
 def _blocked(change: Change) -> WisdomError | None:

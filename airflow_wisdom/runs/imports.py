@@ -9,21 +9,21 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import FailedRecordReportError, StorageError, TaskEndedError, WisdomError
+from airflow_wisdom.exceptions import TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
-from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, MAX_REPORT_BYTES
+from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import prepare
-from airflow_wisdom.rows.keeping import keeping
-from airflow_wisdom.runs.account import Account, FailedRecordReports, accounts_of
+from airflow_wisdom.runs.account import Account, accounts_of
 from airflow_wisdom.runs.judging import judging
 from airflow_wisdom.runs.manifest import Manifest, Part
-from airflow_wisdom.runs.options import RowOptions
+from airflow_wisdom.runs.options import ReportOptions, RowOptions
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Limit, Memory, Origin, Remembered, Run, patiently
+from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
+from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Memory, Origin, Remembered, Run
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
-from airflow_wisdom.values import check_interval, must_be_one_of, tolerated, whole_number
+from airflow_wisdom.values import check_interval, must_be_one_of, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,22 +42,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REPORT_PATIENCE = 300.0
-"""Seconds for which the jobs that have ended are asked for their reports while AWS does not answer."""
-
 
 @dataclass(frozen=True)
-class ImportOptions(RowOptions):
+class ImportOptions(RowOptions, ReportOptions):
     """How an import is done; what each option means says
     :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
-    on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"
-    failed_records_path: str | None = None
     max_rows_per_file: int = MAX_FILE_ROWS
     max_active_jobs: int = 1
     max_bytes: int = MAX_FILE_BYTES
-    max_report_bytes: int = MAX_REPORT_BYTES
     metadata: Mapping[str, str] | None = None
     external_source_configuration: Mapping[str, Any] | None = None
     poll_interval: float | None = None
@@ -79,7 +73,6 @@ class ImportOptions(RowOptions):
             raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
         return replace(
             super().checked(),
-            on_failed_records=tolerated("on_failed_records", self.on_failed_records),
             max_rows_per_file=whole_number("max_rows_per_file", self.max_rows_per_file, 1, MAX_FILE_ROWS),
             max_active_jobs=whole_number("max_active_jobs", self.max_active_jobs, 1),
         )
@@ -105,6 +98,7 @@ class Import(HasFolder):
         self._run = run
         self._files: Sequence[ImportFile] = ()
         self._found: Mapping[str, ImportJob] = {}
+        self._rows: Mapping[str, int] = {}
         self._jobs: ImportJobs | None = None
 
     @classmethod
@@ -162,6 +156,7 @@ class Import(HasFolder):
             rows_blank=prepared.rows_blank,
             cells_null=prepared.cells_null,
         )
+        self._rows = manifest.rows_by_mark()
         self._run.progress.planned(manifest)
         return manifest
 
@@ -189,6 +184,24 @@ class Import(HasFolder):
         jobs = [self._found.get(part.mark) for part in manifest.parts]
         ends = [JobEnd.of(self._knowledge_base_id, job.import_job_id if job else None, job, error) for job in jobs]
         return Account(manifest, accounts_of(manifest, ends), is_given_up=True)
+
+    def look(self, submissions: Sequence[Submission]) -> list[JobEnd]:
+        """Look once at jobs that earlier tries started: if all files have one and all are COMPLETE, nothing is left.
+
+        :param submissions: What :meth:`send` returned.
+        :returns: How each ended; none if there is something to wait for, or AWS does not say.
+        """
+        ends: list[JobEnd] = []
+        known = [submission.import_job_id for submission in submissions]
+        for import_job_id in known if all(known) else ():
+            try:
+                job = self._hook.get_import_job(self._knowledge_base_id, str(import_job_id))
+            except WisdomError:
+                return []
+            if job.status != ImportJobStatus.COMPLETE.value:
+                return []
+            ends.append(JobEnd.of(self._knowledge_base_id, import_job_id, job, None))
+        return ends
 
     def hand_over(self, manifest: Manifest, submissions: Sequence[Submission]) -> dict[str, Any]:
         """Leave it to a trigger to start the jobs and wait for them, and return the parameters that it needs for that.
@@ -221,6 +234,7 @@ class Import(HasFolder):
             poll_interval=self.options.poll_interval,
             progress=self._run.progress,
             on_start=self._remember,
+            rows=self._rows,
         )
         self._jobs.under_way.stopped = self._run.ended.is_set()
         ends = asyncio.run(self._jobs.run())
@@ -245,13 +259,10 @@ class Import(HasFolder):
         """
         account = Account(manifest, accounts_of(manifest, ends))
         self._forget_useless_uploads(account)
-        reports = FailedRecordReports(self.options.sample_size)
         deadline = time.time() + REPORT_PATIENCE
-        account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
-        account.records, account.records_refused = reports.sample, reports.count
-        if self.options.failed_records_path:
-            # Also without refused records, so that none of an earlier run stay there.
-            self._save_failed_records(account, reports, self.options.failed_records_path)
+        with FailedRecordReports(self.options.sample_size, self.options.max_report_bytes) as reports:
+            account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
+            account.refused = reports.refused(self._storage, self.options.failed_records_path)
         self._run.progress.concluded(account)
         return account
 
@@ -321,40 +332,20 @@ class Import(HasFolder):
         if each.end.import_job_id is None or not each.end.has_ended:
             return each
         try:
-            return replace(each, refused=self._read_report(each.end, account, reports, deadline))
+            refused = self._read_report(each.end, account, reports, deadline)
         except WisdomError as exc:
             unknown = replace(each, report_error=f"How many records were refused is not known: {exc}")
             log.warning("%s: %s", each.place, unknown.report_error)
             return unknown
+        return replace(each, refused=refused.count, reasons=refused.reasons) if refused else each
 
-    def _read_report(self, end: JobEnd, account: Account, reports: FailedRecordReports, deadline: float) -> int | None:
-        """Fetch a report right after its URL was asked for, and return how many records it has."""
-        job_id = str(end.import_job_id)
-        job = self._hook.read_import_job(self._knowledge_base_id, job_id, deadline=deadline)
+    def _read_report(
+        self, end: JobEnd, account: Account, reports: FailedRecordReports, deadline: float
+    ) -> RefusedRecords | None:
+        job = self._hook.read_import_job(self._knowledge_base_id, str(end.import_job_id), deadline=deadline)
         # There may be thousands of jobs, and who notes what was imported needs neither URLs, uploads nor metadata.
         account.jobs.append(replace(job, url=None, upload_id=None, metadata={}))
-        if not job.has_failed_record_report:
-            # Then a job that is COMPLETE refused nothing, and one that FAILED keeps it to itself.
-            return 0 if end.status == ImportJobStatus.COMPLETE.value else None
-        path = self.folder / f"{job_id}.csv"
-
-        def download() -> None:
-            with path.open("w+b") as file:
-                self._hook.download_failed_records(job, file, max_bytes=self.options.max_report_bytes)
-
-        what = "The report of failed records was not fetched"
-        with keeping():
-            patiently(download, Limit(deadline, what=what, error=FailedRecordReportError))
-            return reports.add(job_id, path)
-
-    def _save_failed_records(self, account: Account, reports: FailedRecordReports, uri: str) -> None:
-        try:
-            self._storage.save(reports.write(self.folder), uri)
-            account.failed_records_path = uri
-        except StorageError as exc:
-            # There is an account to give first; it is raised by `judge`, unless there is something worse.
-            account.not_saved = exc
-            log.error("%s", exc)  # noqa: TRY400 - the text says it all
+        return reports.read(self._hook, job, deadline)
 
 
 def told_by(event: Mapping[str, Any]) -> tuple[Manifest, list[JobEnd]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_wisdom.cadence import Cadence
 from airflow_wisdom.exceptions import ResourceNotFoundError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
-from airflow_wisdom.runs.run import ask
+from airflow_wisdom.runs.limit import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.connection import Connects
     from airflow_wisdom.model.quick_response import QuickResponse
-    from airflow_wisdom.runs.run import Limit
+    from airflow_wisdom.runs.limit import Limit
 
     Page = tuple[list[QuickResponse], str | None]
 

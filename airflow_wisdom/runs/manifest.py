@@ -111,6 +111,10 @@ class Manifest:
         rows = sum(part.rows for part in self.parts)
         return f"{redact(self.source)}, {rows:,} of {self.rows_read:,} rows in {counted(len(self.parts), 'file')}"
 
+    def rows_by_mark(self) -> dict[str, int]:
+        """Return how many rows each file has, by the mark of its import job."""
+        return {part.mark: part.rows for part in self.parts}
+
     def place(self, number: int) -> str:
         """Return which part of the source is in a file, in words.
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_wisdom.exceptions import SourceError
-from airflow_wisdom.model.limits import SAMPLE_SIZE
+from airflow_wisdom.model.limits import MAX_REPORT_BYTES, SAMPLE_SIZE
 from airflow_wisdom.places import check_places
 from airflow_wisdom.redaction import cut, redact
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
 from airflow_wisdom.rows.nothing import NULL_VALUES
 from airflow_wisdom.rows.template import FIELDS, unmarked
 from airflow_wisdom.rows.validation import meaningful
-from airflow_wisdom.values import must_be_one_of, whole_number
+from airflow_wisdom.values import must_be_one_of, tolerated, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,40 @@ class Options:
 
 
 @dataclass(frozen=True)
-class RowOptions(Options):
+class SampleOptions(Options):
+    """How much of a run is shown; what the option means says :class:`~airflow_wisdom.tasks.WisdomStorageTask`."""
+
+    sample_size: int = SAMPLE_SIZE
+
+    def checked(self) -> Self:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        return replace(super().checked(), sample_size=whole_number("sample_size", self.sample_size, 0))
+
+
+@dataclass(frozen=True)
+class ReportOptions(SampleOptions):
+    """What is done about records that AWS refuses; what each option means says
+    :class:`~airflow_wisdom.tasks.WisdomReportTask`, whose parameters they are.
+    """  # noqa: D205 - one sentence
+
+    on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"
+    failed_records_path: str | None = None
+    max_report_bytes: int = MAX_REPORT_BYTES
+
+    def checked(self) -> Self:
+        """Return the options with numbers as numbers.
+
+        :raises ValueError: An option makes no sense.
+        """
+        most = tolerated("on_failed_records", self.on_failed_records)
+        return replace(super().checked(), on_failed_records=most)
+
+
+@dataclass(frozen=True)
+class RowOptions(SampleOptions):
     """How rows are judged; what each option means says
     :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
@@ -73,7 +106,6 @@ class RowOptions(Options):
     null_values: Collection[str] | None = None
     on_placeholders: Literal["warn", "invalid", "ignore"] = "warn"
     extra_checks: Sequence[ExtraCheck] | None = None
-    sample_size: int = SAMPLE_SIZE
 
     @property
     def outputs(self) -> dict[str, str | None]:
@@ -88,7 +120,7 @@ class RowOptions(Options):
         must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
         _check_allowed_values(self.allowed_values or {}, self.words)
         nulls = (self.null_values,) if isinstance(self.null_values, str) else self.null_values
-        return replace(self, null_values=nulls, sample_size=whole_number("sample_size", self.sample_size, 0))
+        return replace(super().checked(), null_values=nulls)
 
     def check_places(self, source: Source) -> None:
         """Refuse outputs that would replace what is read, or one another.

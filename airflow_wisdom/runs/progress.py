@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from airflow_wisdom.cadence import FIRST_WORD
 from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.redaction import redact
 
@@ -77,6 +79,12 @@ class Progress:
 
         :param import_job_id: Its id.
         :param place: Which part of the source it imports, in words.
+        """
+
+    def waiting(self, what: str) -> None:
+        """Take note that a wait goes on; the longer it takes, the rarer.
+
+        :param what: What is waited for, and how far it has got, in words.
         """
 
     def ended(self, import_job_id: str, error: WisdomError | None) -> None:
@@ -168,6 +176,10 @@ class LogProgress(Progress):
         """Log which job runs."""
         log.info("Import job %s runs: %s", import_job_id, place)
 
+    def waiting(self, what: str) -> None:
+        """Log how far it has got."""
+        log.info("Still waiting: %s", what)
+
     def ended(self, import_job_id: str, error: WisdomError | None) -> None:
         """Log how a job has ended."""
         log.info("Import job %s ended: %s", import_job_id, error or "COMPLETE")
@@ -175,6 +187,26 @@ class LogProgress(Progress):
     def concluded(self, account: Account) -> None:
         """Log what became of the rows."""
         log.info("%s", account)
+
+
+@contextmanager
+def now_and_then(say: Callable[[], None]) -> Iterator[None]:
+    """Let something be said while a block waits in the running event loop: after a minute, two more, four more, ...
+
+    :param say: What says it. It must not block.
+    """
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(FIRST_WORD, lambda: again(FIRST_WORD))
+
+    def again(pause: float) -> None:
+        nonlocal timer
+        say()
+        timer = loop.call_later(pause, again, 2 * pause)
+
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 _make_progress: Callable[[int], Progress] = LogProgress

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
 from airflow_wisdom.model.endings import has_ended
-from airflow_wisdom.runs.run import Remembered, patiently
+from airflow_wisdom.runs.limit import patiently
+from airflow_wisdom.runs.run import Remembered
 from airflow_wisdom.runs.starting import Standing, Submission, is_adopted, look_back, mark_of
 
 if TYPE_CHECKING:

@@ -1,24 +1,32 @@
-"""One import job of one file that is ready: found if an earlier try started it, else uploaded and started."""
+"""One import job of one file that is ready: found if an earlier try started it, or else started, and accounted for."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_wisdom.model.import_job import ImportJob
+from airflow_wisdom.exceptions import FailedRecordReportError, ImportJobFailedError, WisdomError
+from airflow_wisdom.model.import_job import ImportJob, ImportJobStatus
+from airflow_wisdom.redaction import redact
+from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import Origin, Run, patiently
+from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
+from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import Standing, Submission, drive, find, starting
-from airflow_wisdom.runs.waiting import ends_of, raise_for, reread
+from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, reread
+from airflow_wisdom.values import counted, most_tolerated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_wisdom.hooks import WisdomHook
+    from airflow_wisdom.runs.options import ReportOptions
+    from airflow_wisdom.storage import Storage
 
 T = TypeVar("T")
 
@@ -90,15 +98,29 @@ class SingleImport:
         log.info("Import job %s is started", job.import_job_id)
         return job
 
-    def conclude(self, event: Mapping[str, Any]) -> ImportJob:
-        """Return the complete job that a trigger reports, read whole.
+    def look(self, job: ImportJob) -> ImportJob:
+        """Look once at a job that was just started or found: one that has ended already need not be waited for.
 
-        :param event: Payload of the trigger's event.
-        :raises ImportJobError: The job can no longer succeed, or did not end in time.
+        :param job: The job.
+        :returns: The job as it is now; as it was, where AWS does not say. Whoever waits is going to ask again.
         """
-        (end,) = ends = ends_of(event)
-        raise_for(ends)
-        return reread(self.hook, end.knowledge_base_id, str(end.import_job_id))
+        try:
+            return self.hook.get_import_job(self.knowledge_base_id, job.import_job_id)
+        except WisdomError:
+            return job
+
+    def wait(self, job: ImportJob, poll_interval: float | None) -> ImportJob:
+        """Wait in this thread until a job has ended, well or not, and return it, read whole.
+
+        :param job: The job.
+        :param poll_interval: Seconds between two looks; None for intervals that grow.
+        :raises ImportJobError: The job was deleted, or did not end in time.
+        """
+        which = (self.knowledge_base_id, job.import_job_id)
+        try:
+            return self.hook.wait_for_import_job(*which, deadline=self.run.deadline, poll_interval=poll_interval)
+        except ImportJobFailedError as exc:
+            return failed_job(self.hook, *which, exc)
 
     def _submission(self, mark: str, attempt: int) -> Submission:
         return Submission(
@@ -133,6 +155,143 @@ def job_of(event: Mapping[str, Any]) -> ImportJob:
     """
     (end,) = ends_of(event)
     return ImportJob(str(end.import_job_id), end.knowledge_base_id, str(end.status))
+
+
+def ended_job(
+    hook: WisdomHook, knowledge_base_id: str, import_job_id: str, event: Mapping[str, Any] | None
+) -> ImportJob:
+    """Return the job that a trigger has seen to its end, well or not, read whole.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
+    :param event: Payload of the trigger's event; None where all that is known is that the job is COMPLETE.
+    :raises ImportJobError: The job was deleted, or did not end in time.
+    """
+    (error,) = [end.error for end in ends_of(event)] if event else [None]
+    if isinstance(error, ImportJobFailedError):
+        return failed_job(hook, knowledge_base_id, import_job_id, error)
+    if error:
+        raise error
+    return reread(hook, knowledge_base_id, import_job_id)
+
+
+def failed_job(hook: WisdomHook, knowledge_base_id: str, import_job_id: str, error: ImportJobFailedError) -> ImportJob:
+    """Return a job that is FAILED, read whole, because its report may say why.
+
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param import_job_id: Id of the import job.
+    :param error: What was seen of it.
+    :raises ImportJobFailedError: The job is not FAILED but deleted, or AWS does not say more.
+    """
+    if error.status != ImportJobStatus.FAILED.value:
+        raise error
+    try:
+        job = hook.read_import_job(knowledge_base_id, import_job_id, deadline=time.time() + REREAD_PATIENCE)
+    except WisdomError as exc:
+        raise error from exc
+    if job.status != error.status:
+        raise error
+    return job
+
+
+@dataclass(frozen=True)
+class JobAccount:
+    """What became of an import job, and of the records that it refused.
+
+    :param job: The job, read whole.
+    :param refused: The records that AWS refused; None where nobody knows.
+    :param report_error: Why AWS's report could not be read, if it could not.
+    """
+
+    job: ImportJob
+    refused: RefusedRecords | None = None
+    report_error: str | None = None
+
+    @classmethod
+    def of(cls, hook: WisdomHook, job: ImportJob, options: ReportOptions, storage: Storage) -> JobAccount:
+        """Fetch the report of a job, if it has one, and account for what it refused.
+
+        :param hook: What AWS is reached with.
+        :param job: The job, read whole just now, because the URL of its report expires.
+        :param options: What is done about refused records.
+        :param storage: What writes them where they are to be kept.
+        """
+        with FailedRecordReports(options.sample_size, options.max_report_bytes) as reports:
+            try:
+                known = reports.read(hook, job, time.time() + REPORT_PATIENCE)
+            except WisdomError as exc:
+                return cls(job, report_error=f"How many records were refused is not known: {exc}")
+            return cls(job, known and reports.refused(storage, options.failed_records_path))
+
+    def __str__(self) -> str:
+        """Say in one line what became of it."""
+        seconds = self.job.elapsed()
+        age = "" if seconds is None or self.job.is_running else f", {seconds:,.1f} s"
+        return f"Import job {self.job.import_job_id} is {self.job.status}{age}; {self._refusals()}"
+
+    def summary(self, *, include_urls: bool = False) -> dict[str, Any]:
+        """Return the job, and what it refused, as JSON primitives for XCom; what is not known is None and no guess.
+
+        :param include_urls: As for :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`.
+        """
+        refused = self.refused
+        return {
+            **self.job.to_dict(include_urls=include_urls),
+            "rowsRefused": refused and refused.count,
+            "failedRecords": refused and refused.sample,
+            "failedRecordsPath": refused and refused.path,
+        }
+
+    def numbers(self) -> dict[str, int]:
+        """Return the numbers of records by what became of them, as far as they are known.
+
+        The names are those of :func:`~airflow_wisdom.assets.record_import`.
+        """
+        return {"refused": self.refused.count} if self.refused else {}
+
+    def judge(self, tolerated: str | int) -> None:
+        """Accept the job, or raise why it is not acceptable.
+
+        :param tolerated: ``fail``, ``warn``, ``ignore``, or a number of refused records.
+        :raises ImportJobError: The job is not COMPLETE.
+        :raises FailedRecordReportError: The report could not be read, and it matters.
+        :raises FailedRecordsError: More records were refused than are tolerated.
+        :raises StorageError: The refused records could not be written where they should be.
+        """
+        try:
+            self.job.require_complete()
+        except ImportJobFailedError as exc:
+            raise self._explained(exc) from None
+        if self.report_error and most_tolerated(tolerated) is not None:
+            raise FailedRecordReportError(f"The import job is COMPLETE, but: {self.report_error}", where=self._where)
+        if self.refused:
+            what = f"AWS refused {counted(self.refused.count, 'record')} of import job {self.job.import_job_id}"
+            self.refused.judge(tolerated, what, "the others are imported", self._where)
+
+    def _explained(self, error: ImportJobFailedError) -> ImportJobFailedError:
+        if not (self.refused and self.refused.count):
+            return error
+        self.refused.log()
+        return ImportJobFailedError(
+            f"Import job {self.job.import_job_id} is {self.job.status}: {self.refused.why}. Fix the records that AWS "
+            "refused and import them separately: the same records would be refused again",
+            where=self._where,
+            status=error.status,
+            elapsed=error.elapsed,
+            retryable=False,
+        )
+
+    def _refusals(self) -> str:
+        if self.refused is None:
+            return self.report_error or "how many records were refused is not known"
+        kept = f" -> {redact(self.refused.path)}" if self.refused.path else ""
+        return f"{counted(self.refused.count, 'record')} refused{kept}"
+
+    @property
+    def _where(self) -> dict[str, str | None]:
+        return {"knowledge_base_id": self.job.knowledge_base_id, "import_job_id": self.job.import_job_id}
 
 
 def _sha256(path: Path) -> str:

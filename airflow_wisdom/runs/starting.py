@@ -21,7 +21,8 @@ from airflow_wisdom.exceptions import (
 )
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.import_job import ImportJob
-from airflow_wisdom.runs.run import ALL_TRIES, MARK, Limit, Series, ask, patiently
+from airflow_wisdom.runs.limit import Limit, ask, patiently
+from airflow_wisdom.runs.run import ALL_TRIES, MARK, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping

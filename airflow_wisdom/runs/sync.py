@@ -16,6 +16,7 @@ from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.knowledge_base import arn_of, short_id
 from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.cells import safe
 from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.rows.preparing import sift
@@ -25,11 +26,12 @@ from airflow_wisdom.rows.reading.values import writable
 from airflow_wisdom.runs.apply import Applier
 from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.judging import judging
+from airflow_wisdom.runs.limit import Limit
 from airflow_wisdom.runs.manifest import invalid_rows
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection, SyncPlan
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import HasFolder, Limit, Origin, Run
+from airflow_wisdom.runs.run import HasFolder, Origin, Run
 from airflow_wisdom.values import most_tolerated, must_be_one_of, tolerated, whole_number
 
 if TYPE_CHECKING:
@@ -146,6 +148,14 @@ class SyncAccount:
     sample: int
     plan_path: str | None = None
     is_refused: bool = False
+
+    def __str__(self) -> str:
+        """Say in one line what became of the rows and the quick responses."""
+        source = redact(self.planned.plan.source)
+        if self.ends is None:
+            return f"Nothing was written of {source}: {self.planned.plan}"
+        done = ", ".join(f"{number:,} {what}" for what, number in self.numbers.items() if number)
+        return f"Synced {source}: {done or 'there was nothing to do'}"
 
     @property
     def arn(self) -> str | None:

@@ -13,8 +13,9 @@ from airflow_wisdom.exceptions import AwsError, ClientTokenUsedError, EndpointEr
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
-from airflow_wisdom.runs.progress import Progress
-from airflow_wisdom.runs.run import ALL_TRIES, FILE, MARK, Limit, Series
+from airflow_wisdom.runs.limit import Limit
+from airflow_wisdom.runs.progress import Progress, now_and_then
+from airflow_wisdom.runs.run import ALL_TRIES, FILE, MARK, Series
 from airflow_wisdom.runs.starting import drive_in_loop, look_back, starting, take_in_loop
 from airflow_wisdom.watcher import ImportJobWatcher
 
@@ -41,6 +42,8 @@ class UnderWay:
     :param running: Ids of the import jobs that are known to be running.
     :param ended: Ids of the import jobs that are known to have ended, well or not.
     :param stopped: Whether no further job is to be started.
+    :param rows: How many rows the file of each mark has, as far as that is known.
+    :param rows_ended: How many rows are in files whose jobs have ended.
     """
 
     marks: frozenset[str]
@@ -48,15 +51,25 @@ class UnderWay:
     running: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     stopped: bool = False
+    rows: Mapping[str, int] = field(default_factory=dict)
+    rows_ended: int = 0
 
     @classmethod
-    def of(cls, submissions: Sequence[Submission]) -> UnderWay:
+    def of(cls, submissions: Sequence[Submission], rows: Mapping[str, int]) -> UnderWay:
         """Return the state of an import that has not begun.
 
         :param submissions: What is to be started.
+        :param rows: How many rows the file of each mark has.
         """
         marks = frozenset(submission.mark for submission in submissions)
-        return cls(marks, next((submission.series for submission in submissions), ALL_TRIES))
+        return cls(marks, next((submission.series for submission in submissions), ALL_TRIES), rows=rows)
+
+    @property
+    def so_far(self) -> str:
+        """How far it has got, in words."""
+        total = sum(self.rows.values())
+        rows = f"; {self.rows_ended:,} of {total:,} rows are through" if total else ""
+        return f"{len(self.ended)} of {len(self.marks)} import jobs have ended, {len(self.running)} run{rows}"
 
     def __str__(self) -> str:
         """Say what was done, what was not, and how to go on."""
@@ -102,6 +115,7 @@ class ImportJobs:
     :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age.
     :param progress: Who is notified. Default: nobody.
     :param on_start: Called with a submission and the id of its job, as soon as it is known. Default: nothing is called.
+    :param rows: How many rows the file of each mark has, for whoever is notified. Default: not known.
     """
 
     def __init__(
@@ -114,8 +128,9 @@ class ImportJobs:
         poll_interval: float | None = None,
         progress: Progress | None = None,
         on_start: Callable[[Submission, str], None] = lambda _submission, _import_job_id: None,
+        rows: Mapping[str, int] | None = None,
     ) -> None:
-        self.under_way = UnderWay.of(submissions)
+        self.under_way = UnderWay.of(submissions, rows or {})
         self._connection = connection
         self._submissions = submissions
         self._max_active = max_active
@@ -134,7 +149,8 @@ class ImportJobs:
         # Of this event loop. One after the other, so that they start in order, and AWS is asked once at a time while it
         # throttles.
         self._turn = asyncio.Lock()
-        with Calls.of(self._connection).kept() as calls:
+        progress, under_way = self._progress, self.under_way
+        with Calls.of(self._connection).kept() as calls, now_and_then(lambda: progress.waiting(under_way.so_far)):
             submissions = await self._adopt(calls) if started_before else self._submissions
             # What runs already takes its room first.
             order = sorted(range(len(submissions)), key=lambda number: submissions[number].import_job_id is None)
@@ -187,6 +203,7 @@ class ImportJobs:
         if outcome.job is not None and has_ended(outcome.job):
             self.under_way.running.discard(import_job_id)
             self.under_way.ended.add(import_job_id)
+            self.under_way.rows_ended += self.under_way.rows.get(submission.mark, 0)
             self._progress.ended(import_job_id, outcome.error)
         return JobEnd.of(submission.knowledge_base_id, import_job_id, outcome.job, outcome.error)
 

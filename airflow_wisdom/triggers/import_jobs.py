@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
@@ -12,8 +13,9 @@ from airflow_wisdom.triggers.base import JobsTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
+    from contextlib import AbstractContextManager
 
-    from airflow_wisdom.model.import_job import JobEnd
+    from airflow_wisdom.model.import_job import ImportJob, JobEnd
     from airflow_wisdom.runs.waiting import ImportJobs
     from airflow_wisdom.watcher import Outcome
 
@@ -44,11 +46,12 @@ class WisdomJobsCompleteTrigger(JobsTrigger):
         """Wait, and yield the event."""
         if not self.import_job_ids:
             raise ValueError("There is no import job to wait for: import_job_ids is empty")
-        if len(self.import_job_ids) == 1:
-            # As nearly every trigger does: thousands of them are spared a task each.
-            outcomes = [await _wait(self, self.import_job_ids[0])]
-        else:
-            outcomes = await asyncio.gather(*(_wait(self, import_job_id) for import_job_id in self.import_job_ids))
+        with _heard(self.import_job_ids):
+            if len(self.import_job_ids) == 1:
+                # As nearly every trigger does: thousands of them are spared a task each.
+                outcomes = [await _wait(self, self.import_job_ids[0])]
+            else:
+                outcomes = await asyncio.gather(*(_wait(self, import_job_id) for import_job_id in self.import_job_ids))
         ends = [
             _end_of(self, import_job_id, outcome)
             for import_job_id, outcome in zip(self.import_job_ids, outcomes, strict=True)
@@ -71,8 +74,8 @@ class WisdomJobSensorTrigger(JobsTrigger):
 
     :param import_job_id: Id of the import job.
     :param include_urls: As for :class:`~airflow_wisdom.sensors.WisdomImportJobSensor`.
-    :param end_from_trigger: Whether a complete job ends the task here: its metadata goes to XCom from the triggerer.
-        Anything but a complete job is left to a worker, which knows how to fail or skip.
+    :param end_from_trigger: Whether a complete job that refused nothing ends the task here: what it did goes to XCom
+        from the triggerer. Anything else is left to a worker, which reads the report, and knows how to fail or skip.
 
     The rest: as for :class:`~airflow_wisdom.triggers.base.JobsTrigger`.
     """
@@ -87,12 +90,10 @@ class WisdomJobSensorTrigger(JobsTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event, or what ends the task."""
-        outcome = await _wait(self, self.import_job_id, whole=self.end_from_trigger)
-        if self.end_from_trigger and outcome.job and not outcome.error:
-            from asgiref.sync import sync_to_async
-
-            metadata = outcome.job.to_dict(include_urls=self.include_urls)
-            await sync_to_async(self._push, thread_sensitive=False)(metadata)
+        with _heard([self.import_job_id]):
+            outcome = await _wait(self, self.import_job_id, whole=self.end_from_trigger)
+        if self.end_from_trigger and outcome.job and not outcome.error and not outcome.job.has_failed_record_report:
+            await self._push(outcome.job)
             yield TaskSuccessEvent()
         else:
             yield _event([_end_of(self, self.import_job_id, outcome)])
@@ -105,14 +106,18 @@ class WisdomJobSensorTrigger(JobsTrigger):
         """Delete the job, as far as AWS lets us."""
         _delete(self, [self.import_job_id])
 
-    def _push(self, metadata: dict[str, Any]) -> None:
+    async def _push(self, job: ImportJob) -> None:
         """Push to XCom as a worker does; the event's own `xcoms` would arrive encoded twice (seen on Airflow 3.3)."""
         from airflow.sdk.execution_time.xcom import XCom
+        from asgiref.sync import sync_to_async
+
+        from airflow_wisdom.runs.reports import RefusedRecords
+        from airflow_wisdom.runs.single import JobAccount
 
         ti: Any = self.task_instance
-        XCom.set(
+        await sync_to_async(XCom.set, thread_sensitive=False)(
             key="return_value",
-            value=metadata,
+            value=JobAccount(job, RefusedRecords()).summary(include_urls=self.include_urls),
             dag_id=ti.dag_id,
             task_id=ti.task_id,
             run_id=ti.run_id,
@@ -178,6 +183,7 @@ class WisdomRunImportTrigger(JobsTrigger):
         delete_running(self.connection().make_hook(), self.knowledge_base_id, jobs.under_way)
 
     def _import_jobs(self) -> ImportJobs:
+        from airflow_wisdom.runs.manifest import Manifest
         from airflow_wisdom.runs.progress import task_progress
         from airflow_wisdom.runs.starting import Submission
         from airflow_wisdom.runs.waiting import ImportJobs
@@ -189,7 +195,15 @@ class WisdomRunImportTrigger(JobsTrigger):
             deadline=self.ends_at(),
             poll_interval=self.poll_interval,
             progress=task_progress(),
+            rows=Manifest.from_dict(self.manifest).rows_by_mark(),
         )
+
+
+def _heard(import_job_ids: Sequence[str]) -> AbstractContextManager[None]:
+    """Let it be said now and then that jobs are still waited for."""
+    from airflow_wisdom.runs.progress import now_and_then, task_progress
+
+    return now_and_then(partial(task_progress().waiting, f"import job {', '.join(import_job_ids)} has not ended"))
 
 
 def _wait(trigger: JobsTrigger, import_job_id: str, *, whole: bool = False) -> Coroutine[Any, Any, Outcome]:

@@ -8,7 +8,7 @@ import time
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from rigs.network import after_call, killed
-from rigs.running import FakeTaskInstance, resume
+from rigs.running import FakeTaskInstance, as_raised, resume
 
 from airflow_wisdom.exceptions import ImportIncompleteError
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
@@ -71,7 +71,8 @@ def run_with_store(task, store, try_number=1, killed_after=None):
         with killed(killed_after):
             return task.execute(context)
     try:
-        return task.execute(context)
+        with as_raised():
+            return task.execute(context)
     except TaskDeferred as deferred:
         return resume(task, deferred, context)
 
