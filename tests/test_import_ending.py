@@ -9,13 +9,13 @@ from rigs.imports import ROWS, deferral_of, importing, jobs_of, killed_while_it_
 from rigs.network import Killed
 from rigs.running import kill, run
 
-pytestmark = pytest.mark.usefixtures("no_patience")
+pytestmark = pytest.mark.usefixtures("no_patience", "virtual_time")
 
 
 @pytest.mark.parametrize("state", ["failed", "success", "restarting", "skipped"])
 def test_a_user_who_ends_the_task_deletes_the_jobs_that_run_if_asked(fake_wisdom, knowledge_base, state):
     fake_wisdom.import_jobs(after_seconds=3600)
-    task = importing(knowledge_base, delete_jobs_on_kill=True, max_active_jobs=2, timeout=5)
+    task = importing(knowledge_base, delete_jobs_on_kill=True, max_active_jobs=2, timeout=60, poll_interval=5)
 
     def kill(task):
         wait_until(lambda: len(task._import._jobs.under_way.running) == 1)
@@ -34,7 +34,7 @@ def test_whoever_else_ends_the_task_leaves_the_jobs_alone_and_says_which(
 ):
     """A worker that is stopped, and an execution time-out: the task is meant to run, and another try goes on."""
     fake_wisdom.import_jobs(after_seconds=3600)
-    task = importing(knowledge_base, delete_jobs_on_kill=delete, max_active_jobs=2, timeout=1)
+    task = importing(knowledge_base, delete_jobs_on_kill=delete, max_active_jobs=2, timeout=60, poll_interval=5)
     killed_while_it_waits(task, state, lambda task: task.on_kill())
     assert "DeleteImportJob" not in fake_wisdom.calls()
     assert "Another try of the task finds those that were, and starts the others" in caplog.text

@@ -9,14 +9,14 @@ from rigs.running import FakeTaskInstance, fire, run
 
 from airflow_wisdom.exceptions import ImportIncompleteError
 
-pytestmark = pytest.mark.usefixtures("no_patience")
+pytestmark = pytest.mark.usefixtures("no_patience", "virtual_time")
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_deadline_tells_what_was_done_what_was_not_and_how_to_go_on(fake_wisdom, knowledge_base, deferrable):
     fake_wisdom.import_jobs(after_seconds=3600)
     with pytest.raises(ImportIncompleteError) as raised:
-        run(importing(knowledge_base, max_active_jobs=2, timeout=4, deferrable=deferrable))
+        run(importing(knowledge_base, max_active_jobs=2, timeout=60, poll_interval=5, deferrable=deferrable))
     said = str(raised.value)
     assert "0 of 3 import jobs are COMPLETE" in said
     assert said.count("did not end in time") == 2

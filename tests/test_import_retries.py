@@ -11,7 +11,7 @@ from rigs.running import fire, run
 
 from airflow_wisdom.exceptions import ImportIncompleteError
 
-pytestmark = pytest.mark.usefixtures("no_patience")
+pytestmark = pytest.mark.usefixtures("no_patience", "virtual_time")
 
 
 @pytest.mark.parametrize("deferrable", [False, True])

@@ -36,7 +36,7 @@ CONNECT = {"ListIntegrationAssociations", "ListRoutingProfiles"}
 
 
 @pytest.fixture
-def called(fake_wisdom, knowledge_base, monkeypatch):
+def called(fake_wisdom, knowledge_base, monkeypatch, virtual_time):
     """Return the actions of the service, of Amazon Connect and of Amazon S3 that a function calls."""
     monkeypatch.setattr("airflow_wisdom.runs.starting.LOOK_BACK_PAUSES", (0.0, 0.0, 0.0))
     fake_wisdom.client("s3").create_bucket(Bucket="bucket")

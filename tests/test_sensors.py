@@ -43,11 +43,11 @@ def test_urls_are_pushed_if_asked_for(fake_wisdom, knowledge_base, mode):
 
 
 @pytest.mark.parametrize("setting", [{"soft_fail": True}, {}])
-def test_soft_fail_skips_on_time_out(fake_wisdom, knowledge_base, mode, setting):
+def test_soft_fail_skips_on_time_out(fake_wisdom, knowledge_base, mode, setting, virtual_time):
     fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)
     with pytest.raises(AirflowSkipException if setting else AirflowSensorTimeout):
-        run(sensor(knowledge_base, job, timeout=0.05, **mode, **setting))
+        run(sensor(knowledge_base, job, timeout=100, poke_interval=30, **mode, **setting))
 
 
 def test_soft_fail_does_not_skip_a_job_that_failed(fake_wisdom, knowledge_base, mode):
@@ -59,7 +59,7 @@ def test_soft_fail_does_not_skip_a_job_that_failed(fake_wisdom, knowledge_base, 
         run(sensor(knowledge_base, "00000000-0000-0000-0000-000000000000", soft_fail=True, **mode))
 
 
-def test_throttling_and_server_errors_are_waited_out(fake_wisdom, knowledge_base, mode, capsys):
+def test_throttling_and_server_errors_are_waited_out(fake_wisdom, knowledge_base, mode, capsys, virtual_time):
     fake_wisdom.import_jobs(after_calls=1)
     job = start_job(fake_wisdom, knowledge_base)
     fake_wisdom.fault("GetImportJob", "ThrottlingException", http_status=429, times=1)
@@ -105,11 +105,11 @@ def test_without_an_interval_the_triggerer_keeps_its_own_cadence():
     assert (timed.poke_interval, timed.poll_interval) == (120, 120)
 
 
-def test_a_time_out_says_which_job_and_how_it_was_last_seen(fake_wisdom, knowledge_base, mode):
+def test_a_time_out_says_which_job_and_how_it_was_last_seen(fake_wisdom, knowledge_base, mode, virtual_time):
     fake_wisdom.import_jobs(after_seconds=3600)
     job = start_job(fake_wisdom, knowledge_base)
     with pytest.raises(AirflowSensorTimeout) as raised:
-        run(sensor(knowledge_base, job, timeout=0.05, **mode))
+        run(sensor(knowledge_base, job, timeout=100, poke_interval=30, **mode))
     for part in (job, knowledge_base, "START_IN_PROGRESS", " s)"):
         assert part in str(raised.value)
 

@@ -616,10 +616,10 @@ def test_changes_in_progress_are_waited_for(fake_wisdom, knowledge_base):
     assert set(there(fake_wisdom, knowledge_base)) == {"n0"}
 
 
-def test_a_deadline_ends_it(fake_wisdom, knowledge_base):
+def test_a_deadline_ends_it(fake_wisdom, knowledge_base, virtual_time):
     fake_wisdom.fault("ListQuickResponses", "ThrottlingException", http_status=429, times=999)
     with pytest.raises(RunTimeoutError, match="was not read in time: ListQuickResponses: ThrottlingException"):
-        sync(knowledge_base, rows_of(1), timeout=1)
+        sync(knowledge_base, rows_of(1), timeout=60)
 
 
 def test_a_task_that_is_ended_writes_nothing_more(fake_wisdom, knowledge_base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 
@@ -65,7 +66,9 @@ def run(task, try_number=1, ti=None, **context):
             with as_raised():
                 result = task.execute(context)
         except AirflowRescheduleException as again:
-            context["ti"].first_reschedule = context["ti"].first_reschedule or again.reschedule_date
+            # As if the time until then had passed.
+            waited = again.reschedule_date - datetime.now(timezone.utc)
+            context["ti"].first_reschedule = (context["ti"].first_reschedule or datetime.now(timezone.utc)) - waited
         except TaskDeferred as deferred:
             result = resume(task, deferred, context)
             break

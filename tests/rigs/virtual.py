@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from bisect import bisect_left
 from collections import Counter
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -22,10 +23,18 @@ EPOCH = 1_800_000_000.0
 
 
 class Clock:
-    """A time, and what moves it."""
+    """A time, and what moves it.
 
-    def __init__(self, now):
+    :param draw: A source of chance: each call in a worker thread begins after a while, so that those in flight have
+        their effect in any order. Default: at once, one after the other.
+    """
+
+    def __init__(self, now, draw=None):
         self.now = now
+        self.draw = draw
+
+    def latency(self):
+        return self.draw.random() if self.draw else 0.0
 
     def sleep(self, seconds):
         self.now += seconds
@@ -60,10 +69,17 @@ class Loop(asyncio.SelectorEventLoop):
         return self.now
 
     def run_in_executor(self, executor, function, *arguments):
-        """Call at once; the answer arrives when the service says."""
+        """Call at once, or as the clock draws it; the answer arrives when the service says."""
         if executor is not None and executor._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
         done = Future()
+        if latency := self.clock.latency():
+            self.call_later(latency, self._call, done, function, arguments)
+        else:
+            self._call(done, function, arguments)
+        return asyncio.wrap_future(done, loop=self)
+
+    def _call(self, done, function, arguments):
         if self.service:
             self.service.latency = 0.0
         try:
@@ -74,7 +90,6 @@ class Loop(asyncio.SelectorEventLoop):
             deliver = done.set_result
         latency = self.service.latency if self.service else 0.0
         self.call_later(latency, lambda: done.cancelled() or deliver(result))
-        return asyncio.wrap_future(done, loop=self)
 
 
 class Service:
@@ -107,8 +122,8 @@ class Service:
 
     def peak(self, seconds=1.0):
         """Most calls within any so many seconds."""
-        times = [when for when, _, _ in self.log]
-        return max((sum(start <= t < start + seconds for t in times) for start in times), default=0)
+        times = sorted(when for when, _, _ in self.log)
+        return max((bisect_left(times, start + seconds) - n for n, start in enumerate(times)), default=0)
 
     def send(self, request, **_):
         if "//sts." in request.url:
@@ -203,9 +218,12 @@ def response(request, http_status, body, headers=None):
 
 
 @contextmanager
-def jumping_clock(monkeypatch):
-    """Yield the clock of this process, which only moves where something waits, in this thread or an event loop."""
-    clock = Clock(time.time())
+def jumping_clock(monkeypatch, draw=None):
+    """Yield the clock of this process, which only moves where something waits, in this thread or an event loop.
+
+    :param draw: As for :class:`Clock`.
+    """
+    clock = Clock(time.time(), draw)
     monkeypatch.setattr(time, "time", lambda: clock.now)
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
     monkeypatch.setattr(time, "sleep", clock.sleep)
