@@ -789,6 +789,8 @@ def test_a_job_that_starts_in_the_moment_of_the_interruption_is_named(
     process = start(["import", file(), *service], environment)
     until(lambda: fake.calls().get("StartImportJob", 0) > 0)
     process.send_signal(signal.SIGINT)
+    # The answer that is on its way takes as long all the same.
+    fake.latency(0)
     code, _, err = finish(process)
     (job,) = jobs_of(fake, base)
     assert code == INTERRUPTED

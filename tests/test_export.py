@@ -9,7 +9,7 @@ import re
 import time
 from collections import Counter
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -425,7 +425,7 @@ def test_an_export_goes_to_amazon_s3(fake_wisdom, knowledge_base):
     assert s3.get_object(Bucket="bucket", Key="backups/a.csv")["Body"].read().startswith("\ufeffName,".encode())
 
 
-def test_weather_is_waited_out(fake_wisdom, knowledge_base, tmp_path):
+def test_weather_is_waited_out(fake_wisdom, knowledge_base, tmp_path, virtual_time):
     put(fake_wisdom, knowledge_base, {})
     fake_wisdom.fault("SearchQuickResponses", "ThrottlingException", http_status=429, times=2)
     assert export(tmp_path / "a.csv", knowledge_base_id=knowledge_base)["itemsExported"] == 1
@@ -529,8 +529,8 @@ def test_the_example_makes_production_say_what_the_test_instance_says(
     profiles = AwsConnection().hook().routing_profiles(test)
     (there, gone) = put(fake, bases[0], {"groupingConfiguration": grouping(profiles.values())}, {"name": "gone"})
     put(fake, bases[1], {"name": "by hand"})
-    dag = import_module("promote_quick_responses").dag
-    assert dag.test().state == "success"
+    dag, today = import_module("promote_quick_responses").dag, datetime.now(timezone.utc)
+    assert dag.test(run_after=today - timedelta(days=1)).state == "success"
     before, after = tables(fake, test, production)
     by_hand = after.pop("by hand")
     assert after == before
@@ -539,7 +539,7 @@ def test_the_example_makes_production_say_what_the_test_instance_says(
         knowledgeBaseId=bases[0], quickResponseId=there, content={"content": "{{Attributes.A}}"}
     )
     client.delete_quick_response(knowledgeBaseId=bases[0], quickResponseId=gone)
-    assert dag.test().state == "success"
+    assert dag.test(run_after=today).state == "success"
     before, after = tables(fake, test, production)
     assert (after.pop("by hand"), after.pop("gone")["isActive"]) == (by_hand, False)
     assert after == before

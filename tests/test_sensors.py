@@ -165,11 +165,10 @@ def test_a_time_out_of_airflows_own_is_a_time_out(fake_wisdom, knowledge_base, s
         task.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
 
 
-def test_a_complete_job_that_cannot_be_read_again_is_not_skipped(fake_wisdom, knowledge_base, monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.runs.waiting.REREAD_PATIENCE", 0.0)
+def test_a_complete_job_that_cannot_be_read_again_is_not_skipped(fake_wisdom, knowledge_base, virtual_time):
     job = start_job(fake_wisdom, knowledge_base)
     task = sensor(knowledge_base, job, deferrable=True, soft_fail=True)
-    fake_wisdom.fault("GetImportJob", "ThrottlingException", http_status=429, times=100)
+    fake_wisdom.fault("GetImportJob", "ThrottlingException", http_status=429, times=10_000)
     event = {"status": "success", "jobs": [JobEnd(knowledge_base, job, "COMPLETE").to_dict()]}
     with pytest.raises(EndpointError, match="is COMPLETE, but AWS did not answer"):
         task.resume_execution("execute_complete", {"event": event}, {})

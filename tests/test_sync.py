@@ -27,6 +27,8 @@ from airflow_wisdom.runs.steps import MOVING
 from airflow_wisdom.runs.sync import Planned, SyncAccount
 from airflow_wisdom.sources import SqlSource
 
+pytestmark = pytest.mark.usefixtures("virtual_time")
+
 WRITES = {"CreateQuickResponse", "UpdateQuickResponse", "DeleteQuickResponse", "TagResource", "UntagResource"}
 FAQ = {"owner_tag": "faq"}
 
@@ -616,7 +618,7 @@ def test_changes_in_progress_are_waited_for(fake_wisdom, knowledge_base):
     assert set(there(fake_wisdom, knowledge_base)) == {"n0"}
 
 
-def test_a_deadline_ends_it(fake_wisdom, knowledge_base, virtual_time):
+def test_a_deadline_ends_it(fake_wisdom, knowledge_base):
     fake_wisdom.fault("ListQuickResponses", "ThrottlingException", http_status=429, times=999)
     with pytest.raises(RunTimeoutError, match="was not read in time: ListQuickResponses: ThrottlingException"):
         sync(knowledge_base, rows_of(1), timeout=60)
