@@ -18,11 +18,12 @@ REDACTED = "?<redacted>"
 LONGEST_MESSAGE = 20_000
 """Characters of a message that are kept: enough for a person, and little enough for a log and a database."""
 
-# What is no part of a URL in a text: each word is looked at once, so that no text makes the search start over.
-_WORD = re.compile(r"[^\s\"'<>]+")
-_UNBROKEN = re.compile(r"\S+")
-_QUERY = re.compile(r"\?|%3F", re.IGNORECASE)
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+# What is no part of a URL in a text: each word is looked at once, so that no text makes the search start over. Compiled
+# when they are first needed: every parse of a DAG loads this module, and compiling them is a half of what that takes.
+_WORD = r"[^\s\"'<>]+"
+_UNBROKEN = r"\S+"
+_QUERY = r"\?|%3F"
+_SCHEME = r"https?://"
 
 _marks = ["X-Amz-", "Signature"]
 """Regular expressions of what distinguishes the query of a presigned URL from others."""
@@ -33,7 +34,7 @@ def redact(text: str) -> str:
 
     :param text: The text.
     """
-    return _WORD.sub(_redact_word, text) if _QUERY.search(text) else text
+    return _pattern(_WORD).sub(_redact_word, text) if _pattern(_QUERY).search(text) else text
 
 
 def redact_also(parameters: Iterable[str]) -> None:
@@ -67,7 +68,7 @@ def without_queries(text: str) -> str:
 
     :param text: The text.
     """
-    return _UNBROKEN.sub(_cut_query, text) if "?" in text else text
+    return _pattern(_UNBROKEN).sub(_cut_query, text) if "?" in text else text
 
 
 def cut(text: str, longest: int = LONGEST_MESSAGE) -> str:
@@ -81,7 +82,7 @@ def cut(text: str, longest: int = LONGEST_MESSAGE) -> str:
 
 def _redact_word(found: re.Match[str]) -> str:
     word = found[0]
-    query = _QUERY.search(word)
+    query = _pattern(_QUERY).search(word)
     if query is None or not _pattern("|".join(_marks)).search(word, query.start()):
         return word
     return word[: query.start()] + REDACTED
@@ -89,11 +90,11 @@ def _redact_word(found: re.Match[str]) -> str:
 
 def _cut_query(found: re.Match[str]) -> str:
     word = found[0]
-    scheme = _SCHEME.search(word)
+    scheme = _pattern(_SCHEME).search(word)
     address, mark, _ = word[scheme.end() :].partition("?") if scheme else ("", "", "")
     return word[: scheme.end()] + address + REDACTED if scheme and mark else word
 
 
 @cache
-def _pattern(marks: str) -> re.Pattern[str]:
-    return re.compile(marks, re.IGNORECASE)
+def _pattern(expression: str) -> re.Pattern[str]:
+    return re.compile(expression, re.IGNORECASE)
