@@ -21,7 +21,6 @@ _SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs", "
 """Scheme -> another one for the same store."""
 
 _AZURE = frozenset({"abfs", "wasb"})
-_WILD = frozenset("*?[")
 _LONGEST_SHOWN = 200
 
 
@@ -57,7 +56,7 @@ class Place:
         scheme = _SAME.get(scheme.lower(), scheme.lower())
         # A key may hold what other URIs have a meaning for.
         host, _, key = rest.partition("/")
-        return cls(f"{scheme}://{_bucket(scheme, host)}", posixpath.normpath(f"/{key}"), key.endswith("/"))
+        return cls(f"{scheme}://{_bucket(scheme, host)}", posixpath.normpath(f"/{key}"), key[-1:] in ("", "/"))
 
     @classmethod
     def _local(cls, path: Path) -> Place:
@@ -81,15 +80,15 @@ class Place:
         return is_one_file or (self.store, self.path) == (other.store, other.path)
 
     def contains(self, other: Place) -> bool:
-        """Return whether another place lies in this folder, or is one that this pattern stands for.
+        """Return whether another place lies in this very folder, or is one that this pattern stands for.
 
         :param other: The other one.
         """
         if self.store != other.store:
             return False
         if self.is_folder:
-            return other.path.startswith(f"{self.path.rstrip('/')}/")
-        return not _WILD.isdisjoint(self.path) and _fits(other.path, self.path)
+            return posixpath.dirname(other.path) == self.path
+        return "*" in self.path and _fits(other.path, self.path)
 
 
 def check_places(inputs: Mapping[str, Iterable[object]], outputs: Mapping[str, str | None]) -> None:

@@ -46,11 +46,14 @@ with DAG(
         deferrable=True,
         timeout=30 * 60,
         soft_fail=True,
+        # Some rows of the sample are refused: the others go on.
+        on_failed_records="warn",
     )
     read = WisdomGetImportJobOperator(
         task_id="import",
         knowledge_base_id=KNOWLEDGE_BASE,
         import_job_id="{{ ti.xcom_pull(task_ids='wait')['importJobId'] }}",
+        on_failed_records="warn",
     )
     delete = WisdomDeleteImportJobOperator(
         task_id="delete",

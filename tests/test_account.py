@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airflow_wisdom.exceptions import (
     EndpointError,
     FailedRecordsError,
+    ImportIncompleteError,
     ImportJobFailedError,
     ImportJobTimeoutError,
     WisdomError,
@@ -93,7 +94,7 @@ def reported(rows, *refused):
     """The account of files of so many rows each, whose jobs are COMPLETE with so many refused records each."""
     part, end = Part(rows, 1, rows, "mark"), JobEnd("kb", "job", "COMPLETE")
     files = [PartAccount("file", part, end, each) for each in refused]
-    return Account(manifest(files, 0), files, refused=RefusedRecords(sum(refused)))
+    return Account(manifest(files, 0), files, RefusedRecords(sum(refused), {"taken": sum(refused)}))
 
 
 def test_a_report_with_more_records_than_rows_leaves_unknown_what_was_refused(caplog):
@@ -101,7 +102,10 @@ def test_a_report_with_more_records_than_rows_leaves_unknown_what_was_refused(ca
     account = reported(100, 150, 2)
     with pytest.raises(FailedRecordsError) as raised:
         account.judge(100)
-    said = "152 refused records for 200 rows, for a file more than it has rows"
+    said = (
+        "152 refused records for 200 rows, for a file more than it has rows: taken (152 of 152 refused records); how "
+        "many are imported is not known"
+    )
     assert said in str(raised.value)
     assert "how many are imported is not known" in str(raised.value)
     account.judge("warn")
@@ -116,7 +120,7 @@ def test_a_report_with_more_records_than_rows_leaves_unknown_what_was_refused(ca
 
 
 def test_a_report_with_as_many_records_as_rows_is_told_in_rows():
-    with pytest.raises(FailedRecordsError, match=r"AWS refused 100 of 100 rows: .*; the others are imported"):
+    with pytest.raises(FailedRecordsError, match=r"AWS refused 100 of 100 rows: taken .*; the others are imported"):
         reported(100, 100).judge("fail")
 
 
@@ -169,3 +173,46 @@ def test_the_end_of_a_job_survives_an_event(end):
     assert (again.is_complete, again.has_ended, again.duration) == (end.is_complete, end.has_ended, end.duration)
     assert (again.created_time, again.last_modified_time) == (end.created_time, end.last_modified_time)
     assert type(again.error) is type(end.error)
+
+
+# Why an import is red
+
+
+def failed(number, reasons=None, error=None):
+    """The account of a file of ten rows whose job is FAILED, or has no job."""
+    end = (
+        JobEnd("kb", None, error=error)
+        if error
+        else JobEnd("kb", "job", "FAILED", error=ImportJobFailedError("FAILED"))
+    )
+    refused = sum(reasons.values()) if reasons else None
+    return PartAccount(f"file {number}", Part(10, 1, 10, "mark"), end, refused, reasons=reasons or {})
+
+
+def judged(*accounts):
+    with pytest.raises(ImportIncompleteError) as raised:
+        Account(manifest(accounts, 0), list(accounts)).judge("ignore")
+    return raised.value
+
+
+def test_a_red_import_names_the_cause_first_and_what_to_do_about_it():
+    error = judged(failed(1, {"taken": 9, "too long": 1}), failed(2, {"taken": 2}))
+    assert str(error).startswith(
+        "0 of 2 import jobs are COMPLETE: taken (11 of 12 refused records); too long (1 of 12 refused records). file"
+    )
+    assert "Fix the rows that AWS refused" in str(error)
+    assert "Another try" not in str(error)
+    assert not error.retryable
+
+
+def test_another_try_is_advised_where_it_helps():
+    """One file failed because of its rows, the other for want of a job."""
+    error = judged(failed(1, {"taken": 9}), failed(2, error=EndpointError("down")))
+    assert str(error).startswith("0 of 2 import jobs are COMPLETE: taken (9 of 9 refused records). file 1: ")
+    assert "starts only the files that have no job or whose job failed. Fix the rows that AWS refused" in str(error)
+    assert error.retryable
+    silent = judged(failed(1))
+    assert str(silent).startswith(
+        "0 of 1 import jobs are COMPLETE. file 1: FAILED. Another try of the task starts only"
+    )
+    assert silent.retryable

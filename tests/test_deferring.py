@@ -75,10 +75,8 @@ def test_an_import_whose_jobs_are_all_complete_does_not_defer_again(fake_wisdom,
 @pytest.mark.parametrize("fault", [None, "AccessDeniedException"])
 def test_an_import_with_a_job_that_may_run_defers(fake_wisdom, knowledge_base, fault):
     fake_wisdom.import_jobs(after_seconds=3600)
-    with pytest.raises(TaskDeferred):
-        importing(knowledge_base, ROWS[:1], deferrable=True).execute({"ti": FakeTaskInstance()})
-    trigger = deferral_of(importing(knowledge_base, ROWS[:101], deferrable=True, timeout=1))
-    fire(trigger)
+    with pytest.raises(Killed):
+        run_with_store(importing(knowledge_base, ROWS[:101]), None, killed_after=2)
     first, second = jobs_of(fake_wisdom, knowledge_base)
     fake_wisdom.set_status(first["importJobId"], "COMPLETE")
     if fault:

@@ -71,13 +71,17 @@ def test_more_than_is_tolerated_is_an_error(fake_wisdom, knowledge_base, partly_
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_failed_job_is_red_and_its_report_read_all_the_same(fake_wisdom, knowledge_base, partly_taken, deferrable):
+def test_a_failed_job_is_red_and_its_report_read_all_the_same(
+    fake_wisdom, knowledge_base, partly_taken, deferrable, caplog
+):
     """Whether a job with refused rows ends COMPLETE or FAILED is not documented."""
     fake_wisdom.partly_failed("FAILED")
     ti = FakeTaskInstance()
     with pytest.raises(ImportIncompleteError, match="1 of 3 import jobs are COMPLETE") as raised:
         run(importing(knowledge_base, on_failed_records="ignore", deferrable=deferrable), ti=ti)
     assert "file 1 of 3 (rows 1 to 100)" in str(raised.value)
+    assert "A quick response with this name already exists. (3 of 3 refused records)" in str(raised.value)[:200]
+    assert caplog.text.count("Refused by AWS: Answer ") == 3
     summary = ti.xcoms["return_value"]
     assert (summary["status"], summary["rowsRefused"], summary["rowsImported"]) == ("FAILED", 3, None)
     assert [job["rowsImported"] for job in summary["importJobs"]] == [None, 100, None]

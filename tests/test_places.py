@@ -110,7 +110,8 @@ def test_the_error_names_both_parameters_and_the_file(here):
     ("source", "output", "is_refused"),
     [
         ("data", "data/new.csv", True),
-        ("data/", "folder/deep/new.csv", True),
+        ("data/", "folder/new.csv", True),
+        ("data/", "data/bad/new.csv", False),
         ("data", "database.csv", False),
         ("data/*.csv", "data/new.csv", True),
         ("data/*.csv", "data/bad/new.csv", False),
@@ -118,7 +119,8 @@ def test_the_error_names_both_parameters_and_the_file(here):
         ("data/*.csv", "data/new.jsonl", False),
         ("s3://bucket/in/", "s3://conn@bucket/in/new.csv", True),
         ("s3://bucket/in/", "s3://bucket/into/new.csv", False),
-        ("s3://bucket/in/day-[0-9].csv", "s3://bucket/in/day-1.csv", True),
+        ("s3://bucket/in/", "s3://bucket/in/bad/new.csv", False),
+        ("s3://bucket/", "s3://bucket/new.csv", True),
     ],
 )
 def test_a_report_is_not_written_among_the_files_that_are_read(here, source, output, is_refused):

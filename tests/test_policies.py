@@ -35,6 +35,10 @@ CONNECT = {"ListIntegrationAssociations", "ListRoutingProfiles"}
 """Operations of Amazon Connect."""
 
 
+ACTIONS = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
+"""Operation of Amazon S3 -> the action that it needs, where that has another name."""
+
+
 @pytest.fixture
 def called(fake_wisdom, knowledge_base, monkeypatch, virtual_time):
     """Return the actions of the service, of Amazon Connect and of Amazon S3 that a function calls."""
@@ -43,9 +47,10 @@ def called(fake_wisdom, knowledge_base, monkeypatch, virtual_time):
     s3 = []
     real = Storage._s3
 
-    def recorded(storage):
-        hook = real(storage)
-        hook.get_conn().meta.events.register("before-call.s3", lambda model, **_: s3.append(model.name))
+    def recorded(storage, uri):
+        hook = real(storage, uri)
+        events = hook.get_conn().meta.events
+        events.register("before-call.s3", lambda model, **_: s3.append(ACTIONS.get(model.name, model.name)))
         return hook
 
     monkeypatch.setattr(Storage, "_s3", recorded)
@@ -192,6 +197,9 @@ def test_importing(fake_wisdom, knowledge_base, called):
     from_s3 = start("s3://bucket/a.csv", on_invalid_rows="skip", invalid_rows_path="s3://bucket/invalid.csv")
     seen = called(lambda: run(from_s3))
     assert {action for action in seen if action.startswith("s3:")} == allowed["SourceInS3"] | allowed["ReportsInS3"]
+    folder = start("s3://bucket/*.csv", on_invalid_rows="skip")
+    listed = {action for action in called(lambda: run(folder)) if action.startswith("s3:")}
+    assert listed == allowed["SourceInS3"] | allowed["FilesInS3"]
     fake_wisdom.import_jobs(after_seconds=3600)
     killed = start(rows[:1], deferrable=True, delete_jobs_on_kill=True)
     assert called(lambda: kill(fake_wisdom, killed)) - allowed["Always"] == allowed["DeleteOnKill"]
@@ -273,6 +281,8 @@ def test_syncing(fake_wisdom, knowledge_base, called):
     assert called(lambda: run(by_instance)) - look == allowed["Instance"]
     from_s3 = sync("s3://bucket/a.csv", on_invalid_rows="skip", mode="plan")
     assert called(lambda: run(from_s3)) - look == allowed["SourceInS3"]
+    folder = sync("s3://bucket/*.csv", on_invalid_rows="skip", mode="plan")
+    assert called(lambda: run(folder)) - look == allowed["SourceInS3"] | allowed["FilesInS3"]
     reports = {"invalid_rows_path": "s3://bucket/invalid.csv", "plan_path": "s3://bucket/plan.csv"}
     saved = sync([*rows("b"), {"Name": ""}], on_invalid_rows="skip", mode="plan", **reports)
     assert called(lambda: run(saved)) - look == allowed["ReportsInS3"]
@@ -329,6 +339,7 @@ RESOURCES = {
     "SearchRoutingProfiles": [INSTANCE, f"{INSTANCE}/routing-profile/*"],
     "DescribeRoutingProfile": [INSTANCE, f"{INSTANCE}/routing-profile/*"],
     "GetObject": "arn:aws:s3:::<bucket>/<prefix>*",
+    "ListBucket": "arn:aws:s3:::<bucket>",
     "PutObject": "arn:aws:s3:::<bucket>/<prefix>*",
 }
 """What AWS's Service Authorization Reference checks an action against; any other, against the knowledge base."""

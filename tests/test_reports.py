@@ -93,12 +93,12 @@ def test_the_reason_is_in_the_column_whose_name_says_so_and_else_everything_is_t
 
 def test_a_refused_record_is_told_by_its_name_and_the_reason_first(report, caplog):
     reports = FailedRecordReports(sample=9)
-    reports.add("job", report("one", b"Content,Error,Name\nText,taken,Hello\nText,,\n"))
+    reports.add("job", report("one", b'Content,Error,Name\n"Te\n\nxt",taken,Hello\nText,,\n'))
     refused = reports.refused(Storage(), None)
     assert list(refused.sample[0]) == ["Name", "Error", "Content", "_import_job_id"]
     refused.log()
     assert [record.getMessage() for record in caplog.records] == [
-        "Refused by AWS: Hello: taken (Content: Text, _import_job_id: job)",
+        "Refused by AWS: Hello: taken (Content: Te xt, _import_job_id: job)",
         "Refused by AWS: Content: Text, _import_job_id: job",
     ]
 

@@ -137,6 +137,14 @@ def test_a_value_that_was_misread_stays_a_mistake_until_it_is_fixed(value):
             assert [line[:3] for line in written(sent)] == [["A", "fixed", "x"]]
 
 
+def test_a_text_that_looks_like_swallowed_rows_is_written_as_it_is():
+    """It was read as it stands there, whatever is wrong with it."""
+    text = "x,y\n1,2,3\nz,w"
+    with prepared(table(f'Name,Content,Description\nA,"{text}",d\n')) as made:
+        assert "look like rows" in made.mistakes[0].reason
+        assert rows_of(made)[0]["Content"] == text
+
+
 def test_a_key_that_is_given_twice_stays_a_mistake():
     with (
         prepared(read_json_lines(io.BytesIO(b'{"Name": "A", "Content": "x", "Content": "y"}\n'))) as made,

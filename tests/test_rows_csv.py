@@ -50,6 +50,7 @@ AGAIN = "repeats the header: were files joined here?"
         ("Name,Content\nHello,Good morning\nName,Content\nBye,So long\n", 3),
         ("Name,Content\nHello,Good morning\n\ufeffName,Content\nBye,So long\n", 3),
         ("Name,Content\n\n NAME , content \nBye,So long\n", 3),
+        ("Name,Content,Language\nName,Content,Language\nBye,So long,en_US\n", 2),
         ('Name,Content,Shortcut key\nHello,"Good\nmorning",\nName,Content\nBye,So long,b\n', 4),
         ('\ufeff"Name","Content"\r\n"Hello","Good morning"\r\n\ufeff"Name","Content"\r\n', 3),
         ("_line,_reason,Name,Content\n3,wrong,a,b\n_line,_reason,Name,Content\n", 3),
@@ -183,6 +184,7 @@ def test_rows_within_a_cell_are_a_mistake(text):
         "Hello,\nhow are you?",
         "\n",
         "Call 1,200,300\nor 1,200,301",
+        "Prices:\n1,200 for one\nTwo, or more\n3,400 for all",
     ],
 )
 @pytest.mark.parametrize("header", ["Name,Content", "Name,Content,Shortcut key"])

@@ -85,7 +85,7 @@ def reason_of(record: Mapping[str, str]) -> str:
     :param record: The record, by column.
     """
     column = reason_column(record)
-    return (record[column].strip() if column is not None else "") or _listed(record, record)
+    return (_line(record[column]) if column is not None else "") or _listed(record, record)
 
 
 def named(record: Mapping[str, str]) -> dict[str, str]:
@@ -105,13 +105,17 @@ def in_words(record: Mapping[str, str]) -> str:
     """
     reason = reason_column(record)
     known = [column for column in named(record) if column == reason or column.strip().casefold() == NAME]
-    head = ": ".join(record[column] for column in known if record[column])
+    head = ": ".join(_line(record[column]) for column in known if record[column])
     rest = _listed(record, [column for column in record if column not in known])
     return f"{head} ({rest})" if head and rest else head or rest
 
 
 def _listed(record: Mapping[str, str], columns: Iterable[str]) -> str:
-    return ", ".join(f"{column or 'further cells'}: {record[column]}" for column in columns if record[column])
+    return ", ".join(f"{column or 'further cells'}: {_line(record[column])}" for column in columns if record[column])
+
+
+def _line(cell: str) -> str:
+    return " ".join(cell.split())
 
 
 def _rows(lines: Iterable[str]) -> Iterator[list[str]]:

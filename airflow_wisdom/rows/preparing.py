@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
 from airflow_wisdom.redaction import cut
-from airflow_wisdom.rows.cells import EXPORT, LINE, LONGEST_CELL, REASON, note, safe
+from airflow_wisdom.rows.cells import EXPORT, LINE, LONGEST_CELL, NOTE, REASON, note, safe
 from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.rows.mistake import Doubts, Mistake
 
@@ -186,7 +186,7 @@ def sift(
     mistakes: list[Mistake] = []
     doubts: Counter[str] = Counter()
     doubtful: list[Mistake] = []
-    invalid = _InvalidRows(folder, table.columns, validator.template.columns)
+    invalid = _InvalidRows(folder, table, validator.template.columns)
     with invalid:
         for row in table.rows:
             if validator.is_blank(row):
@@ -290,14 +290,16 @@ class _InvalidRows:
     in a file of JSON Lines.
 
     :param folder: Where the file is made.
-    :param columns: The columns of the source; None if each row names its own.
+    :param table: The source.
     :param usual: The columns of a file whose source has not even one row to name some.
     """
 
-    def __init__(self, folder: Path, columns: tuple[str, ...] | None, usual: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, table: Table, usual: tuple[str, ...]) -> None:
         self.count = 0
         self.path = folder / INVALID_ROWS
-        self._columns = dict.fromkeys(columns or ())
+        # A CSV has nothing but texts, and whatever is wrong with one, it was read as it is.
+        self._are_texts = table.delimiter is not None
+        self._columns = dict.fromkeys(table.columns or ())
         self._usual = usual
         self._has_exact = False
         with keeping():
@@ -317,16 +319,19 @@ class _InvalidRows:
         self._columns.update(dict.fromkeys(row.values))
         self._has_exact = self._has_exact or row.is_exact
         reasons = "; ".join(mistake.what for mistake in mistakes[:_MOST_REASONS])
-        # What was read is not what was meant, and must not be valid the next time.
-        misread = {mistake.column: mistake.reason for mistake in row.mistakes}
-        cells = {
-            column: note(misread[column], text) if column in misread else safe(text)
-            for column, text in row.values.items()
-        }
+        problems = {mistake.column: mistake.reason for mistake in row.mistakes}
+        cells = {column: self._cell(text, problems.get(column)) for column, text in row.values.items()}
         where = safe(f"{row.part}:{row.line}") if row.part else row.line
         waiting = [where, safe(cut(reasons, LONGEST_CELL // 2)), row.is_exact, cells, [*map(safe, row.surplus)]]
         with keeping():
             self._waiting.write(json.dumps(waiting) + "\n")
+
+    def _cell(self, text: str, problem: str | None) -> str:
+        """Return the cell for a value, and for what was wrong with it when it was read."""
+        if problem is None or (self._are_texts and not text.startswith(NOTE)):
+            return safe(text)
+        # What was read is not what was meant, and must not be valid the next time.
+        return note(problem, text)
 
     def _write(self) -> None:
         lines = _Lines()

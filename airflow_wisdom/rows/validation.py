@@ -147,7 +147,7 @@ class Rules:
     strict: bool = False
     null_values: Collection[str] = NULL_VALUES
     on_placeholders: Literal["warn", "invalid", "ignore"] = "warn"
-    extra_checks: Sequence[ExtraCheck] = ()
+    extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] = ()
 
     def __post_init__(self) -> None:
         must_be_one_of("spaces", self.spaces, ("trim", "invalid"))

@@ -222,7 +222,9 @@ class JobAccount:
             try:
                 known = reports.read(hook, job, time.time() + REPORT_PATIENCE)
             except WisdomError as exc:
-                return cls(job, report_error=f"How many records were refused is not known: {exc}")
+                unknown = f"How many records were refused is not known: {exc}"
+                log.warning("Import job %s: %s", job.import_job_id, unknown)
+                return cls(job, report_error=unknown)
             return cls(job, known and reports.refused(storage, options.failed_records_path))
 
     def __str__(self) -> str:

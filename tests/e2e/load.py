@@ -8,16 +8,19 @@ import re
 import statistics
 import threading
 import time
+import uuid
 from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 from rigs.stack import until
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 KNOWLEDGE_BASES = 5
 QUIET = 30.0
 """Seconds for which nothing but the triggerer works, once all tasks are deferred."""
-SAMPLE = Path(__file__).parents[2] / "dags_examples" / "data" / "one_file.csv"
 PRESIGNED = b"X-Amz-Signature"
 
 
@@ -82,10 +85,11 @@ def _start_jobs(fake, bases, number):
 
 
 def start_job(fake, base: str) -> str:
-    """Upload the sample, start an import job of it and return the job's id."""
+    """Upload a quick response that is not there yet, start an import job of it and return the job's id."""
+    file = f"Name,Content\n{uuid.uuid4().hex},Text\n".encode()
     client = fake.client()
     upload = client.start_content_upload(knowledgeBaseId=base, contentType="text/csv")
-    requests.put(upload["url"], SAMPLE.read_bytes(), headers=upload["headersToInclude"], timeout=30).raise_for_status()
+    requests.put(upload["url"], file, headers=upload["headersToInclude"], timeout=30).raise_for_status()
     job = client.start_import_job(knowledgeBaseId=base, importJobType="QUICK_RESPONSES", uploadId=upload["uploadId"])
     return job["importJob"]["importJobId"]
 

@@ -17,9 +17,13 @@ with DAG("load", schedule=None, max_active_tasks=1000) as dag:
     def from_conf(key, dag_run=None):
         return dag_run.conf[key]
 
-    WisdomStartImportJobOperator.partial(task_id="start", source=str(SOURCE), deferrable=True).expand(
-        knowledge_base_id=from_conf.override(task_id="knowledge_bases")("knowledge_bases")
-    )
+    WisdomStartImportJobOperator.partial(
+        task_id="start",
+        source=str(SOURCE),
+        deferrable=True,
+        # One file in a knowledge base again and again: its names are taken.
+        on_failed_records="ignore",
+    ).expand(knowledge_base_id=from_conf.override(task_id="knowledge_bases")("knowledge_bases"))
     WisdomImportJobSensor.partial(task_id="wait", deferrable=True, timeout=7200).expand_kwargs(
         from_conf.override(task_id="jobs")("jobs")
     )
