@@ -13,12 +13,14 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import Random, SystemRandom
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from mutations import MUTATIONS, Mutation
 from rigs.processes import interruptible, supervised
 from rigs.stack import Layout, airflow, fake_service
 from rigs.whole import Search
@@ -139,10 +141,10 @@ def _run(stack: ExitStack, options: argparse.Namespace) -> list[Row]:
     rig = Rig(real, folder, fake_service(stack, folder, str(Path(__file__).with_name("late_service.py"))), options.seed)
     real.add_service("aws_late", rig.late)
     chosen = _chosen(scenarios(*_disks(stack, folder)), options)
-    rows = _play(rig, chosen, options)
+    rows = _play_broken(rig, chosen) if options.mutations else _play(rig, chosen, options)
     rig.find_leaks()
     say(f"Done after {time.monotonic() - began:.0f} s")
-    return [rows[name] for name in chosen]
+    return list(rows.values())
 
 
 def _play(rig: Rig, chosen: dict[str, Scenario], options: argparse.Namespace) -> dict[str, Row]:
@@ -159,10 +161,33 @@ def _play(rig: Rig, chosen: dict[str, Scenario], options: argparse.Namespace) ->
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return {**rows, **{name: play(name) for name in alone}}
+    rows |= {name: play(name) for name in alone}
+    return {name: rows[name] for name in chosen}
+
+
+def _play_broken(rig: Rig, every: dict[str, Scenario]) -> dict[str, Row]:
+    """Play scenarios with a product that is broken on purpose; the rows are those of the mutations."""
+    rows = {}
+    for number, (name, mutation) in enumerate(MUTATIONS.items()):
+        _break(rig, mutation, rig.folder / f"broken-{number}")
+        rows[name] = rig.play(mutation.scenario, replace(every[mutation.scenario], runs=1), 1)
+        rows[name].fault, rows[name].has_to_be_seen_in = name, mutation.column
+    return rows
+
+
+def _break(rig: Rig, mutation: Mutation, folder: Path) -> None:
+    folder.mkdir()
+    mutation.apply(folder)
+    tasks = [each for name, each in rig.airflow.components.items() if not name.startswith(("api", "dag"))]
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for component in tasks:
+            component.environment["PYTHONPATH"] = str(folder)
+            pool.submit(component.restart)
 
 
 def _chosen(every: dict[str, Scenario], options: argparse.Namespace) -> dict[str, Scenario]:
+    if options.mutations:
+        return every
     wanted = options.only or [name for name in every if every[name].short or not options.short]
     if unknown := set(wanted) - set(every):
         sys.exit(f"There is no such scenario: {', '.join(sorted(unknown))}; --list shows all")
@@ -200,6 +225,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", action="append", metavar="NAME", help="a scenario by its name; may be given again")
     parser.add_argument("--short", action="store_true", help="a short selection, each scenario once")
+    parser.add_argument("--mutations", action="store_true", help="break the product on purpose: each has to be seen")
     parser.add_argument("--list", action="store_true", help="show the names of all scenarios")
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6), help="repeats what was random")
     parser.add_argument("--executor", choices=LAYOUTS, default="celery", help="what runs the tasks (default: celery)")

@@ -229,8 +229,29 @@ def _flaky(trial: Trial) -> None:
 
 
 def _loses(operations: list[str], trial: Trial) -> None:
+    """Close connections instead of answering, more often than boto3 itself asks again."""
     for operation in operations:
-        trial.fake.fault(operation, lost=True, after_effect=True, times=2)
+        trial.fake.fault(operation, lost=True, after_effect=True, times=8)
+
+
+def _cuts_uploads(trial: Trial) -> None:
+    trial.fake.fault("PutObject", lost=True, times=2)
+
+
+def _refuses_starts(trial: Trial) -> None:
+    """Answer more 5xx than five tries have attempts of boto3, so that only patience helps."""
+    trial.fake.fault("StartImportJob", http_status=500, times=30)
+
+
+def _leads_nowhere(trial: Trial) -> None:
+    trial.fake.upload_target(f"http://127.0.0.1:1/nowhere?X-Amz-Signature={trial.mark}")
+
+
+def _correct_uploads(round_: Round) -> None:
+    """Let uploads go somewhere again, once each run has tried."""
+    round_.all_are(lambda trial: trial.calls("StartContentUpload"))
+    for trial in round_.trials:
+        trial.fake.upload_target(None)
 
 
 def _hangs(trial: Trial) -> None:
@@ -406,7 +427,9 @@ def _of_the_service() -> dict[str, Scenario]:
         "answers to a sync lost after their effect": Scenario(
             nothing, dag="sync", prepare=partial(_loses, ["CreateQuickResponse"]), short=True
         ),
-        "upload cut": Scenario(nothing, prepare=partial(_loses, ["PutObject"]), short=True),
+        "starts refused with 5xx": Scenario(nothing, prepare=_refuses_starts),
+        "upload cut": Scenario(nothing, prepare=_cuts_uploads),
+        "upload goes nowhere": Scenario(_correct_uploads, prepare=_leads_nowhere, short=True),
         "upload URL expired": Scenario(nothing, prepare=lambda trial: trial.fake.expire_uploads(2)),
     }
 

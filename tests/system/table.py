@@ -20,6 +20,7 @@ class Row:
     :param verdicts: What became of each of them.
     :param known: Why it is known to fail; empty where it is not.
     :param broken: Why the scenario could not be played to its end.
+    :param has_to_be_seen_in: The column that must not be 0, where the product was broken on purpose.
     """
 
     fault: str
@@ -27,6 +28,7 @@ class Row:
     verdicts: list[Verdict]
     known: str = ""
     broken: str = ""
+    has_to_be_seen_in: str = ""
 
     def number(self, column: str) -> int:
         return sum(getattr(verdict, column) for verdict in self.verdicts)
@@ -41,6 +43,8 @@ class Row:
 
     @property
     def is_as_expected(self) -> bool:
+        if self.has_to_be_seen_in:
+            return bool(self.number(self.has_to_be_seen_in))
         return self.is_good or bool(self.known)
 
     def cells(self) -> list[str]:
@@ -54,7 +58,7 @@ def as_text(rows: list[Row]) -> str:
     """Return the table for the screen, with a word for each row that is not as it should be."""
     lines = [HEADER, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
-    words = ["", *("" if row.is_good else "known" if row.known else "FAIL" for row in rows)]
+    words = ["", *(_word(row) for row in rows)]
     pairs = zip(lines, words, strict=True)
     return "\n".join(f"{_aligned(line, widths)}  {word}".rstrip() for line, word in pairs)
 
@@ -63,6 +67,12 @@ def as_markdown(rows: list[Row]) -> str:
     """Return the table for the docs."""
     rule = ["---", *["--:"] * (len(HEADER) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [HEADER, rule, *(row.cells() for row in rows)]) + "\n"
+
+
+def _word(row: Row) -> str:
+    if not row.is_as_expected:
+        return "FAIL"
+    return "" if row.is_good else "known" if row.known else "seen"
 
 
 def _aligned(cells: list[str], widths: list[int]) -> str:
