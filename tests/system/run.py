@@ -40,6 +40,8 @@ SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
+    # How soon a task hears that a user has ended it.
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(DEAD),
 }
 LAYOUTS = {"celery": Layout(triggerers=2, workers=2), "local": Layout(triggerers=2)}
@@ -115,7 +117,8 @@ def main() -> int:
             rows = _run(stack, options)
     except KeyboardInterrupt:
         say("Interrupted; everything that was started has been stopped")
-        return 130
+        # Threads may still be waiting for what is no longer there.
+        os._exit(130)
     print(f"\n{as_text(rows)}\n", flush=True)  # noqa: T201
     for row in rows:
         if not row.is_good:
@@ -155,12 +158,9 @@ def _play(rig: Rig, chosen: dict[str, Scenario], options: argparse.Namespace) ->
 
     alone = [name for name in chosen if chosen[name].alone]
     together = [name for name in chosen if name not in alone]
-    with ThreadPoolExecutor(TOGETHER) as pool:
-        try:
-            rows = dict(zip(together, pool.map(play, together), strict=True))
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    # Not waited for: whoever interrupts it does not want to.
+    pool = ThreadPoolExecutor(TOGETHER)
+    rows = dict(zip(together, pool.map(play, together), strict=True))
     rows |= {name: play(name) for name in alone}
     return {name: rows[name] for name in chosen}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 from rigs.processes import until
-from trial import EVER, PATIENCE, Trial
+from trial import EVER, FILES, PATIENCE, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +39,11 @@ class Round:
     def all_are(self, entered: Callable[[Trial], object]) -> None:
         """Wait until all are where the fault is to find them, and for a random moment."""
         for trial in self.trials:
-            until(
-                lambda trial=trial: entered(trial), PATIENCE, f"{trial.name} to be where the fault is to find it", 0.5
-            )
+            self.is_in(trial, entered)
         time.sleep(self.random.uniform(0, MOMENTS))
+
+    def is_in(self, trial: Trial, entered: Callable[[Trial], object]) -> None:
+        until(lambda: entered(trial), PATIENCE, f"{trial.name} to be where the fault is to find it", 0.5)
 
     def components(self, what: str) -> list:
         names = [name for name in self.airflow.components if name.startswith(what)]
@@ -82,6 +84,11 @@ def _reads(trial: Trial) -> bool:
 
 
 WINDOWS = {
+    "during the upload": Window(
+        # Airflow kills a task hard five seconds after it has asked it to end: what is answered meanwhile matters.
+        lambda trial: trial.fake.latency(4),
+        lambda trial: trial.calls("PutObject") >= FILES,
+    ),
     "between upload and start": Window(
         lambda trial: trial.fake.fault("StartImportJob", http_status=500, times=EVER),
         lambda trial: trial.calls("StartImportJob"),
@@ -110,7 +117,7 @@ class Scenario:
     :param runs: How many runs it happens to at once.
     :param rounds: How often that is done.
     :param loads: How many files, and so tasks, each run has.
-    :param ends: The state that the runs have to end in.
+    :param ends: The state that the runs have to end in, ``either`` where both are right.
     :param jobs_of_a_file: How many import jobs each file may have.
     :param alone: Whether it happens to Airflow, so that nothing else may run meanwhile.
     :param short: Whether it belongs to the short selection.
@@ -170,8 +177,10 @@ def _pause_a_triggerer(round_: Round) -> None:
     round_.all_are(_is_waited_for)
     paused = round_.components("triggerer")[0]
     paused.pause()
-    time.sleep(2 * DEAD)
-    paused.resume()
+    try:
+        time.sleep(2 * DEAD)
+    finally:
+        paused.resume()
     time.sleep(DEAD / 2)
     for trial in round_.trials:
         trial.complete()
@@ -188,8 +197,10 @@ def _restart_postgres(round_: Round) -> None:
 def _stop_redis(round_: Round) -> None:
     round_.all_are(_is_waited_for)
     round_.airflow.broker.server.stop()
-    time.sleep(20)
-    round_.airflow.broker.server.start()
+    try:
+        time.sleep(20)
+    finally:
+        round_.airflow.broker.server.start()
     for trial in round_.trials:
         trial.complete()
 
@@ -304,13 +315,16 @@ def _delete_connection(round_: Round) -> None:
 
 def _mark_failed(window: Window, round_: Round) -> None:
     """End each task, let whatever it would go on with happen, and clear it."""
-    round_.all_are(window.entered)
-    before = {trial.name: trial.effects("StartImportJob") for trial in round_.trials}
-    for trial in round_.trials:
+    before = {}
+
+    def end(trial: Trial) -> None:
+        round_.is_in(trial, window.entered)
+        before[trial.name] = trial.effects("StartImportJob")
         trial.mark_failed()
-    for trial in round_.trials:
-        trial.end()
-    time.sleep(3)
+
+    with ThreadPoolExecutor(len(round_.trials)) as pool:
+        list(pool.map(end, round_.trials))
+    time.sleep(round_.random.uniform(2, 2 + MOMENTS))
     for trial in round_.trials:
         trial.complete()
     time.sleep(10)
@@ -436,7 +450,7 @@ def _of_the_service() -> dict[str, Scenario]:
 
 def _of_users() -> dict[str, Scenario]:
     found = {}
-    for window in ("between upload and start", "between start and remembering", "while it waits"):
+    for window in ("during the upload", "between upload and start", "between start and remembering", "while it waits"):
         where = WINDOWS[window]
         found |= {
             f"marked failed {window}": Scenario(partial(_mark_failed, where), prepare=where.prepare),
@@ -447,9 +461,13 @@ def _of_users() -> dict[str, Scenario]:
         **found,
         "marked failed while deferred": Scenario(partial(_mark_failed, WHILE_IT_WAITS), **deferred),
         "cleared while deferred": Scenario(partial(_clear, WHILE_IT_WAITS), **deferred),
-        "cleared after its rows were deleted": Scenario(_clear_what_is_gone, jobs_of_a_file=2),
-        "same run id again after its rows were deleted": Scenario(_same_run_id, jobs_of_a_file=2),
-        "two runs of the same file at once": Scenario(_same_file, jobs_of_a_file=2),
+        "cleared after its rows were deleted": Scenario(
+            _clear_what_is_gone, jobs_of_a_file=2, known="a cleared task adopts the jobs of its last run"
+        ),
+        "same run id again after its rows were deleted": Scenario(
+            _same_run_id, jobs_of_a_file=2, known="a run adopts the jobs of a deleted one of the same id"
+        ),
+        "two runs of the same file at once": Scenario(_same_file, jobs_of_a_file=2, ends="either"),
     }
 
 
