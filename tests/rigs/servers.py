@@ -160,7 +160,9 @@ def _install(package: str) -> None:
     if not shutil.which("apt-get") or os.geteuid() != 0:
         sys.exit(by_hand)
     print(f"Installing Debian's package {package}", flush=True)  # noqa: T201
-    commands = ["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", package]
+    # Somebody else may be installing something.
+    get = ["apt-get", "--option", "DPkg::Lock::Timeout=300"]
+    commands = [*get, "update"], [*get, "install", "--yes", "--no-install-recommends", package]
     for command in commands:
         done = subprocess.run(
             command,

@@ -42,7 +42,7 @@ class Layout:
     """Which processes an Airflow consists of.
 
     :param triggerers: How many triggerers there are.
-    :param workers: How many Celery workers there are. None: the scheduler's own processes run the tasks.
+    :param workers: How many Celery workers there are. Default: none, and the scheduler's own processes run the tasks.
     """
 
     triggerers: int = 1
@@ -81,6 +81,7 @@ class Airflow:
     :param dags: The folder of DAGs.
     :param settings: Options of Airflow's configuration, as ``SECTION__OPTION``, beside those that all need.
     :param layout: Which processes it consists of.
+    :param broker: What Celery's workers are reached through, if there are any.
     """
 
     def __init__(
@@ -91,9 +92,11 @@ class Airflow:
         dags: Path,
         settings: Mapping[str, str],
         layout: Layout,
+        broker: Redis | None = None,
     ) -> None:
         self.home = home
         self.database = database
+        self.broker = broker
         self.endpoint = endpoint
         self.query = database.query
         self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -279,8 +282,7 @@ def airflow(
         data = database(folder / "database")
         data.start(stack)
         broker = _start_broker(stack, folder, data, settings) if layout.workers else None
-        real = Airflow(folder / "airflow", data, fake_service(stack, folder), dags, settings, layout)
-        real.broker = broker
+        real = Airflow(folder / "airflow", data, fake_service(stack, folder), dags, settings, layout, broker)
         real.start(stack)
         yield real
 

@@ -104,7 +104,7 @@ class Rig:
             )
 
     def _files(self):
-        broker = getattr(self.airflow, "broker", None)
+        broker = self.airflow.broker
         return [path for path in broker.folder.rglob("*") if path.is_file()] if broker else []
 
 

@@ -38,8 +38,9 @@ class Round:
 
     def all_are(self, entered: Callable[[Trial], object]) -> None:
         """Wait until all are where the fault is to find them, and for a random moment."""
-        for trial in self.trials:
-            self.is_in(trial, entered)
+        # Each is asked every time: some windows are opened by that.
+        what = f"{', '.join(trial.name for trial in self.trials)} to be where the fault is to find them"
+        until(lambda: sum(bool(entered(trial)) for trial in self.trials) == len(self.trials), PATIENCE, what, 0.5)
         time.sleep(self.random.uniform(0, MOMENTS))
 
     def is_in(self, trial: Trial, entered: Callable[[Trial], object]) -> None:
