@@ -73,7 +73,7 @@ MUTATIONS = {
         "cadence.py",
         'lasting = not getattr(error, "transient", False)',
         "lasting = True",
-        "starts refused with 5xx",
+        "starts refused with 5xx, without retries",
         "wrong",
     ),
 }

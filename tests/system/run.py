@@ -40,9 +40,10 @@ SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
-    # How soon a task hears that a user has ended it.
-    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(DEAD),
+    # A task soon hears that a user has ended it, and survives an API server that is away for a while.
+    "WORKERS__MAX_FAILED_HEARTBEATS": str(DEAD),
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
 }
 LAYOUTS = {"celery": Layout(triggerers=2, workers=2), "local": Layout(triggerers=2)}
 TOGETHER = 8

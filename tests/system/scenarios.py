@@ -174,14 +174,18 @@ def _kill_one_triggerer(round_: Round) -> None:
 
 
 def _pause_a_triggerer(round_: Round) -> None:
-    """Let the other one take over, and the first one wake."""
-    round_.all_are(_is_waited_for)
-    paused = round_.components("triggerer")[0]
-    paused.pause()
+    """Let another one take over what the first one has, and the first one wake."""
+    first, second = round_.components("triggerer")
+    second.stop()
+    try:
+        round_.all_are(_is_waited_for)
+    finally:
+        second.start()
+    first.pause()
     try:
         time.sleep(2 * DEAD)
     finally:
-        paused.resume()
+        first.resume()
     time.sleep(DEAD / 2)
     for trial in round_.trials:
         trial.complete()
@@ -251,8 +255,8 @@ def _cuts_uploads(trial: Trial) -> None:
 
 
 def _refuses_starts(trial: Trial) -> None:
-    """Answer more 5xx than five tries have attempts of boto3, so that only patience helps."""
-    trial.fake.fault("StartImportJob", http_status=500, times=30)
+    """Answer more 5xx than boto3 itself asks again, so that only patience helps."""
+    trial.fake.fault("StartImportJob", http_status=500, times=12)
 
 
 def _leads_nowhere(trial: Trial) -> None:
@@ -400,11 +404,20 @@ def _of_airflow() -> dict[str, Scenario]:
         "only triggerer killed": Scenario(_kill_the_only_triggerer, **deferred, short=True),
         "only triggerer killed with 50 imports": Scenario(_kill_the_only_triggerer, **many, loads=50),
         "one of two triggerers killed with 50 imports": Scenario(_kill_one_triggerer, **many, loads=50),
-        "triggerer paused and woken": Scenario(_pause_a_triggerer, **{**waiting, "dag": "import_deleting"}),
+        "triggerer paused and woken": Scenario(
+            _pause_a_triggerer,
+            **{**waiting, "dag": "import_deleting"},
+            known="a triggerer that wakes deletes the jobs of tasks that another one has taken over",
+        ),
         "scheduler killed": Scenario(partial(_kill, "scheduler", WHILE_IT_WAITS), **waiting),
         "scheduler killed, deferred": Scenario(partial(_kill, "scheduler", WHILE_IT_WAITS), **deferred),
         "PostgreSQL restarted": Scenario(_restart_postgres, **waiting),
         "PostgreSQL restarted, deferred": Scenario(_restart_postgres, **deferred),
+        "PostgreSQL restarted, deferred, without retries": Scenario(
+            _restart_postgres,
+            **{**waiting, "dag": "import_once_deferred"},
+            known="a connection that cannot be looked up for a moment is taken for one that does not exist",
+        ),
         "Redis stopped for 20 s": Scenario(_stop_redis, **waiting),
         "Redis stopped for 20 s, deferred": Scenario(_stop_redis, **deferred),
     }
@@ -442,8 +455,13 @@ def _of_the_service() -> dict[str, Scenario]:
         "answers to a sync lost after their effect": Scenario(
             nothing, dag="sync", prepare=partial(_loses, ["CreateQuickResponse"]), short=True
         ),
-        "starts refused with 5xx": Scenario(nothing, prepare=_refuses_starts),
+        "starts refused with 5xx, without retries": Scenario(
+            nothing, dag="import_once_waiting", prepare=_refuses_starts
+        ),
         "upload cut": Scenario(nothing, prepare=_cuts_uploads),
+        "upload cut, without retries": Scenario(
+            nothing, dag="import_once_waiting", prepare=_cuts_uploads, known="an upload is not tried again"
+        ),
         "upload goes nowhere": Scenario(_correct_uploads, prepare=_leads_nowhere, short=True),
         "upload URL expired": Scenario(nothing, prepare=lambda trial: trial.fake.expire_uploads(2)),
     }

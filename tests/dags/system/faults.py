@@ -21,6 +21,8 @@ for name, options in {
     "import_waiting": {"deferrable": False},
     "import_deferred": {"deferrable": True},
     "import_deleting": {"deferrable": True, "delete_jobs_on_kill": True},
+    "import_once_waiting": {"deferrable": False, "retries": 0},
+    "import_once_deferred": {"deferrable": True, "retries": 0},
 }.items():
     with DAG(name, schedule=None, **ROOM, default_args=AGAIN) as dag:
         WisdomImportQuickResponsesOperator(task_id="load", **WHERE, **REPORT, **IMPORT, **options)
