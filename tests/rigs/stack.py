@@ -111,6 +111,7 @@ class Airflow:
         self.components = {name: self._component(name, arguments) for name, arguments in commands.items()}
 
     def start(self, stack: ExitStack) -> None:
+        (self.home / "tmp").mkdir()
         self.run("db", "migrate")
         for component in self.components.values():
             stack.callback(component.stop)
@@ -252,6 +253,8 @@ class Airflow:
             "E2E_WATCHED": self.watched,
             "E2E_LOADED": self.loaded,
             "PYTHONUNBUFFERED": "1",
+            # Who is killed leaves temporary files behind.
+            "TMPDIR": str(self.home / "tmp"),
         }
 
 

@@ -106,6 +106,7 @@ WINDOWS = {
     ),
 }
 WHILE_IT_WAITS = WINDOWS["while it waits"]
+KNOWN_OF_MARKED = {"during the upload": "a task that Airflow asks to end goes on to start its jobs"}
 
 
 @dataclass(frozen=True)
@@ -192,8 +193,14 @@ def _pause_a_triggerer(round_: Round) -> None:
 
 
 def _restart_postgres(round_: Round) -> None:
+    """Let it be away for a while: a supervisor starts again what ends meanwhile, again and again."""
     round_.all_are(_is_waited_for)
-    round_.airflow.database.server.restart()
+    server = round_.airflow.database.server
+    server.stop()
+    try:
+        time.sleep(round_.random.uniform(2, 10))
+    finally:
+        server.start()
     round_.airflow.database.until_it_answers()
     for trial in round_.trials:
         trial.complete()
@@ -472,7 +479,9 @@ def _of_users() -> dict[str, Scenario]:
     for window in ("during the upload", "between upload and start", "between start and remembering", "while it waits"):
         where = WINDOWS[window]
         found |= {
-            f"marked failed {window}": Scenario(partial(_mark_failed, where), prepare=where.prepare),
+            f"marked failed {window}": Scenario(
+                partial(_mark_failed, where), prepare=where.prepare, known=KNOWN_OF_MARKED.get(window, "")
+            ),
             f"cleared {window}": Scenario(partial(_clear, where), prepare=where.prepare),
         }
     deferred = {"dag": "import_deferred", "prepare": _waits}
