@@ -444,7 +444,7 @@ def _of_the_service() -> dict[str, Scenario]:
                 nothing,
                 dag=dag,
                 prepare=partial(_loses, ["StartContentUpload", "StartImportJob", "GetImportJob"]),
-                short=True,
+                short=not which,
             ),
             f"credentials that expire{which}": Scenario(nothing, dag=dag, prepare=_expires),
             f"connection deleted{which}": Scenario(_delete_connection, dag=dag, prepare=_waits, connect=own_connection),
