@@ -125,7 +125,8 @@ def main() -> int:
         if not row.is_good:
             say(f"{row.fault}: {row.known or 'see above'}", *row.notes[:6])
     if options.docs:
-        TABLE.write_text(as_markdown(rows))
+        before = TABLE.read_text() if TABLE.exists() else ""
+        TABLE.write_text(as_markdown(rows, before, scenarios(Path(), Path())))
     good = all(row.is_as_expected for row in rows)
     say("All is well" if good else "Something is wrong, see above")
     return 0 if good else 1

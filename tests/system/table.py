@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trial import Verdict
 
 COLUMNS = {"lost": "lost", "doubled": "doubled", "stuck": "stuck", "leaked": "leaked", "wrong": "wrong colour"}
@@ -63,10 +65,21 @@ def as_text(rows: list[Row]) -> str:
     return "\n".join(f"{_aligned(line, widths)}  {word}".rstrip() for line, word in pairs)
 
 
-def as_markdown(rows: list[Row]) -> str:
-    """Return the table for the docs."""
-    rule = ["---", *["--:"] * (len(HEADER) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [HEADER, rule, *(row.cells() for row in rows)]) + "\n"
+def as_markdown(rows: list[Row], before: str, order: Iterable[str]) -> str:
+    """Return the table for the docs: what was measured now, and what is there of other faults.
+
+    :param rows: What was measured now.
+    :param before: The table that there is.
+    :param order: All faults, in their order.
+    """
+    lines = {line.split(" | ")[0].removeprefix("| "): line for line in before.splitlines()[2:]}
+    lines |= {row.fault: _line(row.cells()) for row in rows}
+    head = _line(HEADER), _line(["---", *["--:"] * (len(HEADER) - 1)])
+    return "\n".join([*head, *(lines[fault] for fault in order if fault in lines)]) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _word(row: Row) -> str:
