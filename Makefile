@@ -9,8 +9,8 @@ UV = $(BIN)/python tests/packaging/run_uv.py
 # Of its own, because aiobotocore, which the peer needs, holds boto3 back.
 BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
-E2E_VENV := .venv-e2e
-E2E_READY := $(E2E_VENV)/.ready
+SYSTEM_VENV := .venv-system
+SYSTEM_READY := $(SYSTEM_VENV)/.ready
 SCREENSHOTS_VENV := .venv-screenshots
 SCREENSHOTS_READY := $(SCREENSHOTS_VENV)/.ready
 # What is supported besides the everyday Airflow of constraints.txt: the newest patch of each, and the day after its release.
@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs linkcheck compat package bench e2e screenshots format constraints clean
+.PHONY: help demo test lint types unit docs linkcheck compat package bench system e2e screenshots format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -95,14 +95,17 @@ $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 bench: $(BENCH_READY) ## Measure against what others do; QUICK=1 for less, SYNC=1 or IMPORTS=1 for that alone, DOCS=1 for new tables and plots
 	$(BENCH_VENV)/bin/python tests/benchmarks/run.py $(if $(QUICK),--quick) $(if $(SYNC),--sync) $(if $(IMPORTS),--imports) $(if $(DOCS),--docs)
 
-$(E2E_READY): pyproject.toml constraints.txt $(READY)
-	@echo "Installing into $(E2E_VENV) ..."
-	@test -x $(E2E_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(E2E_VENV)
-	@$(UV) pip install --quiet --python $(E2E_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group e2e
+$(SYSTEM_READY): pyproject.toml constraints.txt $(READY)
+	@echo "Installing into $(SYSTEM_VENV) ..."
+	@test -x $(SYSTEM_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(SYSTEM_VENV)
+	@$(UV) pip install --quiet --python $(SYSTEM_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group system
 	@touch $@
 
-e2e: $(E2E_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tasks first; ARGS=--help for more
-	$(E2E_VENV)/bin/python tests/e2e/run.py $(ARGS)
+system: $(SYSTEM_READY) ## Prove it against faults in a whole Airflow on Celery; ARGS=--short for a few, ARGS=--help for more
+	$(SYSTEM_VENV)/bin/python tests/system/run.py $(ARGS)
+
+e2e: $(SYSTEM_READY) ## Prove it in a whole Airflow on PostgreSQL, 500 deferred tasks first; ARGS=--help for more
+	$(SYSTEM_VENV)/bin/python tests/e2e/run.py $(ARGS)
 
 $(SCREENSHOTS_READY): pyproject.toml constraints.txt $(READY)
 	@echo "Installing into $(SCREENSHOTS_VENV) ..."
@@ -128,9 +131,9 @@ echo apache-airflow==$(AIRFLOW_$1) | $(COMPILE) --extra testing --group tests \
 endef
 
 constraints: $(READY) ## Pin the newest versions of everything that is installed
-	$(COMPILE) --extra testing --group dev --group e2e --group screenshots pyproject.toml --output-file constraints.txt
+	$(COMPILE) --extra testing --group dev --group system --group screenshots pyproject.toml --output-file constraints.txt
 	$(COMPILE) --extra testing --group bench pyproject.toml --output-file constraints-bench.txt
 	$(foreach airflow,$(AIRFLOWS),$(call COMPILE_FOR,$(airflow)))
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) $(BENCH_VENV) $(E2E_VENV) $(SCREENSHOTS_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) $(BENCH_VENV) $(SYSTEM_VENV) $(SCREENSHOTS_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache

@@ -17,7 +17,7 @@ author = "the authors of airflow-wisdom"
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "system-table.md"]
 # In the docstrings, `name` in single backticks is a parameter.
 default_role = "code"
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
+from rigs.servers import Sqlite
 from rigs.whole import FOR_AN_HOUR, Run, Search, Service
 
 pytestmark = pytest.mark.timeout(900)
@@ -131,7 +132,7 @@ def test_what_leaks_is_found(whole_airflow, over, services, conf):
 
 def test_nothing_that_airflow_stores_hides_from_the_search(tmp_path):
     """Encrypted, compressed, pickled, encoded, or all of that."""
-    path = tmp_path / "some.db"
+    database = Sqlite(tmp_path)
     key = Fernet.generate_key()
     hidden = {
         "plain": MARK,
@@ -140,10 +141,10 @@ def test_nothing_that_airflow_stores_hides_from_the_search(tmp_path):
         "pickled": pickle.dumps({"url": MARK}),
         "all": Fernet(key).encrypt(base64.b64encode(zlib.compress(pickle.dumps([MARK])))),
     }
-    with closing(sqlite3.connect(path)) as connection, connection:
+    with closing(sqlite3.connect(database.path)) as connection, connection:
         connection.execute("CREATE TABLE things (plain, encrypted, compressed, pickled, 'all', innocent)")
         connection.execute("INSERT INTO things VALUES (?, ?, ?, ?, ?, ?)", [*hidden.values(), "success"])
-    airflow = SimpleNamespace(home=tmp_path, database=SimpleNamespace(path=path), fernet_key=key)
+    airflow = SimpleNamespace(home=tmp_path, database=database, fernet_key=key)
     assert Search(airflow).find_in_database(MARK) == {f"things.{column}" for column in hidden}
 
 

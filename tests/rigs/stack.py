@@ -7,123 +7,96 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
+from rigs.processes import Component, free_port, process, until
+from rigs.servers import Postgres, Redis, Sqlite
 
 from airflow_wisdom.testing import FakeWisdom
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Airflow", "Layout", "Postgres", "Sqlite", "airflow", "until"]
 
 BIN = Path(sys.executable).parent
 DAGS = Path(__file__).parents[1] / "dags" / "e2e"
 PARALLELISM = 6
-TRIES = 10
-"""How often the API server is asked that has an error of its own, as where its database is locked."""
-COMPONENTS = {
-    "api-server": ["--workers", "1"],
-    "dag-processor": [],
-    "scheduler": ["--skip-serve-logs"],
-    "triggerer": ["--skip-serve-logs"],
-}
+PATIENCE = 60
+"""Seconds for which the API server is asked again while it has an error of its own, as where a database restarts."""
+
+SERVICE = {"MOTO_ALLOW_NONEXISTENT_REGION": "true"}
+"""Each run may have a region of its own, with switches and books of its own; AWS has too few of them."""
 
 
-class Postgres:
-    """A database server of its own in a temporary folder.
+@dataclass(frozen=True)
+class Layout:
+    """Which processes an Airflow consists of.
 
-    :param folder: An empty folder.
+    :param triggerers: How many triggerers there are.
+    :param workers: How many Celery workers there are. Default: none, and the scheduler's own processes run the tasks.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.url = self.url_of_api_server = f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/postgres"
-        # It refuses to run as root.
-        self._user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    triggerers: int = 1
+    workers: int = 0
 
-    def start(self, stack: ExitStack) -> None:
-        binaries = _postgres_binaries()
-        if self._user:
-            shutil.chown(self.folder, "postgres", "postgres")
-        data = str(self.folder / "data")
-        initdb = [
-            binaries / "initdb",
-            "--auth=trust",
-            "--username=postgres",
-            "--no-sync",
-            "--encoding=UTF8",
-            "-D",
-            data,
-        ]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._user)
-        settings = ["fsync=off", "max_connections=300", "listen_addresses=127.0.0.1", f"unix_socket_directories={data}"]
-        options = [part for setting in settings for part in ("-c", setting)]
-        server = [binaries / "postgres", "-D", data, "-p", str(self.port), *options]
-        stack.enter_context(process(server, self.folder / "log", stop=signal.SIGINT, **self._user))
-        until(self._answers, 30, "PostgreSQL to answer")
+    def commands(self, port: int, folder: Path) -> dict[str, list[str]]:
+        """Return the arguments of ``airflow`` for each component."""
+        silent = "--skip-serve-logs"
+        triggerers = {name: ["triggerer", silent] for name in self._names("triggerer", self.triggerers)}
+        workers = {
+            f"worker-{number}": [
+                *("celery", "worker", silent, "--without-gossip", "--without-mingle"),
+                *("--celery-hostname", f"worker-{number}@%h", "--pid", str(folder / f"worker-{number}.pid")),
+            ]
+            for number in range(1, self.workers + 1)
+        }
+        return {
+            "api-server": ["api-server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)],
+            "dag-processor": ["dag-processor"],
+            "scheduler": ["scheduler", silent],
+            **triggerers,
+            **workers,
+        }
 
-    def _answers(self) -> bool:
-        import psycopg2
-
-        with suppress(psycopg2.OperationalError):
-            return self.query("select 1") == [(1,)]
-        return False
-
-    def query(self, sql: str, *values: object) -> list[tuple]:
-        import psycopg2
-
-        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres")
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(sql, values or None)
-                return cursor.fetchall()
-        finally:
-            connection.close()
-
-    def dump(self) -> subprocess.Popen:
-        """Begin to write the whole database as text, to the standard output."""
-        command = [_postgres_binaries() / "pg_dump", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
-        return subprocess.Popen(command, stdout=subprocess.PIPE)
-
-
-class Sqlite:
-    """A database in a file.
-
-    :param folder: An empty folder.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "airflow.db"
-        # Several processes write, and none of them waits long by itself.
-        self.url = f"sqlite:///{self.path}?timeout=60"
-        # The API server writes its audit log in its event loop, where it may wait for a thread that waits for the loop
-        # (seen on Airflow 3.3.2): let it give up early. Whoever called tries again.
-        self.url_of_api_server = f"sqlite:///{self.path}?timeout=2"
-
-    def start(self, stack: ExitStack) -> None:
-        """Do nothing: Airflow makes the file."""
-
-    def query(self, sql: str, *values: object) -> list[tuple]:
-        with closing(sqlite3.connect(self.path, timeout=60)) as connection, connection:
-            return connection.execute(sql.replace("%s", "?"), values).fetchall()
+    @staticmethod
+    def _names(what: str, number: int) -> list[str]:
+        return [what] if number == 1 else [f"{what}-{each}" for each in range(1, number + 1)]
 
 
 class Airflow:
     """All of Airflow, and the fake service that its connection `aws_default` leads to.
 
+    :param home: An empty folder.
+    :param database: What it keeps its data in.
+    :param endpoint: Where the fake service listens.
+    :param dags: The folder of DAGs.
     :param settings: Options of Airflow's configuration, as ``SECTION__OPTION``, beside those that all need.
+    :param layout: Which processes it consists of.
+    :param broker: What Celery's workers are reached through, if there are any.
     """
 
-    def __init__(self, home: Path, database: Postgres | Sqlite, endpoint: str, dags: Path, settings: dict) -> None:
+    def __init__(
+        self,
+        home: Path,
+        database: Postgres | Sqlite,
+        endpoint: str,
+        dags: Path,
+        settings: Mapping[str, str],
+        layout: Layout,
+        broker: Redis | None = None,
+    ) -> None:
         self.home = home
         self.database = database
+        self.broker = broker
         self.endpoint = endpoint
         self.query = database.query
         self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -133,21 +106,19 @@ class Airflow:
         self._port = free_port()
         self._session = requests.Session()
         self._turn = threading.Lock()
-        self._triggerer = ExitStack()
-        self._pids: dict[str, int] = {}
         self._environment = self._make_environment(dags, settings)
+        commands = layout.commands(self._port, home)
+        self.components = {name: self._component(name, arguments) for name, arguments in commands.items()}
 
     def start(self, stack: ExitStack) -> None:
+        (self.home / "tmp").mkdir()
         self.run("db", "migrate")
-        stack.enter_context(self._triggerer)
-        for name, options in COMPONENTS.items():
-            where = ["--host", "127.0.0.1", "--port", str(self._port)] if name == "api-server" else []
-            mine = self._triggerer if name == "triggerer" else stack
-            mine.enter_context(self._component(name, *options, *where))
-        until(self._log_in, 120, "the API server to answer")
+        for component in self.components.values():
+            stack.callback(component.stop)
+            component.start()
+        until(self._log_in, 180, "the API server to answer")
         # In the metadata database: one from the environment would never be asked for through the API.
-        extra = f'{{"region_name": "us-east-1", "endpoint_url": "{self.endpoint}"}}'
-        self.add_connection({"connection_id": "aws_default", "conn_type": "aws", "extra": extra})
+        self.add_service("aws_default", self.endpoint)
 
     def run(self, *arguments: str) -> None:
         with (self.home / "commands.log").open("a") as log:
@@ -165,23 +136,26 @@ class Airflow:
         self.start_triggerer()
 
     def stop_triggerer(self) -> None:
-        self._triggerer.close()
+        self.components["triggerer"].stop()
 
     def start_triggerer(self) -> None:
-        self._triggerer.enter_context(self._component("triggerer", *COMPONENTS["triggerer"]))
+        self.components["triggerer"].start()
 
     def kill(self) -> None:
         """End every component at once, as if the machine had gone down."""
-        for pid in self._pids.values():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for component in self.components.values():
+            component.kill()
 
     def triggerer_rss(self) -> int:
         """Return the resident memory of the triggerer's processes, in bytes."""
-        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        mine = [pid for pid in pids if _group(pid) == self._pids["triggerer"]]
-        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in mine)
+        pids = self.components["triggerer"].pids()
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def add_service(self, connection_id: str, endpoint: str, **extra: object) -> None:
+        """Add a connection that leads to a fake service."""
+        where = {"region_name": "us-east-1", "endpoint_url": endpoint, **extra}
+        self.add_connection({"connection_id": connection_id, "conn_type": "aws", "extra": json.dumps(where)})
 
     def add_connection(self, connection: dict) -> None:
         keys = {"login": "testing", "password": "testing"}
@@ -203,10 +177,10 @@ class Airflow:
         until(lambda: self._known(dag_id), 60, f"the DAG {dag_id}")
         self._call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
-    def trigger(self, dag_id: str, conf: dict | None = None) -> str:
+    def trigger(self, dag_id: str, conf: dict | None = None, run_id: str | None = None) -> str:
         """Run a DAG, and return the run's id."""
         self.unpause(dag_id)
-        body = {"logical_date": None, "conf": conf or {}}
+        body = {"logical_date": None, "conf": conf or {}, **({"dag_run_id": run_id} if run_id else {})}
         return self._call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
 
     def set_state(self, dag_id: str, run_id: str, task_id: str, state: str, map_index: int | None = None) -> None:
@@ -217,6 +191,9 @@ class Airflow:
         """Let a task run again, as the user does in the UI."""
         which = {"dag_run_id": run_id, "task_ids": [task_id], "only_failed": False, "dry_run": False}
         self._call("POST", f"/dags/{dag_id}/clearTaskInstances", which)
+
+    def delete(self, path: str) -> None:
+        self._send("DELETE", path)
 
     def get(self, path: str) -> str:
         """Return what the REST API answers, as text."""
@@ -242,28 +219,27 @@ class Airflow:
 
     def _send(self, method: str, path: str, body: dict | None = None) -> requests.Response:
         url = f"http://127.0.0.1:{self._port}/api/v2{path}"
-        for _ in range(TRIES):
-            # On SQLite the API server does not get far with several at a time.
-            with self._turn:
-                answer = self._session.request(method, url, json=body, timeout=60)
-            if answer.status_code != requests.codes.server_error:
-                break
-            time.sleep(0.5)
+        what = f"{method} {path} to be answered"
+        (answer,) = until(lambda: self._answer(method, url, body), PATIENCE, what, every=0.5)
         if not answer.ok:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer
 
-    @contextmanager
-    def _component(self, name: str, *options: str):
-        command = [BIN / "airflow", name, *options]
+    def _answer(self, method: str, url: str, body: dict | None) -> list[requests.Response]:
+        """Return the answer, unless it is an error of the API server's own."""
+        # On SQLite the API server does not get far with several at a time.
+        with self._turn, suppress(requests.ConnectionError):
+            answer = self._session.request(method, url, json=body, timeout=60)
+            return [] if answer.status_code >= requests.codes.server_error else [answer]
+        return []
+
+    def _component(self, name: str, arguments: list[str]) -> Component:
         environment = dict(self._environment)
         if name == "api-server":
             environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = self.database.url_of_api_server
-        with process(command, self.home / f"{name}.log", env=environment) as started:
-            self._pids[name] = started.pid
-            yield
+        return Component(name, [BIN / "airflow", *arguments], self.home / f"{name}.log", env=environment)
 
-    def _make_environment(self, dags: Path, own: dict) -> dict[str, str]:
+    def _make_environment(self, dags: Path, own: Mapping[str, str]) -> dict[str, str]:
         # No setting of an Airflow or an AWS account that this machine may have besides must shine through.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}
         inherited.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -288,16 +264,26 @@ class Airflow:
             "E2E_WATCHED": self.watched,
             "E2E_LOADED": self.loaded,
             "PYTHONUNBUFFERED": "1",
+            # Who is killed leaves temporary files behind.
+            "TMPDIR": str(self.home / "tmp"),
         }
 
 
 @contextmanager
-def airflow(*, keep: bool = False, database: type[Postgres | Sqlite] = Postgres, dags: Path = DAGS, **settings: str):
+def airflow(
+    *,
+    keep: bool = False,
+    database: type[Postgres | Sqlite] = Postgres,
+    dags: Path = DAGS,
+    layout: Layout = Layout(),
+    **settings: str,
+):
     """Start everything, yield the Airflow and stop everything.
 
     :param keep: Whether the folder with logs and database stays.
     :param database: What Airflow keeps its data in.
     :param dags: The folder of DAGs.
+    :param layout: Which processes it consists of.
     :param settings: As for :class:`Airflow`.
     """
     with ExitStack() as stack:
@@ -305,88 +291,34 @@ def airflow(*, keep: bool = False, database: type[Postgres | Sqlite] = Postgres,
         folder.chmod(0o755)
         if not keep:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        for name in ("database", "airflow"):
+        for name in ("database", "airflow", "redis"):
             (folder / name).mkdir()
         data = database(folder / "database")
         data.start(stack)
-        real = Airflow(folder / "airflow", data, _fake_service(stack, folder), dags, settings)
+        broker = _start_broker(stack, folder, data, settings) if layout.workers else None
+        real = Airflow(folder / "airflow", data, fake_service(stack, folder), dags, settings, layout, broker)
         real.start(stack)
         yield real
 
 
-@contextmanager
-def process(command: list, log: Path, *, stop: signal.Signals = signal.SIGTERM, **how):
-    """Run a process, and end it with all that it has started, whatever happens in the block."""
-    with log.open("a") as output:
-        # A group of its own: Ctrl-C reaches this process alone, which then stops the others in order.
-        started = subprocess.Popen(
-            [str(part) for part in command],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-            **how,
-        )
-    try:
-        with _guard(started.pid):
-            try:
-                yield started
-            finally:
-                _end(started, stop)
-    finally:
-        started.wait()
+def _start_broker(stack: ExitStack, folder: Path, data: Postgres, settings: dict) -> Redis:
+    broker = Redis(folder / "redis")
+    broker.start(stack)
+    settings.update(
+        CORE__EXECUTOR="CeleryExecutor",
+        CELERY__BROKER_URL=broker.url,
+        CELERY__RESULT_BACKEND=data.url.replace("postgresql", "db+postgresql", 1),
+    )
+    return broker
 
 
-@contextmanager
-def _guard(session: int):
-    """Kill what is left of a session after the block, also should this process die in it."""
-    command = [sys.executable, "-I", "-S", Path(__file__).with_name("guard.py"), str(session)]
-    # Of its own, so that Ctrl-C does not reach it.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
-        yield
+def fake_service(stack: ExitStack, folder: Path, *how: str) -> str:
+    """Start a fake service, and return where it listens.
 
-
-def _end(started: subprocess.Popen, stop: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(started.pid, stop)
-    with suppress(subprocess.TimeoutExpired):
-        started.wait(timeout=20)
-
-
-def _fake_service(stack: ExitStack, folder: Path) -> str:
-    log = folder / "service.log"
-    command = [sys.executable, "-m", "airflow_wisdom.testing.server", "--port", "0"]
-    stack.enter_context(process(command, log))
+    :param how: What Python is to run. Default: the server as it is.
+    """
+    log = folder / f"service-{secrets.token_hex(4)}.log"
+    command = [sys.executable, *(how or ("-m", "airflow_wisdom.testing.server")), "--port", "0"]
+    stack.enter_context(process(command, log, env={**os.environ, **SERVICE}))
     until(lambda: "http" in log.read_text(), 60, "the fake service to listen")
     return log.read_text().split()[-1]
-
-
-def _postgres_binaries() -> Path:
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    on_path = shutil.which("initdb")
-    if not candidates and not on_path:
-        sys.exit("PostgreSQL's server is needed: on Debian, apt-get install postgresql")
-    return candidates[-1] if candidates else Path(on_path).parent
-
-
-def _group(pid: int) -> int | None:
-    with suppress(ProcessLookupError):
-        return os.getpgid(pid)
-    return None
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(condition, seconds: float, what: str, every: float = 0.25):
-    """Wait until the condition holds, and return what it says."""
-    ends = time.monotonic() + seconds
-    while not (answer := condition()):
-        if time.monotonic() > ends:
-            raise TimeoutError(f"Waited {seconds:.0f} s for {what}, in vain")
-        time.sleep(every)
-    return answer

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import base64
 import gzip
-import sqlite3
+import re
 import zlib
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import boto3
@@ -140,19 +140,42 @@ class Search:
 
     def __init__(self, airflow) -> None:
         self._home = airflow.home
-        self._database = airflow.database.path
+        self._database = airflow.database
         self._fernet = Fernet(airflow.fernet_key)
 
     def find(self, *texts: str) -> set[str]:
         """Return where any of these is: paths of log files, and columns of tables."""
         return self.find_in_logs(*texts) | self.find_in_database(*texts)
 
+    def find_each(self, texts: list[str], files: list[Path]) -> dict[str, set[str]]:
+        """Return where each of many texts is, of those that are anywhere.
+
+        :param files: Which files to search beside the logs.
+        """
+        found: dict[str, set[str]] = {}
+        any_of_them = re.compile(b"|".join(text.encode() for text in texts))
+        for where, plain in self._everything(files):
+            for text in any_of_them.findall(plain):
+                found.setdefault(text.decode(), set()).add(where)
+        return found
+
+    def _everything(self, files: list[Path]):
+        for path in [*self._files(), *files]:
+            yield path.name, path.read_bytes()
+        for where, value in self._database.values():
+            for plain in self.plain(value):
+                yield where, plain
+
+    def _files(self) -> list[Path]:
+        return [path for path in self._home.rglob("*") if path.is_file() and path.suffix != ".cfg"]
+
     def find_in_logs(self, *texts: str) -> set[str]:
-        files = [path for path in self._home.rglob("*") if path.is_file() and path.suffix != ".cfg"]
-        return {str(path.relative_to(self._home)) for path in files if _holds(path.read_bytes(), texts)}
+        return {str(path.relative_to(self._home)) for path in self._files() if _holds(path.read_bytes(), texts)}
 
     def find_in_database(self, *texts: str) -> set[str]:
-        return {where for where, value in values(self._database) for plain in self.plain(value) if _holds(plain, texts)}
+        return {
+            where for where, value in self._database.values() for plain in self.plain(value) if _holds(plain, texts)
+        }
 
     def plain(self, value: bytes):
         """Yield a value as it is stored, and as whoever knows Airflow and its key can read it."""
@@ -166,21 +189,8 @@ class Search:
 
     def triggers(self) -> list[str]:
         """Return the parameters of each trigger there is, which Airflow encrypts or not."""
-        rows = [value for where, value in values(self._database) if where == "trigger.kwargs"]
+        rows = [value for where, value in self._database.values() if where == "trigger.kwargs"]
         return [next(text.decode() for text in self.plain(row) if text.startswith(b"{")) for row in rows]
-
-
-def values(database: Path):
-    """Yield ``table.column`` and value for every text and every blob in a SQLite database."""
-    with closing(sqlite3.connect(database, timeout=60)) as connection:
-        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
-        for table in tables:
-            rows = connection.execute(f'select * from "{table}"')
-            columns = [column for column, *_ in rows.description]
-            for row in rows:
-                for column, value in zip(columns, row, strict=True):
-                    if isinstance(value, (str, bytes)):
-                        yield f"{table}.{column}", value.encode() if isinstance(value, str) else value
 
 
 def _holds(plain: bytes, texts) -> bool:
