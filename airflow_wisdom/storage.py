@@ -75,7 +75,7 @@ class Storage:
 
         :param place: Path or URI. It stands for several files if it ends in ``/``, or has a ``*``; a path also if it
             is a folder. They are those of that folder alone, without what is in folders below, unless a pattern says
-            so. Hidden and empty files are left out: :mod:`airflow_wisdom.listing`.
+            so. Hidden and empty files are left out: ``airflow_wisdom.listing``.
         :raises SourceError: There are none, too many, or they cannot be listed.
         """
         try:

@@ -38,7 +38,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|pathlib|typing)\..*"),
     (r"py:class", r"AbstractContextManager|Asset|Connection|Context|Dataset|OperatorLineage|Path"),
     (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
-    (r"py:class", r"BaseTrigger|UploadSource"),
+    (r"py:class", r"BaseTrigger|ObjectStoragePath|OperatorPartial|UploadSource"),
     # Values of a Literal, its name, other names of types, and a type variable.
     (r"py:class", r"'\w+'|Format|Flow|Knows|Kind|Step|Verb|Where|T|Values?|ABFSS|WASBS"),
 ]

@@ -114,7 +114,7 @@ def test_a_failed_job_without_a_report_may_be_tried_again(ending):
     assert told(ti.xcoms["return_value"]) == NOTHING_KNOWN
 
 
-def test_a_report_that_cannot_be_read_is_no_empty_report(fake_wisdom, ending):
+def test_a_report_that_cannot_be_read_is_no_empty_report(fake_wisdom, ending, virtual_time):
     ti = FakeTaskInstance()
     fake_wisdom.fault("GetObject", "InternalError", http_status=500, times=100)
     with pytest.raises(FailedRecordReportError, match=r"is COMPLETE, but: .* is not known"):
@@ -122,7 +122,7 @@ def test_a_report_that_cannot_be_read_is_no_empty_report(fake_wisdom, ending):
     assert told(ti.xcoms["return_value"]) == NOTHING_KNOWN
 
 
-def test_a_report_that_cannot_be_read_does_not_matter_where_any_number_is_tolerated(fake_wisdom, ending):
+def test_a_report_that_cannot_be_read_does_not_matter_where_any_number_is_tolerated(fake_wisdom, ending, virtual_time):
     fake_wisdom.fault("GetObject", "InternalError", http_status=500, times=100)
     assert told(ending(on_failed_records="warn")) == NOTHING_KNOWN
 

@@ -144,7 +144,7 @@ def test_whoever_replaces_data_between_two_tries_has_retries(failing, there, cas
         execute(make(retry_data_errors=True))
 
 
-def test_what_may_pass_is_retried(fake_wisdom, knowledge_base):
+def test_what_may_pass_is_retried(fake_wisdom, knowledge_base, virtual_time):
     fake_wisdom.routing_profiles([])
     fake_wisdom.fault("GetObject", "InternalError", http_status=500, times=100)
     with pytest.raises(FailedRecordReportError):
