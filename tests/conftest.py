@@ -80,6 +80,14 @@ def virtual_time(monkeypatch):
         yield clock
 
 
+@pytest.fixture(autouse=True)
+def nobody_supervises():
+    """`dag.test()` leaves behind that this process is supervised: the next test would ask who no longer answers."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    if runner and "SUPERVISOR_COMMS" in vars(runner):
+        del runner.SUPERVISOR_COMMS
+
+
 @pytest.fixture
 def no_patience(monkeypatch):
     """Between two looks at a list that may lag behind, no time passes."""

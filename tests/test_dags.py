@@ -187,7 +187,8 @@ def test_a_dropped_file_without_a_mistake_raises_no_alarm(airflow_database, aws,
     drop.put("b.csv", b"Name,Content\nGood,Text\n")
     state, states, _ = run_dag("import_s3_drop")
     assert (state, states["alert"], states["file_away"]) == ("success", "skipped", "success")
-    assert (drop.keys(), drop.alarms()) == (["done/b.csv"], [])
+    reports = [f"not-imported/b.csv.{what}.csv" for what in ("invalid", "refused")]
+    assert (drop.keys(), drop.alarms()) == (["done/b.csv", *reports], [])
 
 
 @OUR_WARNINGS_ALONE

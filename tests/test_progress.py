@@ -198,7 +198,7 @@ def test_a_sync_says_in_one_line_what_it_did(fake_wisdom, knowledge_base, capsys
             )
         )
 
-    rows = [{"Name": "there", "Content": "a"}, {"Name": "new", "Content": "b"}, {"Name": ""}]
+    rows = [{"Name": "there", "Content": "a"}, {"Name": "new", "Content": "b"}, {"Name": "", "Content": "c"}]
     sync(rows[:1])
     capsys.readouterr()
     sync(rows, **kwargs)

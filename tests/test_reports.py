@@ -24,16 +24,16 @@ def report(tmp_path):
 
 
 def test_columns_of_all_reports_are_kept_as_they_come(report):
-    reports = FailedRecordReports(sample=10)
-    assert reports.add("one", report("one", b"Name,Error\na,taken\n")).count == 1
-    assert reports.add("two", report("two", b"\xef\xbb\xbfNom,Name\nb,c,d\ne\n")).count == 2
-    assert reports.write().read_text().splitlines() == [
-        "_import_job_id,Name,Error,Nom,",
-        "one,a,taken,,",
-        "two,c,,b,d",
-        "two,,,e,",
-    ]
-    assert reports.refused(Storage(), None).count == 3
+    with FailedRecordReports(sample=10) as reports:
+        assert reports.add("one", report("one", b"Name,Error\na,taken\n")).count == 1
+        assert reports.add("two", report("two", b"\xef\xbb\xbfNom,Name\nb,c,d\ne\n")).count == 2
+        assert reports.write().read_text(encoding="utf-8-sig").splitlines() == [
+            "_import_job_id,Name,Error,Nom,",
+            "one,a,taken,,",
+            "two,c,,b,d",
+            "two,,,e,",
+        ]
+        assert reports.refused(Storage(), None).count == 3
 
 
 def test_a_sample_is_small_and_holds_no_presigned_url(report):
@@ -116,14 +116,14 @@ def refusing(fake_wisdom, knowledge_base):
 
 def test_a_disk_without_room_for_a_report_leaves_it_unread(refusing, monkeypatch):
     monkeypatch.setattr("airflow_wisdom.runs.reports.TemporaryDirectory", no_room)
-    with FailedRecordReports(sample=1) as reports, pytest.raises(FailedRecordReportError, match="No space left"):
+    with FailedRecordReports(sample=1) as reports, pytest.raises(StorageError, match="No space left"):
         reports.read(WisdomHook(), refusing, 0.0)
 
 
 def test_a_disk_without_room_for_all_reports_together_is_told_after_the_account(refusing, monkeypatch):
     with FailedRecordReports(sample=1) as reports:
         reports.read(WisdomHook(), refusing, 0.0)
-        monkeypatch.setattr(reports, "write", no_room)
+        monkeypatch.setattr(reports, "_write", no_room)
         refused = reports.refused(Storage(), "failed.csv")
     assert (refused.count, refused.path) == (1, None)
     assert isinstance(refused.not_saved, StorageError)
@@ -134,7 +134,7 @@ def test_a_summary_is_pushed_though_a_disk_has_no_room_for_reports(
     fake_wisdom, knowledge_base, monkeypatch, deferrable
 ):
     fake_wisdom.routing_profiles([])
-    rows = [ROWS[0], ROWS[1] | {"Routing Profile": "None"}]
+    rows = [ROWS[0], ROWS[1] | {"Routing Profile": "Nobody"}]
     task, context = importing(knowledge_base, rows, deferrable=deferrable), {"ti": FakeTaskInstance()}
 
     def to_the_end():

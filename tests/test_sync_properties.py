@@ -29,7 +29,7 @@ WRITES = ("CreateQuickResponse", "UpdateQuickResponse", "DeleteQuickResponse", "
 
 def sync(fake, knowledge_base, rows, **options):
     """Sync rows in this thread, and return the summary; with `mode="plan"`, the fingerprint of the plan."""
-    options = SyncOptions(**{"owner_tag": OURS, "min_removals": 1000, **options}).checked()
+    options = SyncOptions(**{"owner_tag": OURS, "min_removals": 1000, "null_values": (), **options}).checked()
     hook = AwsConnection(aws_conn_id=None, region_name=fake.region_name).hook()
     run = Run(Origin.of_command("table"), time.time() + 60)
     with Sync(hook, knowledge_base, options, Storage(), run) as running:

@@ -72,12 +72,12 @@ def failing(fake_wisdom, knowledge_base, tmp_path):
         ),
         "records of the import": (
             ImportIncompleteError,
-            lambda **kwargs: importing(knowledge_base, [ROWS[0] | {"Routing Profile": "None"}], **kwargs),
+            lambda **kwargs: importing(knowledge_base, [ROWS[0] | {"Routing Profile": "Nobody"}], **kwargs),
         ),
         "records, deferred": (
             ImportIncompleteError,
             lambda **kwargs: importing(
-                knowledge_base, [ROWS[0] | {"Routing Profile": "None"}], deferrable=True, **kwargs
+                knowledge_base, [ROWS[0] | {"Routing Profile": "Nobody"}], deferrable=True, **kwargs
             ),
         ),
         "records of the job": (FailedRecordsError, lambda **kwargs: start(PARTLY_BAD_CSV, **kwargs)),
@@ -148,7 +148,7 @@ def test_what_may_pass_is_retried(fake_wisdom, knowledge_base, virtual_time):
     fake_wisdom.routing_profiles([])
     fake_wisdom.fault("GetObject", "InternalError", http_status=500, times=100)
     with pytest.raises(FailedRecordReportError):
-        execute(importing(knowledge_base, [ROWS[0], ROWS[1] | {"Routing Profile": "None"}]))
+        execute(importing(knowledge_base, [ROWS[0], ROWS[1] | {"Routing Profile": "Nobody"}]))
 
 
 @pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
