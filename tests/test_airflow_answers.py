@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 from airflow.sdk.execution_time import task_runner
@@ -25,7 +27,7 @@ def airflow(monkeypatch):
         return found(conn_id)
 
     monkeypatch.setattr(BaseHook, "get_connection", look_up)
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=lambda *_, **__: None), raising=False)
     return left
 
 

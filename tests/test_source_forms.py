@@ -26,6 +26,7 @@ def refused(given):
     return str(raised.value)
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_an_object_storage_path_is_a_place(fake_wisdom, knowledge_base, tmp_path):
     (tmp_path / "a.csv").write_bytes(CSV)
     run(importing(knowledge_base, ObjectStoragePath(f"file://{tmp_path}/a.csv")))

@@ -61,7 +61,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(place, becomes):
         next(table.rows)
         place.write(becomes)
         list(table.rows)
-    assert place.uri in str(raised.value)
+    # How many slashes a scheme without hosts has, differs between versions of Airflow.
+    assert place.uri.rpartition("//")[2].lstrip("/") in str(raised.value)
 
 
 def test_an_object_that_is_gone_before_it_is_read_may_not_be_what_was_meant(fake_wisdom):
