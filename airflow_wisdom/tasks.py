@@ -57,7 +57,7 @@ def _without_vain_retries(task: BaseOperator) -> Iterator[None]:
 def without_vain_retries(execute: Callable[[Any, Context], T]) -> Callable[[Any, Context], T]:
     """Let a task fail at once where its data are at fault; for the method ``execute`` of a :class:`WisdomTask`.
 
-    This is the edge to Airflow, which retries whatever is none of its own exceptions.
+    This is the edge to Airflow, which retries after every exception that is not one of its own.
 
     :param execute: The method.
     """
@@ -68,6 +68,14 @@ def without_vain_retries(execute: Callable[[Any, Context], T]) -> Callable[[Any,
             return execute(self, context)
 
     return executed
+
+
+def templates_of(*kinds: type[WisdomTask]) -> tuple[str, ...]:
+    """Return the template fields of several bases of a task, each once: Airflow would render twice what is there twice.
+
+    :param kinds: The bases.
+    """
+    return tuple(dict.fromkeys(name for kind in kinds for name in kind.template_fields))
 
 
 class WisdomTask(LinksToConsole, BaseOperator):
@@ -300,9 +308,7 @@ class WisdomSingleJobTask(WisdomReportTask):
         self._records, summary = account.numbers(), account.summary(include_urls=self.include_urls)
         self.link_to_instance(self.hook, job)
         self.log.info("%s", account)
-        if self.do_xcom_push:
-            # Also for a task that fails next: who is alarmed wants to know.
-            context["ti"].xcom_push(key="return_value", value=summary)
+        self.push_summary(context, summary)
         if is_judged:
             account.judge(options.on_failed_records)
         return summary

@@ -94,7 +94,7 @@ def test_other_shapes_are_named():
     error = error_of(b'[["a", "b"], ["c", "d"]]', name="a.json")
     assert 'orient="values"' in str(error)
     assert error.line == 1
-    # A list in the first column is none of these.
+    # A list in the first column is still a row.
     assert rows_of(b'{"Channels": ["Chat"], "Name": "a"}', name="a.json") == [{"Channels": "Chat", "Name": "a"}]
 
 

@@ -61,7 +61,7 @@ def encoding(text: str) -> str:
     """Return the name of an encoding.
 
     :param text: The name.
-    :raises ArgumentTypeError: There is none of that name.
+    :raises ArgumentTypeError: There is no encoding of that name.
     """
     try:
         check_encoding(text)

@@ -11,7 +11,7 @@ from airflow_wisdom import settings
 from airflow_wisdom.exceptions import ImportIncompleteError, SourceError, StorageError, WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
-from airflow_wisdom.tasks import FinalError, WisdomReportTask, without_vain_retries
+from airflow_wisdom.tasks import FinalError, WisdomReportTask, templates_of, without_vain_retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,9 +71,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         "max_active_jobs",
         "metadata",
         "external_source_configuration",
-        "on_failed_records",
-        "failed_records_path",
-        *WisdomRowsTask.template_fields,
+        *templates_of(WisdomRowsTask, WisdomReportTask),
     )
 
     def __init__(
@@ -227,11 +225,4 @@ class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):
     :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
     """
 
-    template_fields: Sequence[str] = (
-        "source",
-        "source_format",
-        "delimiter",
-        "encoding",
-        "sheet",
-        *WisdomImportTask.template_fields,
-    )
+    template_fields: Sequence[str] = templates_of(WisdomSourceTask, WisdomImportTask)

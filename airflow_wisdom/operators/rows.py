@@ -133,7 +133,6 @@ class WisdomSourceTask(WisdomRowsTask):
         "delimiter",
         "encoding",
         "sheet",
-        "sheet",
         *WisdomRowsTask.template_fields,
     )
 
