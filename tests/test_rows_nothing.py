@@ -37,7 +37,7 @@ def first(source, **rules):
 def test_an_exporters_nothing_is_an_empty_cell(text, label):
     with prepared(read_rows([{**GOOD, label: text}])) as made:
         assert written(made) == [["A", "", "x", "", "", "", "", "", ""]]
-        assert (made.cells_null, made.trimmed) == (1, 0)
+        assert (made.cells_null, made.cells_trimmed) == (1, 0)
 
 
 def test_what_a_csv_says_so_is_counted():

@@ -224,7 +224,7 @@ def test_what_is_written_is_what_was_read(cells, max_rows):
 def test_without_trimming_no_valid_row_changes(cells):
     with prepared(table(as_csv(cells)), rules={"spaces": "invalid", "null_values": ()}) as made:
         assert written(made) == [filled(row, 9) for row in chosen(cells, made, invalid=False)]
-        assert made.trimmed == 0
+        assert made.cells_trimmed == 0
 
 
 LABEL = dict.fromkeys(DEFAULT_TEMPLATE.columns, CELL)

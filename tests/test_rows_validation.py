@@ -163,7 +163,7 @@ def test_spaces_are_trimmed_and_counted_but_not_those_of_texts():
             ["Hello", "  text ", "a", "en_US"],
             ["Bye", "x", "", ""],
         ]
-        assert (made.trimmed, made.rows_invalid) == (3, 1)
+        assert (made.cells_trimmed, made.rows_invalid) == (3, 1)
 
 
 def test_spaces_are_a_mistake_if_one_wants():

@@ -8,7 +8,7 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
@@ -60,33 +60,44 @@ class ImportFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What became of the rows of a source.
+class Sifted:
+    """What became of the rows of a source that were judged.
 
-    :param files: The import files, in the order of the source.
     :param rows_read: Rows of the source.
-    :param rows_valid: Rows that are in `files`.
     :param rows_invalid: Rows that have mistakes.
     :param mistakes_total: Mistakes of all rows.
     :param mistakes: The first of them.
     :param invalid_path: The file of invalid rows; if there are none, it has its header alone.
-    :param trimmed: Cells of rows without mistakes whose spaces were trimmed.
     :param doubts: What of the valid rows may be meant, or a mistake.
     :param rows_blank: Rows that have nothing in them, and are not among those that were read.
     :param cells_null: Cells of rows without mistakes that mean nothing, and are empty therefore.
+    :param cells_trimmed: Cells of rows without mistakes whose spaces were trimmed.
     """
 
-    files: tuple[ImportFile, ...]
     rows_read: int
-    rows_valid: int
     rows_invalid: int
     mistakes_total: int
     mistakes: tuple[Mistake, ...]
     invalid_path: Path
-    trimmed: int
     doubts: Doubts = field(default_factory=Doubts)
     rows_blank: int = 0
     cells_null: int = 0
+    cells_trimmed: int = 0
+
+    @property
+    def rows_valid(self) -> int:
+        """Rows that have no mistakes."""
+        return self.rows_read - self.rows_invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared(Sifted):
+    """What became of the rows of a source whose valid ones are in import files.
+
+    :param files: The import files, in the order of the source.
+    """
+
+    files: tuple[ImportFile, ...]
 
 
 def prepare(
@@ -122,43 +133,7 @@ def prepare(
     files = _ImportFiles(folder, validator.template.columns, max_rows, max_bytes)
     sifted = sift(table, validator, folder, files.add, sample=sample)
     files.finish()
-    return Prepared(
-        files=tuple(files.files),
-        rows_read=sifted.rows_read,
-        rows_valid=sifted.rows_read - sifted.rows_invalid,
-        rows_invalid=sifted.rows_invalid,
-        mistakes_total=sifted.mistakes_total,
-        mistakes=sifted.mistakes,
-        invalid_path=sifted.invalid_path,
-        trimmed=validator.trimmed,
-        doubts=sifted.doubts,
-        rows_blank=sifted.rows_blank,
-        cells_null=sifted.cells_null,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Sifted:
-    """What became of the rows of a source that were judged.
-
-    :param rows_read: Rows of the source.
-    :param rows_invalid: Rows that have mistakes.
-    :param mistakes_total: Mistakes of all rows.
-    :param mistakes: The first of them.
-    :param invalid_path: The file of invalid rows; if there are none, it has its header alone.
-    :param doubts: What of the valid rows may be meant, or a mistake.
-    :param rows_blank: Rows that have nothing in them, and are not among those that were read.
-    :param cells_null: Cells of rows without mistakes that mean nothing, and are empty therefore.
-    """
-
-    rows_read: int
-    rows_invalid: int
-    mistakes_total: int
-    mistakes: tuple[Mistake, ...]
-    invalid_path: Path
-    doubts: Doubts = field(default_factory=Doubts)
-    rows_blank: int = 0
-    cells_null: int = 0
+    return Prepared(**{each.name: getattr(sifted, each.name) for each in fields(sifted)}, files=tuple(files.files))
 
 
 def sift(
@@ -213,6 +188,7 @@ def sift(
         doubts=Doubts(doubts, tuple(doubtful)),
         rows_blank=blank,
         cells_null=validator.nulls,
+        cells_trimmed=validator.trimmed,
     )
 
 

@@ -146,7 +146,7 @@ class Import(HasFolder):
             unit=judged.unit,
             rows_read=prepared.rows_read,
             rows_invalid=prepared.rows_invalid,
-            cells_trimmed=prepared.trimmed,
+            cells_trimmed=prepared.cells_trimmed,
             mistakes_total=prepared.mistakes_total,
             mistakes=prepared.mistakes,
             invalid_rows_path=path,

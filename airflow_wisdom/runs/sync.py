@@ -312,8 +312,7 @@ class Sync(HasFolder):
         return Planned(plan, there, sifted, path)
 
     def _refusal(self, sifted: Sifted, source: Source, path: str | None, not_saved: str | None) -> WisdomError | None:
-        is_any_valid = sifted.rows_invalid < sifted.rows_read
-        if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not is_any_valid):
+        if sifted.rows_invalid and (self.options.on_invalid_rows == "fail" or not sifted.rows_valid):
             return invalid_rows(sifted, source.name, path, not_saved, self._knowledge_base_id)
         return StorageError(not_saved) if not_saved else None
 
