@@ -115,7 +115,7 @@ def refusing(fake_wisdom, knowledge_base):
 
 
 def test_a_disk_without_room_for_a_report_leaves_it_unread(refusing, monkeypatch):
-    monkeypatch.setattr("airflow_wisdom.runs.reports.TemporaryDirectory", no_room)
+    monkeypatch.setattr("airflow_wisdom.runs.folder.TemporaryDirectory", no_room)
     with FailedRecordReports(sample=1) as reports, pytest.raises(StorageError, match="No space left"):
         reports.read(WisdomHook(), refusing, 0.0)
 
@@ -138,12 +138,13 @@ def test_a_summary_is_pushed_though_a_disk_has_no_room_for_reports(
     task, context = importing(knowledge_base, rows, deferrable=deferrable), {"ti": FakeTaskInstance()}
 
     def to_the_end():
-        monkeypatch.setattr("airflow_wisdom.runs.reports.TemporaryDirectory", no_room)
+        # The rows had room for their files.
+        monkeypatch.setattr(FailedRecordReports, "folder", property(no_room))
         try:
             task.execute(context)
         except TaskDeferred as deferred:
             # Who comes back needs a folder for nothing else.
-            monkeypatch.setattr("airflow_wisdom.runs.run.TemporaryDirectory", no_room)
+            monkeypatch.setattr("airflow_wisdom.runs.folder.TemporaryDirectory", no_room)
             resume(task, deferred, context)
 
     with pytest.raises(FailedRecordReportError, match="No space left"):

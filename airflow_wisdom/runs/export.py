@@ -19,11 +19,11 @@ from airflow_wisdom.rows.quick_responses import wanted
 from airflow_wisdom.rows.reading.formats import format_of
 from airflow_wisdom.rows.template import LABELS
 from airflow_wisdom.rows.writing import cell_of, readable_names, row_of, write_rows
+from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.inventory import everything
 from airflow_wisdom.runs.limit import Contact, Limit
 from airflow_wisdom.runs.options import Options, RowOptions
 from airflow_wisdom.runs.plan import OWNER
-from airflow_wisdom.runs.run import HasFolder
 from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import prepare
 from airflow_wisdom.runs.account import Account, accounts_of
+from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.judging import judging
 from airflow_wisdom.runs.manifest import Manifest, Part
 from airflow_wisdom.runs.options import ReportOptions, RowOptions
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
-from airflow_wisdom.runs.run import USERS_PAIRS, HasFolder, Memory, Origin, Remembered, Run
+from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
 from airflow_wisdom.values import check_interval, must_be_one_of, whole_number

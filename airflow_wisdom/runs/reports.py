@@ -7,8 +7,6 @@ import logging
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import FailedRecordReportError, FailedRecordsError, StorageError
@@ -18,13 +16,13 @@ from airflow_wisdom.model.limits import MAX_REPORT_BYTES
 from airflow_wisdom.redaction import cut, redact
 from airflow_wisdom.rows.cells import IMPORT_JOB, safe
 from airflow_wisdom.rows.keeping import keeping
+from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.limit import Limit, patiently
 from airflow_wisdom.values import counted, most_tolerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from typing_extensions import Self
+    from pathlib import Path
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
@@ -121,7 +119,7 @@ def merged(reasons: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-class FailedRecordReports:
+class FailedRecordReports(HasFolder):
     """Counts and samples the failed records of several import jobs, and writes all of them as one CSV.
 
     The reports are files while this lasts, a context manager: only one record is in memory at a time, and the sample.
@@ -137,14 +135,6 @@ class FailedRecordReports:
         self._most = sample
         self._max_bytes = max_bytes
         self._reports: list[tuple[str, Path]] = []
-        self._folder: TemporaryDirectory[str] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        if self._folder:
-            self._folder.cleanup()
 
     def read(self, hook: WisdomHook, job: ImportJob, deadline: float) -> RefusedRecords | None:
         """Fetch the report of a job right after the job was read, because its URL expires, and take it along.
@@ -215,7 +205,7 @@ class FailedRecordReports:
         :raises StorageError: It cannot be written.
         """
         with keeping():
-            path = self._room() / "failed-records.csv"
+            path = self.folder / "failed-records.csv"
             with path.open("w", encoding="utf-8-sig", newline="") as file:
                 self._write(csv.writer(file))
         return path
@@ -229,13 +219,8 @@ class FailedRecordReports:
                     [import_job_id, *(safe(record.get(column, "")) for column in columns)] for record in records
                 )
 
-    def _room(self) -> Path:
-        if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="airflow-wisdom-", ignore_cleanup_errors=True)
-        return Path(self._folder.name)
-
     def _fetched(self, hook: WisdomHook, job: ImportJob, deadline: float) -> Path:
-        path = self._room() / f"{job.import_job_id}.csv"
+        path = self.folder / f"{job.import_job_id}.csv"
 
         def download() -> None:
             with path.open("w+b") as file:

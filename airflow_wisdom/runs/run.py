@@ -1,4 +1,4 @@
-"""Who runs something, what is remembered of earlier tries, and until when it may take. Pure."""
+"""Who runs something, until when, what is remembered of earlier tries, and who is told."""
 
 from __future__ import annotations
 
@@ -9,25 +9,18 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from http import HTTPStatus
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import TaskEndedError
 from airflow_wisdom.model.knowledge_base import short_id
 from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from airflow_wisdom.redaction import cut, redact
-from airflow_wisdom.rows.keeping import keeping
 from airflow_wisdom.runs.limit import Contact, Limit
 from airflow_wisdom.runs.progress import Progress
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from airflow_wisdom.model.import_job import ImportJob
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +66,7 @@ class Series:
         """
         ti, dag_run = context["ti"], context.get("dag_run")
         # Airflow raises `max_tries` when a user clears a task, by the tries that there have been; the task runner
-        # reckons with it in the same way. Whoever calls a task without Airflow's runner has neither this nor a run.
+        # uses it in the same way. Whoever calls a task without Airflow's runner has neither this nor a run.
         first_try = getattr(ti, "max_tries", 0) - (task.retries or 0) + 1
         first_try = min(max(first_try, 1), ti.try_number)
         began = getattr(dag_run, "start_date", None)
@@ -256,32 +249,6 @@ def _is_not_found(error: Exception) -> bool:
     """Return whether Airflow's API server answered that it does not have the task instance that asks."""
     detail = getattr(getattr(error, "error", None), "detail", None)
     return isinstance(detail, Mapping) and detail.get("status_code") == HTTPStatus.NOT_FOUND
-
-
-class HasFolder:
-    """What has a folder on this machine while it lasts, for its files; use it as a context manager."""
-
-    _temporary: TemporaryDirectory[str] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        if self._temporary:
-            self._temporary.cleanup()
-            self._temporary = None
-
-    @property
-    def folder(self) -> Path:
-        """The folder, made where it is needed first.
-
-        :raises StorageError: It cannot be made.
-        """
-        if self._temporary is None:
-            with keeping():
-                # What a run did is worth more than what cannot be removed after it.
-                self._temporary = TemporaryDirectory(prefix="airflow-wisdom-", ignore_cleanup_errors=True)
-        return Path(self._temporary.name)
 
 
 @dataclass(frozen=True)

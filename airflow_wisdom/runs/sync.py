@@ -24,6 +24,7 @@ from airflow_wisdom.rows.quick_responses import WORDS, wanted
 from airflow_wisdom.rows.reading.formats import format_of
 from airflow_wisdom.rows.reading.values import writable
 from airflow_wisdom.runs.apply import Applier
+from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.judging import judging
 from airflow_wisdom.runs.limit import Limit
@@ -31,7 +32,7 @@ from airflow_wisdom.runs.manifest import invalid_rows
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection, SyncPlan
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.run import HasFolder, Origin, Run
+from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.values import most_tolerated, must_be_one_of, tolerated, whole_number
 
 if TYPE_CHECKING:
