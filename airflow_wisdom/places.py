@@ -21,7 +21,9 @@ _SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs", "
 """Scheme -> another one for the same store."""
 
 _AZURE = frozenset({"abfs", "wasb"})
-_LONGEST_SHOWN = 200
+
+LONGEST_SHOWN = 200
+"""Characters of a path that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,14 @@ class Place:
         return "*" in self.path and _fits(other.path, self.path)
 
 
+def shown(place: str) -> str:
+    """Return a path or URI for a message: what was given in its place may be a text of any length.
+
+    :param place: The path or URI.
+    """
+    return cut(redact(place), LONGEST_SHOWN)
+
+
 def check_places(inputs: Mapping[str, Iterable[object]], outputs: Mapping[str, str | None]) -> None:
     """Refuse outputs that would replace what is read, or one another.
 
@@ -102,11 +112,11 @@ def check_places(inputs: Mapping[str, Iterable[object]], outputs: Mapping[str, s
     written = [(name, Place.of(given)) for name, given in outputs.items() if given]
     written = [(name, place) for name, place in written if not place.is_device]
     for (name, place), (other, target) in [*product(read, written), *combinations(written, 2)]:
-        shown = cut(redact(str(outputs[other])), _LONGEST_SHOWN)
+        where = shown(str(outputs[other]))
         if place.is_same_as(target):
-            raise ValueError(f"{other} is the same file as {name}, which it would replace: {shown}. Name another one")
+            raise ValueError(f"{other} is the same file as {name}, which it would replace: {where}. Name another one")
         if name in inputs and place.contains(target):
-            raise ValueError(f"{other} is among the files that {name} stands for: {shown}. Write it to another folder")
+            raise ValueError(f"{other} is among the files that {name} stands for: {where}. Write it to another folder")
 
 
 def _bucket(scheme: str, host: str) -> str:

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlSource"]
 
-_LONGEST_PATH = 4_096
-"""Characters of a path that any file system takes."""
-
 
 class Source(Protocol):
     """Rows that can be opened, and what they are called in messages and in the metadata of jobs."""

@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from airflow_wisdom import streams
 from airflow_wisdom.exceptions import SourceError, StorageError
 from airflow_wisdom.listing import files_of_system, local_files, s3_files, split, stands_for_several
-from airflow_wisdom.redaction import cut, redact
+from airflow_wisdom.places import LONGEST_SHOWN, shown
+from airflow_wisdom.redaction import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Storage",
 ]
-
-_LONGEST_SHOWN = 200
-"""Characters of a path that a message shows."""
 
 CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueError)
 """What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
@@ -60,7 +58,7 @@ class Storage:
         :param what: What the file is to the user, for messages, such as ``The template``. Default: its name alone.
         :raises SourceError: It does not exist, cannot be read, is not a regular file, or changes while it is read.
         """
-        name = f"{what} {_shown(uri)}".strip()
+        name = f"{what} {shown(uri)}".strip()
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
@@ -84,12 +82,12 @@ class Storage:
             folder, pattern = split(place if stands_for_several(place) else f"{place}/")
             found = [folder + name for name in self._names(folder, pattern)]
         except SourceError as exc:
-            raise SourceError(f"{redact(place)} {exc.message}") from exc
+            raise SourceError(f"{shown(place)} {exc.message}") from exc
         except CAUSES as exc:
-            raise SourceError(f"{redact(place)} cannot be listed: {exc}") from exc
+            raise SourceError(f"{shown(place)} cannot be listed: {exc}") from exc
         if not found:
             raise SourceError(
-                f"{redact(place)} has no files with rows: empty and hidden ones do not count, nor do those in folders "
+                f"{shown(place)} has no files with rows: empty and hidden ones do not count, nor do those in folders "
                 "below; for those use a pattern such as folder/**/*.csv"
             )
         return found
@@ -107,7 +105,7 @@ class Storage:
         try:
             self._save(path, uri)
         except CAUSES as exc:
-            raise StorageError(f"{_shown(uri)} cannot be written: {_cause(exc, uri)}") from exc
+            raise StorageError(f"{shown(uri)} cannot be written: {_cause(exc, uri)}") from exc
 
     def try_to_save(self, path: Path, uri: str | None) -> tuple[str | None, str | None]:
         """Copy a report to where a user asked for it; return where, and what went wrong, as there is more to say.
@@ -180,13 +178,8 @@ class Storage:
         return S3Hook(aws_conn_id=conn_id, verify=self.verify)
 
 
-def _shown(uri: str) -> str:
-    """Return a path or URI for a message: what was given in its place may be a text of any length."""
-    return cut(redact(uri), _LONGEST_SHOWN)
-
-
 def _cause(error: Exception, uri: str) -> str:
-    return cut(str(error).replace(uri, _shown(uri)), 2 * _LONGEST_SHOWN)
+    return cut(str(error).replace(uri, shown(uri)), 2 * LONGEST_SHOWN)
 
 
 def _replace(path: Path, target: Path) -> None:

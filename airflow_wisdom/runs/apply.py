@@ -100,7 +100,6 @@ class Applier:
         async with self._room:
             try:
                 self._check(step, end)
-                end.was_tried = True
                 await self._do(step, end)
                 if step.is_needed and step.quick_response_id:
                     # A name may still be taken while a change of it is in progress.

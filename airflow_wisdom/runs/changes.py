@@ -92,14 +92,12 @@ class ChangeEnd:
     :param change: The change.
     :param quick_response_id: Id of the quick response; None where it could not be created.
     :param error: Why it is not as wanted; None if it is.
-    :param was_tried: Whether anything was sent for it.
     :param knowledge_base_arn: ARN of the knowledge base, where an answer to this had it.
     """
 
     change: Change
     quick_response_id: str | None = None
     error: WisdomError | None = None
-    was_tried: bool = False
     knowledge_base_arn: str | None = None
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.exceptions import SourceFormatError, TemplateMismatchError
-from airflow_wisdom.redaction import cut, redact
+from airflow_wisdom.places import shown
 from airflow_wisdom.rows import Validator
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.reading.table import Table
     from airflow_wisdom.runs.options import RowOptions
     from airflow_wisdom.sources import Source
-
-_LONGEST_NAME = 200
 
 
 @contextmanager
@@ -38,5 +36,5 @@ def judging(
             yield table, validator
     except (SourceFormatError, TemplateMismatchError) as exc:
         # The template is a file with a header, too.
-        exc.where.setdefault("source", cut(redact(source.name), _LONGEST_NAME))
+        exc.where.setdefault("source", shown(source.name))
         raise

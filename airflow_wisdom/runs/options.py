@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_wisdom.exceptions import SourceError
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES, SAMPLE_SIZE
-from airflow_wisdom.places import check_places
-from airflow_wisdom.redaction import cut, redact
+from airflow_wisdom.places import check_places, shown
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
 from airflow_wisdom.rows.nothing import NULL_VALUES
 from airflow_wisdom.rows.template import FIELDS, unmarked
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.validation import ExtraCheck
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
-
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -188,5 +185,5 @@ def _template_file(name: str, storage: Storage) -> ImportTemplate:
         # The source is a file with a header, too.
         told = copy(exc)
         told.message = f"The import template cannot be used: {exc.message}"
-        told.where = {**exc.where, "import_template": redact(cut(name, _LONGEST_NAME))}
+        told.where = {**exc.where, "import_template": shown(name)}
         raise told from (exc.__cause__ or exc)

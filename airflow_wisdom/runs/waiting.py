@@ -20,7 +20,7 @@ from airflow_wisdom.runs.starting import drive_in_loop, look_back, starting, tak
 from airflow_wisdom.watcher import ImportJobWatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.connection import Connects
@@ -245,17 +245,6 @@ def ends_of(event: Mapping[str, Any]) -> list[JobEnd]:
     :param event: Payload of the event of one of :mod:`airflow_wisdom.triggers`.
     """
     return [JobEnd.from_dict(job) for job in event["jobs"]]
-
-
-def raise_for(ends: Iterable[JobEnd]) -> None:
-    """Raise what ended a wait, exactly as it would have been raised without deferral, if it did not end well.
-
-    :param ends: How the jobs ended.
-    :raises WisdomError: The error of the first that is not COMPLETE.
-    """
-    for end in ends:
-        if end.error:
-            raise end.error
 
 
 def reread(hook: WisdomHook, knowledge_base_id: str, import_job_id: str) -> ImportJob:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.rows.reading.table import Table
 
-MAGIC = b"PAR1"
-"""How a Parquet file begins."""
-
 _ROWS = 1_000
 _KIND = "Parquet file"
 
