@@ -391,4 +391,5 @@ def test_rows_in_are_rows_out_with_any_delimiter(rows, delimiter, style):
     assert [list(row.values.values()) for row in source] == [
         [f"x{row[0]}", *row[1:], *[""] * (3 - len(row))] for row in rows
     ]
-    assert [len(row.doubts) for row in source if not row.mistakes] == [3 - len(row) for row in rows]
+    sound = [(read, row) for read, row in zip(source, rows, strict=True) if not read.mistakes]
+    assert all(("short_rows" in {doubt.kind for doubt in read.doubts}) is (len(row) < 3) for read, row in sound)

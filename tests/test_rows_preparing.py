@@ -203,10 +203,12 @@ def invalid_lines(made):
 
 
 ANYTHING = ImportTemplate.of(["Folder", "Team", "Note"])
+PLAIN = CELL.filter(lambda text: text.count(",") < 2 or len(text.splitlines()) < 2)
+"""Cells with no line that could be a row of its own: a row with such lines is invalid under any labels."""
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(CELL, min_size=1, max_size=5), max_size=12), st.integers(1, 100))
+@given(st.lists(st.lists(PLAIN, min_size=1, max_size=5), max_size=12), st.integers(1, 100))
 def test_what_is_written_is_what_was_read(cells, max_rows):
     """Under labels of unknown meaning, so that nothing but a surplus cell is wrong."""
     source = table(as_csv(cells, ANYTHING.columns))
