@@ -625,6 +625,18 @@ def test_both_clients_reach_an_endpoint(service, environment, fake_wisdom_over_h
     assert json.loads(ran[1])["rowsImported"] == 2
 
 
+def test_an_instance_is_looked_for_at_the_endpoint_as_well(service, environment, fake_wisdom_over_http, file):
+    instance = fake_wisdom_over_http.create_instance(environment[KNOWLEDGE_BASE], ["Billing"])
+    named = file("Name,Content,Routing Profile\nHello,Hi!,Billing\n")
+    del environment[KNOWLEDGE_BASE]
+    command = ["sync", named, *service, "--instance-id", instance, "--yes"]
+    code, _, err = finish(start(command, environment))
+    assert code == DONE, err
+    private = {**environment, "AWS_ENDPOINT_URL_CONNECT": "http://127.0.0.1:5"}
+    code, _, err = finish(start(command, private))
+    assert (code, "http://127.0.0.1:5/instance/" in err) == (AWS, True)
+
+
 # What is left behind in the process
 
 

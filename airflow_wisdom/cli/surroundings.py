@@ -42,8 +42,8 @@ def surroundings(args: Namespace, screen: Screen) -> Iterator[None]:
 def environment_of(args: Namespace) -> dict[str, str]:
     """Return the environment variables that a command runs with.
 
-    The endpoint is named by botocore's own variables for one service. So it needs no place in an AWS connection, whose
-    fields travel to the triggerer, and files on Amazon S3 are still read from there.
+    The endpoint is named by botocore's own variables for single services. So it needs no place in an AWS connection,
+    whose fields travel to the triggerer, and files on Amazon S3 are still read from there.
 
     :param args: What the command was given.
     """
@@ -53,6 +53,8 @@ def environment_of(args: Namespace) -> dict[str, str]:
     made = {name: value for name, value in made.items() if name not in os.environ}
     if getattr(args, "endpoint_url", None):
         made |= {f"AWS_ENDPOINT_URL_{name}": args.endpoint_url for name in ("WISDOM", "QCONNECT")}
+        # A private endpoint serves Wisdom alone: who has one says where Amazon Connect is.
+        made["AWS_ENDPOINT_URL_CONNECT"] = os.environ.get("AWS_ENDPOINT_URL_CONNECT", args.endpoint_url)
         made["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
     if getattr(args, "conn_id", None):
         # As Airflow's own commands do that look up a connection: else its database is not asked.
