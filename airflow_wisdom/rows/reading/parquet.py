@@ -12,6 +12,7 @@ from airflow_wisdom.rows.cells import RESERVED, is_safe, unsafe
 from airflow_wisdom.rows.mistake import listing
 from airflow_wisdom.rows.reading.binary import library, on_disk, readable
 from airflow_wisdom.rows.reading.objects import column_of, read_rows
+from airflow_wisdom.rows.reading.packed import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,8 @@ def parquet_table(file: BinaryIO) -> Table:
     """
     parquet = library("pyarrow.parquet", _KIND, "parquet")
     with readable(_KIND):
-        opened = parquet.ParquetFile(on_disk(file))
+        # Otherwise each group of rows, of which a file may have a single one, is read as a whole before its first row.
+        opened = parquet.ParquetFile(on_disk(file), pre_buffer=False, buffer_size=CHUNK)
         schema = opened.schema_arrow
     index = _index_of(schema.metadata or {})
     names = [name for name in schema.names if name not in index]
@@ -51,7 +53,7 @@ def _own_columns(names: list[str], types: Mapping[str, str]) -> tuple[str, ...]:
 
 def _rows(opened: Any, names: list[str]) -> Iterator[Mapping[str, object]]:
     with readable(_KIND):
-        for batch in opened.iter_batches(_ROWS, columns=names):
+        for batch in opened.iter_batches(_ROWS, columns=names, use_threads=False):
             yield from _in_microseconds(batch).to_pylist()
 
 
