@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
 from airflow_wisdom.listing import MAX_FILES
+from airflow_wisdom.places import shown
 from airflow_wisdom.queries import Columns, cursor_of, first_word, no_rows
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.reading import read
@@ -140,7 +141,7 @@ class FileSource:
                 return number, stack.enter_context(self._opened(file, knows))
             except EmptyFileError:
                 continue
-        raise EmptyFileError(f"{redact(self.name)}: All files are empty")
+        raise EmptyFileError("All files are empty", where={"source": shown(self.name)})
 
     def _rest(self, files: list[str], first: Table, knows: Knows) -> Iterator[tuple[str, Row]]:
         for file in files:
@@ -155,7 +156,9 @@ class FileSource:
     def _opened(self, file: str, knows: Knows, first: Table | None = None) -> Iterator[Table]:
         options = self.options
         with self.storage.open(file, "The source") as stream:
-            with _naming(file):
+            # Where it is the only file, it is the source.
+            label = "source" if file == self.name else "file"
+            with _naming(label, file):
                 table = read(
                     stream,
                     format=options.source_format,
@@ -168,7 +171,7 @@ class FileSource:
                 )
                 if first:
                     check_part(table, first)
-            yield replace(table, rows=_named_rows(table.rows, file))
+            yield replace(table, rows=_named_rows(table.rows, label, file))
 
 
 @dataclass(frozen=True)
@@ -271,8 +274,11 @@ _WANTED = "a path, a URI, a list of either, a list of rows (dicts), or an SqlSou
 _FRAMES = {"to_dicts": "to_dicts()", "to_pylist": "to_pylist()", "to_dict": 'to_dict("records")'}
 """Method of what is no list of rows, but can become one -> how it does: those of Polars, PyArrow and pandas."""
 
-LONGEST_PLACE = 1_100
-"""Characters of the longest path or URI: that of a key in Amazon S3."""
+LONGEST_PLACE = 4_096
+"""Characters of the longest path that Linux takes."""
+
+LONGEST_NAME = 1_024
+"""Characters of the longest name in a path or URI: a key of Amazon S3 may be a single one."""
 
 _ROWS_AS_TEXT = re.compile(r"\s*\[\s*\[|\s*(?:[\[(]\s*)*[{\[(]\s*['\"{(]")
 
@@ -314,7 +320,7 @@ def _place(given: Any) -> str:
             "list), or let templates keep them (DAG(render_template_as_native_obj=True)); JSON as text has to be "
             "parsed before"
         )
-    if len(place) > LONGEST_PLACE or "\n" in place:
+    if len(place) > LONGEST_PLACE or "\n" in place or max(map(len, place.split("/"))) > LONGEST_NAME:
         raise SourceError(f"{what}, and neither a path nor a URI: write it to a file, or pass a list of rows")
     if place.strip() in {"None", "[]"}:
         raise SourceError(
@@ -341,16 +347,17 @@ def _part_names(files: Sequence[str]) -> Callable[[str], str]:
 
 
 @contextmanager
-def _naming(file: str) -> Iterator[None]:
+def _naming(label: str, file: str) -> Iterator[None]:
     """Let errors about what is in a file say which file it is, since there may be others, such as a template."""
     try:
         yield
     except SourceFormatError as exc:
-        raise type(exc)(f"{redact(file)}: {exc.message}", line=exc.line, where=exc.where) from exc
+        exc.where.setdefault(label, shown(file))
+        raise
 
 
-def _named_rows(rows: Iterator[Row], file: str) -> Iterator[Row]:
-    with _naming(file):
+def _named_rows(rows: Iterator[Row], label: str, file: str) -> Iterator[Row]:
+    with _naming(label, file):
         yield from rows
 
 

@@ -84,7 +84,7 @@ class Storage:
         except SourceError as exc:
             raise SourceError(f"{shown(place)} {exc.message}") from exc
         except CAUSES as exc:
-            raise SourceError(f"{shown(place)} cannot be listed: {exc}") from exc
+            raise SourceError(f"{shown(place)} cannot be listed: {_cause(exc, place)}") from exc
         if not found:
             raise SourceError(
                 f"{shown(place)} has no files with rows: empty and hidden ones do not count, nor do those in folders "

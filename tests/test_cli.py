@@ -234,6 +234,22 @@ def test_every_invalid_row_is_shown_with_its_place(cli, file):
     assert ran.error == f"airflow-wisdom check: error: 1 of 2 rows of {path} are invalid"
 
 
+def test_several_files_are_one_table(cli, base, fake_wisdom, tmp_path):
+    for name, rows in (("1.csv", "Name,Content\na,x\n"), ("2.csv", "b,y\n,z\na,w\n")):
+        (tmp_path / name).write_text(rows)
+    for files in ([tmp_path], [f"{tmp_path}/*.csv"], [tmp_path / "1.csv", tmp_path / "2.csv"]):
+        ran = cli("check", *files, "--output", "json")
+        assert ran.code == 1
+        assert ran.document["source"] == f"{files[0]}{' and 1 more' * (len(files) - 1)}"
+        assert [(row["part"], row["line"]) for row in ran.document["invalidRows"]] == [("2.csv", 2), ("2.csv", 3)]
+    ran = cli("check", tmp_path)
+    assert "2.csv" in ran.out
+    assert "in 1.csv, line 2" in " ".join(ran.out.split())
+    ran = cli("import", tmp_path, "--on-invalid-rows", "skip", "--quiet")
+    assert ran.code == 0
+    assert sorted(each["name"] for each in fake_wisdom.quick_responses(base)) == ["a", "b"]
+
+
 def test_the_check_has_one_document_for_scripts(cli, file):
     document = cli("check", file(BAD_CSV), "-o", "json", "--sample-size", "0").document
     assert (document["rowsRead"], document["rowsInvalid"], document["invalidRows"]) == (2, 1, [])

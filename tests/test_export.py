@@ -140,7 +140,7 @@ def test_json_lines_have_lists_booleans_and_null(fake_wisdom, knowledge_base, tm
         "Language": None,
         "Is active": True,
         "Routing Profile": [],
-        "_export": 1,
+        "_export": True,
     }
 
 

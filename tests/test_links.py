@@ -142,7 +142,9 @@ def test_a_task_links_to_the_instance_of_its_job(fake_wisdom, knowledge_base, tm
 
 @pytest.mark.airflow("3.1", because="a task of 3.0 can not push None")
 @pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
-def test_airflow_shows_the_link_whatever_the_end_of_a_task(airflow_database, fake_wisdom_over_http, monkeypatch):
+def test_airflow_shows_the_link_whatever_the_end_of_a_task(
+    airflow_database, fake_wisdom_over_http, monkeypatch, virtual_time
+):
     """Through Airflow's own runner and database, with a deferral and a failure; and no nonsense is a link."""
     from airflow.models.serialized_dag import SerializedDagModel
 

@@ -6,9 +6,12 @@ import csv
 import io
 import json
 
+import openpyxl
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 from rigs.imports import importing
 from rigs.quick_responses import prepared, table, written
 from rigs.running import FakeTaskInstance, run
@@ -18,7 +21,7 @@ from airflow_wisdom.model.failed_records import FailedRecords
 from airflow_wisdom.operators import WisdomSyncQuickResponsesOperator
 from airflow_wisdom.rows import ImportTemplate
 from airflow_wisdom.rows.cells import LONGEST_CELL, NOTE, safe, unsafe
-from airflow_wisdom.rows.reading import read_json_lines
+from airflow_wisdom.rows.reading import read, read_json_lines
 from airflow_wisdom.rows.reading.objects import read_rows
 
 FORMULAS = [
@@ -92,6 +95,83 @@ def test_a_fixed_file_has_the_texts_that_it_had(rows):
         fixed = made.invalid_path.read_bytes().replace(b"n" * 101, b"n")
         with prepared(table(fixed), **how) as sent:
             assert written(sent) == [[f"n{number}", *pair] for number, pair in enumerate(rows)]
+
+
+def rows_in(data):
+    """Return the rows of a CSV as programs have them: numbers are numbers, apostrophes are parts of texts."""
+    rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    return [{name: int(cell) if cell.isdecimal() else cell for name, cell in row.items()} for row in rows]
+
+
+def as_workbook(rows):
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for row in [list(rows[0]), *(list(row.values()) for row in rows)]:
+        book.active.append(row)
+        for cell in book.active[book.active.max_row]:
+            # To openpyxl, unlike Excel, any text that begins so is a formula.
+            cell.data_type = "s" if isinstance(cell.value, str) else cell.data_type
+    book.save(file)
+    return file.getvalue()
+
+
+def as_parquet(rows):
+    file = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows), file)
+    return file.getvalue()
+
+
+def as_json(rows):
+    return json.dumps(rows).encode()
+
+
+def as_csv(rows):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([list(rows[0]), *(row.values() for row in rows)])
+    return text.getvalue().encode()
+
+
+SAVED_AS = pytest.mark.parametrize("saved", [as_workbook, as_parquet, as_json])
+
+
+@SAVED_AS
+def test_a_fixed_file_has_its_texts_in_whatever_format_it_is_saved(saved):
+    texts = [text for text in [*FORMULAS, *HARMLESS] if "\r" not in text]
+    labels = ["Name", "=Folder", "Note"]
+    how = {"template": ImportTemplate.of(labels), "rules": {"null_values": ()}}
+    source = [dict(zip(labels, (f"{'n' * 101}{number}", text, text), strict=True)) for number, text in enumerate(texts)]
+    with prepared(read_rows(source), **how) as made:
+        fixed = saved(rows_in(made.invalid_path.read_bytes().replace(b"n" * 101, b"n")))
+        with prepared(read(io.BytesIO(fixed)), **how) as sent:
+            assert written(sent) == [[f"n{number}", text, text] for number, text in enumerate(texts)]
+
+
+@SAVED_AS
+def test_a_note_stays_a_mistake_in_whatever_format_it_is_saved(saved):
+    with (
+        prepared(read_rows([{"Name": "A", "Content": b"x"}])) as made,
+        prepared(read(io.BytesIO(saved(rows_in(made.invalid_path.read_bytes()))))) as same,
+    ):
+        assert [mistake.column for mistake in same.mistakes] == ["Content"]
+        assert "is a note" in same.mistakes[0].reason
+
+
+@SAVED_AS
+def test_an_export_has_exact_texts_in_whatever_format_it_is_saved(saved):
+    """There, NULL is a text."""
+    exported = b"\xef\xbb\xbfName,Content,_export\r\nNULL,'=x,1\r\nb,''-y,1\r\n"
+    with prepared(read(io.BytesIO(saved(rows_in(exported))))) as sent:
+        assert [[row[0], row[2]] for row in written(sent)] == [["NULL", "=x"], ["b", "'-y"]]
+
+
+LINES = [{"Name": "NULL", "=Folder": "'=x", "_export": True}, {"Name": "'+b", "=Folder": "''-y", "_export": True}]
+
+
+@pytest.mark.parametrize("saved", [as_workbook, as_parquet, as_json, as_csv])
+def test_an_export_as_json_lines_has_no_apostrophes_of_ours(saved):
+    """Nor has a file that was made of it."""
+    template = ImportTemplate.of(["Name", "=Folder"])
+    with prepared(read(io.BytesIO(saved(LINES))), template=template) as sent:
+        assert written(sent) == [["NULL", "'=x"], ["'+b", "''-y"]]
 
 
 def test_a_users_own_file_is_never_changed():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import tracemalloc
 import zipfile
 from contextlib import suppress
 from datetime import date, datetime, time, timezone
@@ -328,6 +329,22 @@ def test_the_index_of_a_data_frame_is_no_column():
     described = {"pandas": json.dumps({"index_columns": ["__index_level_0__"]})}
     assert rows_of(parquet_of(table.replace_schema_metadata(described))) == [{"Name": "a"}]
     assert rows_of(parquet_of(table)) == [{"Name": "a", "__index_level_0__": "7"}]
+
+
+@pytest.mark.parametrize("groups", [1, 8])
+def test_a_parquet_file_is_never_in_memory_as_a_whole(groups):
+    rows = 4_000
+    texts = pa.array([f"{number:-<1000}" for number in range(rows)])
+    data = parquet_of(
+        pa.table({"Name": texts}), row_group_size=rows // groups, compression="none", use_dictionary=False
+    )
+    assert len(data) > 4_000_000
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read(io.BytesIO(data)).rows) == rows
+        assert tracemalloc.get_traced_memory()[1] < len(data) / 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_is_no_parquet_says_so():

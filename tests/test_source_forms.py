@@ -154,7 +154,7 @@ def test_template_and_source_are_told_apart(fake_wisdom, knowledge_base, tmp_pat
     for source, template, words in [
         (missing, rows, f"{missing} cannot be read"),
         (rows, missing, f"The import template cannot be used: {missing} cannot be read"),
-        (bad, rows, f"{bad}: The file is not encoded in UTF-8"),
+        (bad, rows, f"(source {bad}, line 1)"),
         (rows, bad, "The import template cannot be used: The file is not encoded in UTF-8"),
     ]:
         with pytest.raises(SourceError) as raised:

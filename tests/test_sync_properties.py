@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
+from rigs.virtual import jumping_clock
 
 from airflow_wisdom.exceptions import PlanChangedError, WisdomError
 from airflow_wisdom.hooks.connection import AwsConnection
@@ -27,12 +29,17 @@ TEXTS = ["Hello", "=1+1", "{{Attributes.Name}}", "two\r\nlines", 'quo"te', "NULL
 WRITES = ("CreateQuickResponse", "UpdateQuickResponse", "DeleteQuickResponse", "TagResource", "UntagResource")
 
 
+@cache
+def hook_of(region):
+    """Make the hook of all examples: to make a client takes longer than a sync with it."""
+    return AwsConnection(aws_conn_id=None, region_name=region).hook()
+
+
 def sync(fake, knowledge_base, rows, **options):
     """Sync rows in this thread, and return the summary; with `mode="plan"`, the fingerprint of the plan."""
     options = SyncOptions(**{"owner_tag": OURS, "min_removals": 1000, "null_values": (), **options}).checked()
-    hook = AwsConnection(aws_conn_id=None, region_name=fake.region_name).hook()
     run = Run(Origin.of_command("table"), time.time() + 60)
-    with Sync(hook, knowledge_base, options, Storage(), run) as running:
+    with Sync(hook_of(fake.region_name), knowledge_base, options, Storage(), run) as running:
         planned = running.plan(RowsSource(rows))
         running.check(planned)
         if options.mode == "plan":
@@ -150,7 +157,8 @@ def check_end(before, after, rows, on_missing):
 
 @pytest.fixture(scope="module", autouse=True)
 def environment():
-    with pytest.MonkeyPatch.context() as patch:
+    """The credentials of all examples, and a time that passes only where something waits."""
+    with pytest.MonkeyPatch.context() as patch, jumping_clock(patch):
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         yield

@@ -14,10 +14,10 @@ from airflow_wisdom.cli.exits import DATA, Failed, Failure, Interrupted, UsageEr
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, doubtful_rows, facts, invalid_rows, records, titled
 from airflow_wisdom.cli.service import file_source, reach, routing_profiles
 from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableError, WisdomError
+from airflow_wisdom.places import shown
 from airflow_wisdom.runs.imports import Import, ImportOptions, judge
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import mark_of
-from airflow_wisdom.sources import name_of
 from airflow_wisdom.storage import Storage
 from airflow_wisdom.values import counted
 
@@ -55,7 +55,10 @@ def check(args: Namespace, screen: Screen) -> Outcome:
     storage = Storage(aws_conn_id=args.conn_id)
     source, options = file_source(args, storage), _options(args)
     check_places(options, source)
-    with screen.waiting(f"Judging the rows of {source.name}"), TemporaryDirectory(prefix="airflow-wisdom-") as folder:
+    with (
+        screen.waiting(f"Judging the rows of {shown(source.name)}"),
+        TemporaryDirectory(prefix="airflow-wisdom-") as folder,
+    ):
         prepared = judge(source, options.template(storage), options, Path(folder)).prepared
         if args.invalid_rows_path:
             storage.save(prepared.invalid_path, args.invalid_rows_path)
@@ -75,7 +78,7 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
     hook, knowledge_base_id = reach(args)
     origin = Origin.of_command(source.name, _run_id(args))
     _knock(hook, knowledge_base_id)
-    with screen.progress(f"Judging the rows of {name_of(args.files)}") as progress:
+    with screen.progress(f"Judging the rows of {shown(source.name)}") as progress:
         # An earlier run of the same file may have started its jobs: the list of jobs is always looked at.
         run = Run(origin, time.time() + args.timeout, progress=progress, is_first_try=False)
         with Import(hook, knowledge_base_id, options, storage, run) as importing:

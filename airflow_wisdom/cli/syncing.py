@@ -10,6 +10,7 @@ from airflow_wisdom.cli.exits import INTERRUPTED, Failed, Failure, Interrupted, 
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, doubtful_rows, facts, invalid_rows, mistakes, titled
 from airflow_wisdom.cli.service import file_source, reach, routing_profiles
 from airflow_wisdom.exceptions import PlanError, WisdomError
+from airflow_wisdom.places import shown as place_shown
 from airflow_wisdom.runs.changes import SIGNS, shown
 from airflow_wisdom.runs.export import Export, ExportOptions
 from airflow_wisdom.runs.run import Origin, Run
@@ -51,7 +52,7 @@ def plan(args: Namespace, screen: Screen) -> Outcome:
     """
     hook, knowledge_base_id = reach(args)
     with (
-        screen.progress(f"Comparing {name_of(args.files)}") as progress,
+        screen.progress(f"Comparing {place_shown(name_of(args.files))}") as progress,
         _new_sync(hook, knowledge_base_id, args, progress) as syncing,
     ):
         planned, refusal = _planned(syncing, hook, args)
@@ -71,7 +72,7 @@ def sync(args: Namespace, screen: Screen) -> Outcome:
         raise UsageError("there is no terminal to ask whether the plan may be applied: pass --yes, or see `plan` first")
     hook, knowledge_base_id = reach(args)
     with (
-        screen.progress(f"Comparing {name_of(args.files)}") as progress,
+        screen.progress(f"Comparing {place_shown(name_of(args.files))}") as progress,
         _new_sync(hook, knowledge_base_id, args, progress) as syncing,
     ):
         planned, refusal = _planned(syncing, hook, args)

@@ -2,7 +2,7 @@
 
 A cell that begins like a formula would run as one, so an apostrophe goes before it, as OWASP recommends; a spreadsheet
 shows and keeps it. Files with such cells bear a mark, a column of their own, and only in those is the apostrophe taken
-away again: a text in a user's own file is never changed.
+away again, whatever format somebody has saved them in: a text in a user's own file is never changed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 LINE, REASON = "_line", "_reason"
 """Columns of the file of invalid rows: where a row stood in its source, and what is wrong with it."""
 
 EXPORT = "_export"
-"""Column of an export: not empty where each text of the row is exactly the one that Amazon Connect has."""
+"""Column of an export: not empty where each text of the row is exactly the one that Amazon Connect has; true where none
+was made safe, as in JSON Lines."""
 
 IMPORT_JOB = "_import_job_id"
 """Column of the file of failed records: which import job refused the record, whose texts are those that were sent."""
@@ -35,6 +36,8 @@ NOTE = "<replace: "
 """What a cell begins with that could not be written as it was. Read again it is a mistake, until somebody fixes it."""
 
 _LEFT = 1_000
+# True, as texts of it are spelt in a CSV and by the readers of this package.
+_TRUE = frozenset({"true", "yes"})
 _BEGINS = f"[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]|{NOTE}"
 _UNSAFE = re.compile(f"'*(?:{_BEGINS})")
 _SAFE = re.compile(f"'+(?:{_BEGINS})")
@@ -69,8 +72,17 @@ def note(reason: str, shown: str) -> str:
 
 
 def is_marked(columns: Collection[str]) -> bool:
-    """Return whether a file is one of this package's, in which cells were made safe.
+    """Return whether a file is one of this package's.
 
     :param columns: The columns of its header.
     """
     return any(mark in columns for mark in RESERVED)
+
+
+def is_safe(marks: Mapping[str, str]) -> bool:
+    """Return whether the texts of a row were made safe.
+
+    :param marks: What the row has in the columns of :data:`RESERVED`.
+    """
+    is_export_alone = marks.keys() == {EXPORT}
+    return bool(marks) and not (is_export_alone and marks[EXPORT].casefold() in _TRUE)

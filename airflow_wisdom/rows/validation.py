@@ -261,7 +261,8 @@ class Validator:
                 cells.append(original)
             else:
                 cells.append(self._cell(cell, original, row, column or cell.label, found))
-        found.mistakes += self._extra_mistakes(row, cells)
+        if self.rules.extra_checks:
+            found.mistakes += self._extra_mistakes(row, cells)
         if found.mistakes:
             return None, found.mistakes
         self._remember(found)
@@ -274,8 +275,11 @@ class Validator:
         """
         if row.mistakes:
             return False
-        texts = map(str.strip, chain(row.values.values(), row.surplus))
-        return not any(text and (row.is_exact or text not in self._nulls) for text in texts)
+        for text in map(str.strip, chain(row.values.values(), row.surplus)):
+            # Almost every row ends here, at its first cell.
+            if text and (row.is_exact or text not in self._nulls):
+                return False
+        return True
 
     def fields(self, cells: tuple[str, ...]) -> dict[str, str]:
         """Return the cells of the row that was judged last by field, as far as the row has a column for it.
@@ -296,13 +300,19 @@ class Validator:
             return ""
         value = original if cell.verbatim else stripped
         found.trimmed += value != original
-        found.add(row, column, original, self._problems(cell, original, value, row))
-        doubts = cell.doubts(value)
-        if self.rules.on_placeholders == "invalid":
-            found.add(row, column, original, doubts)
-        else:
-            found.doubts += [row.mistake(doubt, column, original) for doubt in doubts]
+        problems = self._problems(cell, original, value, row)
+        if problems:
+            found.add(row, column, original, problems)
+        if cell.has_placeholders:
+            self._look_for_placeholders(value, row, column, found)
         return value
+
+    def _look_for_placeholders(self, value: str, row: Row, column: str, found: _Found) -> None:
+        doubts = placeholders.problems(value)
+        if self.rules.on_placeholders == "invalid":
+            found.add(row, column, value, doubts)
+        else:
+            found.doubts += [row.mistake(doubt, column, value) for doubt in doubts]
 
     def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
         if cell.required and (not value or value.isspace()):
@@ -319,8 +329,6 @@ class Validator:
         return problems
 
     def _extra_mistakes(self, row: Row, cells: list[str]) -> list[Mistake]:
-        if not self.rules.extra_checks:
-            return []
         values = MappingProxyType(dict(zip(self.template.columns, cells, strict=True)))
         found = [_reason(check, values, row) for check in self.rules.extra_checks]
         reasons = [cut(redact(reason), _LONGEST_REASON) for reason in found if reason]
@@ -332,6 +340,9 @@ class Validator:
         self.doubts = [Doubt("doubtful_placeholders", mistake) for mistake in found.doubts]
 
     def _row_mistakes(self, row: Row) -> list[Mistake]:
+        if self._binding.is_clean and not (row.surplus or row.mistakes or row.doubts):
+            # As almost every row.
+            return []
         found = []
         if row.surplus:
             found.append(
@@ -389,6 +400,11 @@ class _Binding:
     unknown: tuple[str, ...]
     clashing: tuple[str, ...]
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether each column stands for a label of its own."""
+        return not (self.unknown or self.clashing)
+
 
 @dataclass
 class _Found:
@@ -416,7 +432,7 @@ class _Cell:
         self.accepted = set() if self.required else {""}
         """Values that are right, as they are: most columns have few, so looking up is faster than checking again."""
         self._repeats = meaning in _REPEATING
-        self._has_placeholders = meaning == "content" and rules.on_placeholders != "ignore"
+        self.has_placeholders = meaning == "content" and rules.on_placeholders != "ignore"
         self._checks = list(_checks(meaning, rules)) if meaning else []
 
     def problems(self, value: str) -> list[str]:
@@ -429,10 +445,6 @@ class _Cell:
         if self._repeats and not found and len(self.accepted) < _MOST_ACCEPTED:
             self.accepted.add(value)
         return found
-
-    def doubts(self, value: str) -> list[str]:
-        """Return what is wrong with the placeholders of a value."""
-        return placeholders.problems(value) if self._has_placeholders else []
 
 
 def _reason(check: ExtraCheck, values: Mapping[str, str], row: Row) -> str | None:

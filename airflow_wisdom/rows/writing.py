@@ -92,7 +92,7 @@ def cell_of(value: Value) -> str:
 
 
 def _json_lines(rows: Iterable[Mapping[str, Value]]) -> bytes:
-    exact = {EXPORT: 1}
+    exact = {EXPORT: True}
     lines = [json.dumps({label: row[label] for label in LABELS} | exact, ensure_ascii=False) for row in rows]
     # Half of a surrogate pair has no bytes, but in JSON the escape that Python writes for it. A file without any
     # line would be refused as empty, but no rows are rows enough.

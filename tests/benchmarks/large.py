@@ -1,4 +1,4 @@
-"""Large sources: what memory an import of one takes, and how fast one is uploaded."""
+"""Large sources: what memory an import of one takes, and how fast one is read and uploaded."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MB = 1_000_000
 SOURCE_BYTES = 200 * MB
 UPLOAD_BYTES = 100 * MB
+READ_BYTES = 20 * MB
 CONTENT = ("Thank you for your patience. I have looked into your order, and this is what I found: " * 12)[:1000]
 KINDS = {"file": "a local CSV", "s3": "a CSV on Amazon S3", "sql": "a query on SQLite"}
 
@@ -48,18 +49,27 @@ def measure_upload(rounds: int) -> dict[str, Any]:
     return {"bytes": UPLOAD_BYTES} | result
 
 
+def measure_reading(rounds: int) -> dict[str, Any]:
+    """Read and check a CSV, and read it with the csv module, in turn."""
+    with TemporaryDirectory(prefix="airflow-bench-") as folder:
+        source = Path(folder, "source.csv")
+        write_csv(source, READ_BYTES)
+        result = run_child("reader.py", folder, 0, str(source), str(rounds))
+        return {"bytes": source.stat().st_size} | result
+
+
 def rate(upload: dict[str, Any], side: str) -> float:
     """Return the bytes a second of the median round."""
     return upload["bytes"] / median(upload[f"{side}_seconds"])
 
 
-def write_csv(path: Path) -> int:
+def write_csv(path: Path, size: int = SOURCE_BYTES) -> int:
     """Write valid rows until the file is large enough, and return how many there are."""
     number = 0
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["Name", "Content"])
-        while file.tell() < SOURCE_BYTES:
+        while file.tell() < size:
             for _ in range(1_000):
                 number += 1
                 writer.writerow([f"Answer {number}", CONTENT])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import import_cost
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MS = 1000
+MICROSECONDS = 1_000_000
 KIB = 1024
 LARGEST_STALL = 0.1
 
@@ -56,6 +58,12 @@ SYNC_MEASURES = {
 
 AT_MOST = {"CPU": 20, "largest stall": 50, "memory per trigger": 30, "calls": 5, "median delay": 2}
 """The least factor by which ours is to be below the peer's at 500 jobs."""
+
+READING = {
+    "peer": "`csv.reader`, and a dict for each row",
+    "reading": "read",
+    "preparing": "read, check, and write import files",
+}
 
 IMPORTS_AT_MOST = 20
 GROWTH_AT_MOST = 20
@@ -204,6 +212,7 @@ def _tables_of_large(results: dict[str, Any]) -> dict[str, str]:
     return {
         "machine of large imports": _machine(results["machine"], results["load"]),
         "large imports": _importing_table(results["importing"]),
+        "reading": _reading_table(results["reading"]),
         "uploads": _upload_table(results["upload"]),
         "targets of large imports": _target_table(judge_large(results)),
     }
@@ -229,6 +238,15 @@ def _importing_table(importing: list[dict[str, Any]]) -> str:
         for it in importing
     ]
     return _table(["source", "rows", "jobs", "s", "CPU s", "rows/s", "idle MB", "growth MB"], rows)
+
+
+def _reading_table(reading: dict[str, Any]) -> str:
+    times = {work: median(seconds) for work, seconds in reading["cpu_seconds"].items()}
+    rows = [
+        [name, f"{MICROSECONDS * times[work] / reading['rows']:.1f}", f"{times[work] / times['peer']:.1f}"]
+        for work, name in READING.items()
+    ]
+    return _table(["", "CPU µs/row, median", "ratio"], rows)
 
 
 def _upload_table(upload: dict[str, Any]) -> str:

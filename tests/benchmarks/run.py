@@ -97,9 +97,12 @@ def measure_syncs(*, quick: bool) -> dict[str, Any]:
 def measure_large(*, quick: bool) -> dict[str, Any]:
     say("Large sources ...")
     importing = list(large.measure_importing())
+    say("Reading ...")
+    reading = large.measure_reading(rounds=5 if quick else 15)
     say("Uploads ...")
     upload = large.measure_upload(rounds=9 if quick else 41)
-    return {"machine": describe_machine(), "load": os.getloadavg()[0], "importing": importing, "upload": upload}
+    found = {"importing": importing, "reading": reading, "upload": upload}
+    return {"machine": describe_machine(), "load": os.getloadavg()[0]} | found
 
 
 def describe_machine() -> dict[str, Any]:

@@ -9,15 +9,15 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.rows.cells import EXACT, NOTE, RESERVED, is_marked, unsafe
-from airflow_wisdom.rows.mistake import Doubt, Mistake, listing, shorten
+from airflow_wisdom.rows.cells import RESERVED, is_marked, unsafe
+from airflow_wisdom.rows.mistake import Doubt, Mistake, listing
 from airflow_wisdom.rows.reading.dialect import Feed, Lookahead, dialect_of
 from airflow_wisdom.rows.reading.doubts import Tall, folded, header_again, marked, repeated, short
 from airflow_wisdom.rows.reading.parts import goes_on
 from airflow_wisdom.rows.reading.table import Row, Table, any_column, without_blank_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_wisdom.rows.reading.table import Knows
 
@@ -85,9 +85,7 @@ class Columns:
     def __init__(self, cells: Iterable[str], knows: Knows, line: int) -> None:
         labels = [cell.strip().strip("\ufeff").strip() for cell in cells]
         self.is_marked = is_marked(labels)
-        """Whether the file is one of this package, whose cells were made safe."""
-        self.exact = [index for index, label in enumerate(labels) if label in EXACT]
-        """Columns that say whether the texts of a row stand for nothing but themselves."""
+        """Whether the file is one of this package."""
         if self.is_marked:
             labels = list(map(unsafe, labels))
         self.names = ["" if _UNNAMED.fullmatch(label) else label for label in labels]
@@ -98,6 +96,7 @@ class Columns:
         named = [(index, name) for index, name in enumerate(self.names) if name]
         self.kept = [(index, name) for index, name in named if name not in RESERVED]
         """The columns of the rows, with their places."""
+        self._marks = [(index, name) for index, name in named if name in RESERVED]
         self.own = tuple(name for _, name in self.kept)
         if not (self.own or self.is_marked):
             raise SourceFormatError("The header has no columns", line=line)
@@ -105,6 +104,13 @@ class Columns:
         """How many cells a row needs."""
         self.is_plain = len(self.kept) == len(self.names)
         """Whether every column is one of the rows."""
+
+    def marks(self, cells: Sequence[str]) -> dict[str, str]:
+        """Return what a row has in the columns that files of this package have of their own.
+
+        :param cells: The cells of the row.
+        """
+        return {name: cells[index] if index < len(cells) else "" for index, name in self._marks}
 
     def _tell_apart(self, knows: Knows, line: int) -> None:
         counts = Counter(name for name in self.names if name and name not in RESERVED)
@@ -142,21 +148,7 @@ class _Rows:
             if first < len(cells) and cells[first].strip().casefold() in labels:
                 mistakes += self._repeated(line, values)
             row = Row(line, values, surplus, mistakes, "line", doubts)
-            yield self._unmarked(row, cells) if columns.is_marked else row
-
-    def _unmarked(self, row: Row, cells: list[str]) -> Row:
-        """Return a row of a file whose cells were made safe with its texts as they were."""
-        notes = tuple(
-            Mistake(row.line, column, shorten(cell), "is a note: write the text in its place")
-            for column, cell in row.values.items()
-            if cell.startswith(NOTE)
-        )
-        return row._replace(
-            values={column: unsafe(cell) for column, cell in row.values.items()},
-            surplus=tuple(map(unsafe, row.surplus)),
-            mistakes=row.mistakes + notes,
-            is_exact=any(cells[index] for index in self._columns.exact if index < len(cells)),
-        )
+            yield row.restored(columns.marks(cells)) if columns.is_marked else row
 
     def _fitted(self, line: int, cells: list[str]) -> tuple[dict[str, str], tuple[str, ...], tuple[Doubt, ...]]:
         columns, names = self._columns, self._columns.names

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.rows.cells import EXACT, RESERVED
+from airflow_wisdom.rows.cells import RESERVED, is_safe, unsafe
 from airflow_wisdom.rows.mistake import Mistake, Unit, shorten
 from airflow_wisdom.rows.reading.doubts import header_again, repeated
 from airflow_wisdom.rows.reading.table import Row, Table, without_blank_end
@@ -85,14 +86,14 @@ def row_of(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> R
     values: dict[str, str] = {}
     mistakes = []
     surplus: tuple[str, ...] = ()
-    is_exact = False
+    marks: dict[str, str] = {}
     for key, value in pairs:
         if key is None:
             surplus = _surplus(value)
             continue
         column = column_of(key)
         if column in RESERVED:
-            is_exact = is_exact or (column in EXACT and bool(value))
+            marks[column] = "" if value is False else text_of(value)[0]
             continue
         text, problem = text_of(value)
         if column in values:
@@ -102,7 +103,11 @@ def row_of(number: int, unit: Unit, pairs: Iterable[tuple[object, object]]) -> R
         values[column] = text
     if repeated(values):
         mistakes.append(header_again(number, unit))
-    return Row(number, values, surplus, tuple(mistakes), unit, is_exact=is_exact)
+    if is_safe(marks):
+        values = {unsafe(column): text for column, text in values.items()}
+        mistakes = [replace(each, column=unsafe(each.column)) if each.column else each for each in mistakes]
+    row = Row(number, values, surplus, tuple(mistakes), unit)
+    return row.restored(marks) if marks else row
 
 
 def _surplus(cells: object) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_wisdom.exceptions import SourceFormatError
-from airflow_wisdom.rows.cells import RESERVED
+from airflow_wisdom.rows.cells import RESERVED, is_safe, unsafe
 from airflow_wisdom.rows.mistake import listing
 from airflow_wisdom.rows.reading.binary import library, on_disk, readable
 from airflow_wisdom.rows.reading.objects import column_of, read_rows
+from airflow_wisdom.rows.reading.packed import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,19 +32,28 @@ def parquet_table(file: BinaryIO) -> Table:
     """
     parquet = library("pyarrow.parquet", _KIND, "parquet")
     with readable(_KIND):
-        opened = parquet.ParquetFile(on_disk(file))
+        # Otherwise each group of rows, of which a file may have a single one, is read as a whole before its first row.
+        opened = parquet.ParquetFile(on_disk(file), pre_buffer=False, buffer_size=CHUNK)
         schema = opened.schema_arrow
-    names = [name for name in schema.names if name not in _index_of(schema.metadata or {})]
-    own = tuple(column for column in map(column_of, names) if column not in RESERVED)
+    index = _index_of(schema.metadata or {})
+    names = [name for name in schema.names if name not in index]
+    own = _own_columns(names, {column_of(field.name): str(field.type) for field in schema})
     twice = [name for name, count in Counter(own).items() if count > 1]
     if twice:
         raise SourceFormatError(f"The Parquet file has a column twice: {listing(twice)}")
     return replace(read_rows(_rows(opened, names)), columns=own)
 
 
+def _own_columns(names: list[str], types: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the columns of the rows, as each of them will be called."""
+    marks = {column: str(types[column] == "bool") for column in types if column in RESERVED}
+    called = unsafe if is_safe(marks) else str
+    return tuple(called(column) for column in map(column_of, names) if column not in RESERVED)
+
+
 def _rows(opened: Any, names: list[str]) -> Iterator[Mapping[str, object]]:
     with readable(_KIND):
-        for batch in opened.iter_batches(_ROWS, columns=names):
+        for batch in opened.iter_batches(_ROWS, columns=names, use_threads=False):
             yield from _in_microseconds(batch).to_pylist()
 
 

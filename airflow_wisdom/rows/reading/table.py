@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_wisdom.rows.cells import EXACT, NOTE, is_safe, unsafe
 from airflow_wisdom.rows.mistake import Mistake, place, shorten
 
 if TYPE_CHECKING:
@@ -58,6 +59,27 @@ class Row(NamedTuple):
         """
         mistakes = tuple(replace(mistake, part=part) for mistake in self.mistakes)
         return self._replace(part=part, mistakes=mistakes, doubts=tuple(doubt.of_part(part) for doubt in self.doubts))
+
+    def restored(self, marks: Mapping[str, str]) -> Row:
+        """Return the row of a file of this package with its texts as they were before they became cells.
+
+        :param marks: What the row has in the columns of :data:`~airflow_wisdom.rows.cells.RESERVED`; none in a file of
+            anybody else's.
+        """
+        is_exact = any(marks.get(column) for column in EXACT)
+        if not is_safe(marks):
+            return self._replace(is_exact=is_exact)
+        notes = tuple(
+            self.mistake("is a note: write the text in its place", column, cell)
+            for column, cell in self.values.items()
+            if cell.startswith(NOTE)
+        )
+        return self._replace(
+            values={column: unsafe(cell) for column, cell in self.values.items()},
+            surplus=tuple(map(unsafe, self.surplus)),
+            mistakes=self.mistakes + notes,
+            is_exact=is_exact,
+        )
 
 
 @dataclass(frozen=True, slots=True)

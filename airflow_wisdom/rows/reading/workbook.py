@@ -59,7 +59,7 @@ def workbook_table(file: BinaryIO, sheet: str | None = None, knows: Knows = any_
     if not header:
         raise empty()
     columns = Columns([_text(cell)[0] for cell in header], knows, number)
-    return Table(columns.own, (_row(number, columns, cells) for number, cells in rows), "row")
+    return Table(columns.own or None, (_row(number, columns, cells) for number, cells in rows), "row")
 
 
 def _row(number: int, columns: Columns, cells: Cells) -> Row:
@@ -73,7 +73,8 @@ def _row(number: int, columns: Columns, cells: Cells) -> Row:
     skipped = 1 if columns.has_index and isinstance(cells[0], (int, type(None))) else 0
     own = {index for index, name in enumerate(columns.names) if name}
     surplus = [text for index, (text, _) in enumerate(texts) if index not in own and index >= skipped]
-    return Row(number, values, without_blank_end(surplus), tuple(mistakes), "row")
+    row = Row(number, values, without_blank_end(surplus), tuple(mistakes), "row")
+    return row.restored(columns.marks([text for text, _ in texts])) if columns.is_marked else row
 
 
 def _text(cell: object) -> tuple[str, str | None]:
