@@ -13,6 +13,7 @@ import pytest
 from airflow.triggers.base import BaseEventTrigger
 from rigs.virtual import EPOCH, world
 
+from airflow_wisdom.assets import imports_of
 from airflow_wisdom.hooks.connection import AwsConnection
 from airflow_wisdom.triggers import WisdomEndingsTrigger
 from airflow_wisdom.triggers.endings import SETTLING
@@ -101,7 +102,7 @@ class Running:
 
     @property
     def told(self):
-        return [payload["importJobId"] for payload in self.payloads]
+        return [job["importJobId"] for payload in self.payloads for job in imports_of({"payload": payload})]
 
     async def kill(self):
         assert not self._task.done()
@@ -157,25 +158,31 @@ def test_every_job_that_ends_is_told_once_with_what_a_list_shows(run, monkeypatc
         await asyncio.sleep(60)
         service.add("kb", "fails", 25, status="FAILED")
         await asyncio.sleep(600)
-        await trigger.kill()
-        return trigger.payloads
+        return await trigger.kill(), trigger.payloads
 
-    _, payloads = run(scenario)
+    _, (told, payloads) = run(scenario)
     monkeypatch.delenv("TZ")
     time.tzset()
-    assert [payload["importJobId"] for payload in payloads] == ["already running", "fails"]
+    assert told == ["already running", "fails"]
+    (job,) = payloads[1]["importJobs"]
     assert payloads[1] == {
         "knowledgeBaseId": "kb",
         "knowledgeBaseArn": "arn:aws:wisdom:us-east-1:123456789012:knowledge-base/kb",
-        "importJobId": "fails",
-        "importJobType": "QUICK_RESPONSES",
         "status": "FAILED",
-        "createdTime": payloads[1]["createdTime"],
-        "lastModifiedTime": payloads[1]["lastModifiedTime"],
-        "metadata": {},
+        "importJobs": [
+            {
+                "importJobId": "fails",
+                "importJobType": "QUICK_RESPONSES",
+                "status": "FAILED",
+                "createdTime": job["createdTime"],
+                "lastModifiedTime": job["lastModifiedTime"],
+                "metadata": {},
+            }
+        ],
+        "records": {},
     }
-    assert payloads[1]["createdTime"].startswith("2027-01-15T08:01:00")
-    assert payloads[1]["lastModifiedTime"].startswith("2027-01-15T08:01:25")
+    assert job["createdTime"].startswith("2027-01-15T08:01:00")
+    assert job["lastModifiedTime"].startswith("2027-01-15T08:01:25")
 
 
 def test_only_the_wanted_endings_are_told(run):

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TOLD = (
-    "knowledgeBaseId",
-    "knowledgeBaseArn",
-    "importJobId",
-    "importJobType",
-    "status",
-    "createdTime",
-    "lastModifiedTime",
-    "metadata",
-)
-"""Members of an import job that an event holds. A list does not say whether there are refused rows."""
-
 SETTLING = 3.0
 """Seconds after an event until it counts as reported: by then Airflow has written it to its database.
 
@@ -53,8 +41,8 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     seconds before the triggerer was killed is reported again. Before 3.3, and where one trigger watches several assets,
     each start begins afresh, see `catch_up`.
 
-    The event's payload is a dict of JSON primitives: the members of the job in :data:`TOLD`, as far as it has them;
-    never a presigned URL.
+    The event's payload is a dict of JSON primitives, never with a presigned URL, which
+    :func:`~airflow_wisdom.assets.imports_of` reads.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param statuses: Which endings are reported, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job
@@ -128,8 +116,10 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
 
     @staticmethod
     def _event(job: ImportJob) -> TriggerEvent:
-        members = job.to_dict()
-        return TriggerEvent({name: members[name] for name in TOLD if name in members})
+        from airflow_wisdom.model.asset_events import LISTED, event_extra, job_members
+
+        about = (job.knowledge_base_id, job.knowledge_base_arn, job.status)
+        return TriggerEvent(event_extra(*about, [job_members(job, LISTED)]))
 
     async def _recall(self) -> Endings:
         """Return what was reported before, from the state store of the asset, or a beginning."""
