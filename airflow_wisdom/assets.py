@@ -8,24 +8,24 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import Asset, AssetAlias
 
-from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase, is_arn, short_id
+from airflow_wisdom.model.asset_events import event_extra, imports_in, job_members
+from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase, is_arn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from urllib.parse import SplitResult
 
     from airflow.providers.common.compat.openlineage.facet import Dataset
-    from airflow.sdk import Context
+    from airflow.sdk import AssetWatcher, Context
 
     from airflow_wisdom.model.import_job import ImportJob
 
 __all__ = [
     "create_asset",
+    "imports_of",
 ]
 
 log = logging.getLogger(__name__)
-
-_SUMMARY = ("importJobId", "status", "createdTime", "lastModifiedTime", "hasFailedRecordReport")
 
 
 def create_asset(
@@ -33,14 +33,23 @@ def create_asset(
     knowledge_base_id: str,
     owner: str | None = None,
     region_name: str | None = None,
+    name: str | None = None,
+    group: str = "asset",
     extra: dict[str, Any] | None = None,
+    watchers: Sequence[AssetWatcher] = (),
 ) -> Asset:
     """Return the asset of a knowledge base.
+
+    Give it the same name, group and watchers wherever it is named: create it in one module, and import it from there.
 
     :param knowledge_base_id: Its id or ARN. An ARN holds all that is needed.
     :param owner: AWS account id, or id of the Airflow connection that leads to the account. Default: the ARN's account.
     :param region_name: AWS region. Default: the ARN's.
+    :param name: What Airflow calls the asset, and the UI shows; at most 1,500 characters, and another one for each
+        asset. Default: the URI.
+    :param group: The group that the UI shows it in; at most 1,500 characters. Default ``asset``, as Airflow's.
     :param extra: What Airflow keeps with the asset. Default: nothing.
+    :param watchers: What fires events of the asset beside the tasks that have it as an outlet. Default: nothing does.
     :raises ValueError: An id was given without `owner` or `region_name`, or something is not what it should be.
     """
     if is_arn(knowledge_base_id):
@@ -49,7 +58,27 @@ def create_asset(
     if not owner or not region_name:
         raise ValueError("The id of a knowledge base needs owner and region_name beside it; an ARN does not")
     base = KnowledgeBase.from_uri(f"{SCHEME}://{owner}/{region_name}/{knowledge_base_id}")
-    return Asset(uri=base.uri, extra=extra)  # type: ignore[call-overload, no-any-return, unused-ignore]
+    # Airflow would take the URI for the name as well; written out, the type checker follows on every version.
+    name = base.uri if name is None else name
+    return Asset(name, base.uri, group=group, extra=extra, watchers=list(watchers))  # type: ignore[no-any-return, unused-ignore]
+
+
+def imports_of(event: Any) -> list[dict[str, Any]]:
+    """Return the import jobs that an asset event tells of, whether a task or an asset watcher has fired it.
+
+    Each is a dict of JSON primitives under AWS's own member names. All have ``importJobId``, ``status``,
+    ``knowledgeBaseId`` and ``knowledgeBaseArn``, of which the last three are None where the event does not say; those
+    of a task also say ``hasFailedRecordReport``, those of a watcher the job's ``metadata``.
+
+    An event that tells of no import, as that of a sync, of a task that did not wait, or one that was created by hand,
+    has none.
+
+    :param event: The event, as a task has it from ``triggering_asset_events`` or ``inlet_events``; or as Airflow's REST
+        API returns it; or its ``extra`` alone.
+    :returns: The jobs: of a task all that it started, of a watcher the one that ended.
+    """
+    extra = getattr(event, "extra", event)
+    return imports_in(extra["extra"] if isinstance(extra, dict) and "extra" in extra else extra)
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -90,7 +119,8 @@ def record_import(
     """
     arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
     if arn is not None:
-        _record(context, outlets, KnowledgeBase.from_arn(arn), summary(jobs, records))
+        said = event_extra(arn, arn, jobs[0].status, map(job_members, jobs), records)
+        _record(context, outlets, KnowledgeBase.from_arn(arn), said)
 
 
 def record_sync(
@@ -119,26 +149,23 @@ def record_sync(
 
 
 def _record(context: Context, outlets: Iterable[Any], base: KnowledgeBase, extra: Mapping[str, Any]) -> None:
+    outlets = list(outlets)
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            context["outlet_events"][outlet].add(Asset(uri=base.uri), extra=dict(extra))
+            _add_to_alias(context["outlet_events"][outlet], outlets, base.uri, dict(extra))
         elif _names(outlet, base):
             context["outlet_events"][outlet].extra.update(extra)
 
 
-def summary(jobs: Sequence[ImportJob], records: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Return import jobs in short, as JSON primitives and without presigned URLs.
-
-    :param jobs: The import jobs, at least one, all of one knowledge base.
-    :param records: As for :func:`record_import`.
-    """
-    members = [job.to_dict() for job in jobs]
-    short = {
-        # What was asked for by an ARN is named by the id, in which it ends.
-        "knowledgeBaseId": short_id(jobs[0].knowledge_base_id),
-        "importJobs": [{name: job[name] for name in _SUMMARY if name in job} for job in members],
-    }
-    return {**short, "records": dict(records)} if records else short
+def _add_to_alias(accessor: Any, outlets: Sequence[Any], uri: str, extra: dict[str, Any]) -> None:
+    """Add the asset of this URI to an alias, under the name that it has."""
+    # Under another name it would be another asset, which no DAG is scheduled on.
+    declared = (each for each in outlets if isinstance(each, Asset) and each.uri == uri)
+    try:
+        accessor.add(next(declared, None) or Asset.ref(uri=uri), extra=extra)
+    except Exception as exc:  # noqa: BLE001 - whatever Airflow says, the import is over, and its event is to be told
+        log.debug("Airflow knows no asset %s yet: %r", uri, exc)
+        accessor.add(Asset(uri=uri), extra=extra)
 
 
 def _names(outlet: Any, base: KnowledgeBase) -> bool:

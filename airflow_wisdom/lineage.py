@@ -12,8 +12,8 @@ from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
 from openlineage.client.facet_v2 import RunFacet, output_statistics_output_dataset
 from openlineage.client.naming.dataset import ABFSS, S3, WASBS, DatasetNaming, LocalFileSystem
 
-from airflow_wisdom.assets import summary
-from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase
+from airflow_wisdom.model.asset_events import job_members
+from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase, short_id
 from airflow_wisdom.sources import FileSource
 
 if TYPE_CHECKING:
@@ -64,7 +64,16 @@ def import_lineage(
     return OperatorLineage(
         inputs=[each if isinstance(each, Dataset) else dataset_of(each) for each in inputs],
         outputs=[_output(KnowledgeBase.from_arn(arn), records or {})] if arn else [],
-        run_facets={FACET: WisdomImportRunFacet(**summary(jobs, records))} if jobs else {},
+        run_facets={FACET: _facet(jobs, records)} if jobs else {},
+    )
+
+
+def _facet(jobs: Sequence[ImportJob], records: Mapping[str, int] | None) -> WisdomImportRunFacet:
+    # What was asked for by an ARN is named by the id, in which it ends.
+    return WisdomImportRunFacet(
+        knowledgeBaseId=short_id(jobs[0].knowledge_base_id),
+        importJobs=[job_members(job) for job in jobs],
+        records=dict(records) if records else None,
     )
 
 

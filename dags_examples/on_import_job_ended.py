@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetWatcher, task
 
-from airflow_wisdom.assets import create_asset
+from airflow_wisdom.assets import create_asset, imports_of
 from airflow_wisdom.triggers import WisdomEndingsTrigger
 
 KNOWLEDGE_BASE = os.environ.get(
@@ -21,13 +21,13 @@ KNOWLEDGE_BASE = os.environ.get(
 )
 
 # [START watch]
-knowledge_base = create_asset(knowledge_base_id=KNOWLEDGE_BASE)
-knowledge_base.watchers = [
-    AssetWatcher(
-        name="import_job_ended",
-        trigger=WisdomEndingsTrigger(knowledge_base_id=KNOWLEDGE_BASE),
-    )
-]
+knowledge_base = create_asset(
+    knowledge_base_id=KNOWLEDGE_BASE,
+    name="Quick responses",
+    watchers=[
+        AssetWatcher(name="import_job_ended", trigger=WisdomEndingsTrigger(knowledge_base_id=KNOWLEDGE_BASE)),
+    ],
+)
 # [END watch]
 
 with DAG(
@@ -43,8 +43,8 @@ with DAG(
     @task
     def show(triggering_asset_events: Any = None) -> list[str]:
         """Print how the jobs ended; one run may get several that ended close to each other."""
-        events = [event.extra for events in triggering_asset_events.values() for event in events]
-        ended = [f"{job['importJobId']} is {job['status']}" for job in (event["payload"] for event in events)]
+        events = [event for events in triggering_asset_events.values() for event in events]
+        ended = [f"{job['importJobId']} is {job['status']}" for event in events for job in imports_of(event)]
         print(*ended, sep="\n")
         return ended
 

@@ -3,6 +3,7 @@
 PUBLIC = {
     "assets": [
         "create_asset",
+        "imports_of",
     ],
     "exceptions": [
         "AccessDeniedError",

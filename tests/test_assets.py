@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import Asset, AssetAlias
+from airflow.sdk import Asset, AssetAlias, AssetWatcher
 from airflow.sdk.definitions.asset import AssetUniqueKey
-from airflow.sdk.execution_time.context import OutletEventAccessors
+from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
 from airflow.sdk.execution_time.task_runner import _serialize_outlet_events
+from hypothesis import given
+from hypothesis import strategies as st
 from rigs.running import GOOD_CSV, FakeTaskInstance, as_raised, resume, run, start_job
+from rigs.versions import is_at_least
 
-from airflow_wisdom.assets import create_asset, record_import
+from airflow_wisdom.assets import create_asset, imports_of, record_import
 from airflow_wisdom.exceptions import ImportIncompleteError, ImportJobFailedError
 from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.model.import_job import ImportJob
@@ -25,10 +29,12 @@ from airflow_wisdom.operators import (
 )
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.triggers import WisdomEndingsTrigger
 
 ID = "bb9da9c5-3ca0-460b-b4b1-384ad7655188"
 ARN = f"arn:aws:wisdom:us-east-1:123456789012:knowledge-base/{ID}"
 URI = f"wisdom://123456789012/us-east-1/{ID}"
+MEMBERS = st.sampled_from(["extra", "payload", "importJobs", "importJobId", "status"])
 ROW = [{"Name": "Hello", "Content": "Hi!"}]
 
 
@@ -58,6 +64,21 @@ def test_an_id_and_an_arn_are_the_same_asset():
     assert by_id.uri == by_arn.uri == Asset(URI).uri == Asset(f"wisdom://123456789012/us-east-1/{ARN}").uri == URI
     assert by_id.extra == {"team": "a"}
     assert create_asset(knowledge_base_id=ARN, owner="aws_default").uri == f"wisdom://aws_default/us-east-1/{ID}"
+
+
+def test_an_asset_has_the_name_the_group_and_the_watchers_that_it_is_given():
+    watcher = AssetWatcher(name="ended", trigger=WisdomEndingsTrigger(knowledge_base_id=ID))
+    asset = create_asset(knowledge_base_id=ARN, name="Support answers", group="Wisdom", watchers=(watcher,))
+    assert (asset.name, asset.uri, asset.group, asset.watchers) == ("Support answers", URI, "Wisdom", [watcher])
+    plain = create_asset(knowledge_base_id=ARN)
+    assert (plain.name, plain.group, plain.watchers) == (Asset(URI).name, Asset(URI).group, [])
+
+
+@pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "x" * 1501}, {"group": " "}, {"group": "x" * 1501}])
+def test_airflow_has_limits_for_names_and_groups(wrong):
+    (what,) = wrong
+    with pytest.raises(ValueError, match=f"Asset {what} cannot"):
+        create_asset(knowledge_base_id=ARN, **wrong)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +163,99 @@ def test_the_event_says_what_was_imported_and_others_are_left_alone(fake_wisdom,
     (told,) = filled["extra"]["importJobs"]
     assert (told["importJobId"], told["status"]) == (job.import_job_id, "COMPLETE")
     assert "X-Amz" not in json.dumps(events(ctx))
+
+
+JOB = ImportJob("job", ID, "COMPLETE", knowledge_base_arn=ARN)
+SAID = {
+    "knowledgeBaseId": ID,
+    "knowledgeBaseArn": ARN,
+    "status": "COMPLETE",
+    "importJobs": [{"importJobId": "job", "status": "COMPLETE", "hasFailedRecordReport": False}],
+    "records": {},
+}
+READ = {**SAID["importJobs"][0], "knowledgeBaseId": ID, "knowledgeBaseArn": ARN}
+
+
+def test_the_event_of_a_task_says_all_that_each_event_says():
+    ctx = context()
+    record_import(ctx, [create_asset(knowledge_base_id=ARN)], [JOB])
+    (event,) = events(ctx)
+    assert event["extra"] == SAID
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        SimpleNamespace(extra=SAID),
+        SimpleNamespace(extra={"from_trigger": True, "payload": SAID}),
+        {"id": 1, "uri": URI, "extra": SAID, "source_task_id": "import"},
+        {"id": 1, "uri": URI, "extra": {"from_trigger": True, "payload": SAID}, "source_task_id": None},
+        SAID,
+    ],
+    ids=["of a task", "of a watcher", "of a task over REST", "of a watcher over REST", "extra"],
+)
+def test_one_reader_reads_the_imports_of_each_event(event):
+    assert imports_of(event) == [READ]
+
+
+@pytest.mark.parametrize(
+    ("extra", "jobs"),
+    [
+        ({"importJobId": "job", "status": "FAILED", "knowledgeBaseId": ID}, ["job"]),
+        ({"from_trigger": True, "payload": {"importJobId": "job"}}, ["job"]),
+        ({"importJobs": [{"importJobId": "a"}, {"importJobId": "b"}], "from_rest_api": True}, ["a", "b"]),
+        ({"importJobs": [{"importJobId": "a"}, None, "b", {}, {"status": "COMPLETE"}]}, ["a"]),
+        ({"importJobs": {"importJobId": "a"}}, []),
+        ({"importJobs": None, "importJobId": "a"}, []),
+        ({"payload": None}, []),
+        ({"payload": "COMPLETE", "importJobId": "a"}, []),
+        ({"from_rest_api": True}, []),
+        ({"knowledgeBaseId": ID, "status": "COMPLETE", "records": {"created": 3}}, []),
+        ({}, []),
+        (None, []),
+        ("COMPLETE", []),
+    ],
+)
+def test_an_event_that_somebody_else_has_made_is_read_as_far_as_it_goes(extra, jobs):
+    for event in (SimpleNamespace(extra=extra), {"extra": extra}, extra):
+        read = imports_of(event)
+        assert [job["importJobId"] for job in read] == jobs
+        assert all(job.keys() >= {"status", "knowledgeBaseId", "knowledgeBaseArn"} for job in read)
+
+
+@given(extra=st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(MEMBERS, inner)))
+def test_no_event_is_too_strange_to_be_read(extra):
+    assert all(job["importJobId"] for job in imports_of({"extra": extra}))
+
+
+def resolving(monkeypatch, asset):
+    """Let Airflow know an asset, as the API server would say."""
+    found = AssetUniqueKey.from_asset(asset)
+
+    def resolve(self, ref):
+        assert ref == Asset.ref(uri=asset.uri)
+        return (found, {}) if is_at_least("3.1") else found
+
+    for accessor in (OutletEventAccessor, OutletEventAccessors):
+        monkeypatch.setattr(accessor, "_resolve_asset_ref", resolve)
+
+
+def test_an_alias_gets_the_asset_under_the_name_that_another_dag_gives_it(monkeypatch):
+    """Under its URI as a name it would be an asset of its own, which nobody is scheduled on."""
+    named = create_asset(knowledge_base_id=ARN, name="Support answers")
+    declared, known, unknown = context(), context(), context()
+    record_import(declared, [AssetAlias("imports"), named], [JOB])
+    record_import(unknown, [AssetAlias("imports")], [JOB])
+    resolving(monkeypatch, named)
+    record_import(known, [AssetAlias("imports")], [JOB])
+    keys = [
+        event["dest_asset_key"]
+        for ctx in (declared, known, unknown)
+        for event in events(ctx)
+        if event.get("source_alias_name")
+    ]
+    assert [key["name"] for key in keys] == ["Support answers", "Support answers", URI]
+    assert {key["uri"] for key in keys} == {URI}
 
 
 @pytest.mark.airflow("3.1", because="what resolves a reference returns something else in 3.0")
@@ -285,7 +399,14 @@ def test_the_event_of_a_plan_says_that_it_was_a_plan(fake_wisdom, knowledge_base
     assert task.execute(ctx)["rowsPlanned"] == 1
     (event,) = events(ctx)
     assert event["dest_asset_key"]["uri"] == asset.uri
-    assert event["extra"] == {"knowledgeBaseId": knowledge_base, "status": "PLANNED"}
+    assert event["extra"] == {
+        "knowledgeBaseId": knowledge_base,
+        "knowledgeBaseArn": None if is_empty else arn_of(knowledge_base),
+        "status": "PLANNED",
+        "importJobs": [],
+        "records": {},
+    }
+    assert imports_of(event) == []
     assert "give outlets to the task that applies it" in caplog.text
 
 

@@ -351,8 +351,11 @@ def test_the_example_of_a_watcher_tells_of_an_ending(fake_wisdom, monkeypatch, c
     payload = asyncio.run(first()).payload
     assert example.knowledge_base.uri == f"wisdom://123456789012/us-east-1/{base}"
     show = example.dag.get_task("show").python_callable
-    event = SimpleNamespace(extra={"from_trigger": True, "payload": payload})
-    assert show(triggering_asset_events={example.knowledge_base: [event]}) == [f"{job} is COMPLETE"]
+    ended = SimpleNamespace(extra={"from_trigger": True, "payload": payload})
+    # A task that has the asset as an outlet fires events too; so does whoever does it by hand.
+    imported, by_hand = SimpleNamespace(extra=payload), SimpleNamespace(extra={})
+    events = {example.knowledge_base: [ended, imported, by_hand]}
+    assert show(triggering_asset_events=events) == [f"{job} is COMPLETE"] * 2
     assert job in capsys.readouterr().out
     assert history not in json.dumps(payload)
 

@@ -229,6 +229,49 @@ def test_a_refused_upload_says_what_s3_said(fake, hook, kb):
     assert raised.value.where == {"knowledge_base_id": kb}
 
 
+BOMB = "<!DOCTYPE b [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;'>]><Error><Code>&b;</Code></Error>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>Bad</Code><Message>a &lt; b</Message></Error>",
+            "Bad: a < b",
+        ),
+        ("<Error><Code>Bad</Code><Message><![CDATA[a < b]]></Message><Resource/></Error>", "Bad: a < b"),
+        ("<Error><!-- <Code>Old</Code> --><Code>Bad</Code></Error>", "Bad: no message"),
+        ("<Error><Code>Bad</Code><Message>cut o", "no error code: no message"),
+        ("<html><body>Bad gateway</body></html>", "no error code: no message"),
+        ("Go away\x00", "no error code: no message"),
+        ("", "no error code: no message"),
+        (BOMB, "no error code: no message"),
+    ],
+)
+def test_the_words_of_s3_are_read_from_its_xml_alone(fake_wisdom_over_http, answer, said):
+    """Whatever stands between us and Amazon S3 may answer in its own way, and in bad faith."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(400)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def log_message(self, *_):
+            pass
+
+    hook, kb = WisdomHook(), fake_wisdom_over_http.create_knowledge_base()
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        fake_wisdom_over_http.upload_target(f"http://127.0.0.1:{server.server_port}/key?X-Amz-Signature=abc")
+        with pytest.raises(UploadError) as raised:
+            hook.upload(kb, GOOD_CSV)
+        server.shutdown()
+    assert raised.value.message == f"Amazon S3 did not take the file: {said}"
+
+
 WEATHER_OF_S3 = [
     ("SlowDown", 503, ThrottlingError),
     ("InternalError", 500, ServiceUnavailableError),

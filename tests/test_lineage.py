@@ -91,7 +91,14 @@ def test_an_import_is_told_with_source_target_and_job(fake_wisdom, knowledge_bas
     (job,) = facet["importJobs"]
     assert job == {
         name: returned[name]
-        for name in ("importJobId", "status", "createdTime", "lastModifiedTime", "hasFailedRecordReport")
+        for name in (
+            "importJobId",
+            "importJobType",
+            "status",
+            "createdTime",
+            "lastModifiedTime",
+            "hasFailedRecordReport",
+        )
     }
     assert facet["_schemaURL"].startswith("https://openlineage.io/spec/")
     assert "X-Amz" not in json.dumps(event)

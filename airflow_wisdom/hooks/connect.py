@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from botocore import xform_name
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.hooks.errors import operation_name, translated
+from airflow_wisdom.hooks.errors import translated
 from airflow_wisdom.model.knowledge_base import short_id
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ConnectVerbs:
         :raises ResourceNotFoundError: There is no such instance, or it has no such knowledge base.
         """
         request = {"InstanceId": short_id(instance_id), "IntegrationType": "WISDOM_QUICK_RESPONSES"}
-        found = self._connect_items("list_integration_associations", request, "IntegrationAssociationSummaryList")
+        found = self._connect_items("ListIntegrationAssociations", request, "IntegrationAssociationSummaryList")
         arns = [str(each["IntegrationArn"]) for each in found]
         if len(arns) != 1:
             what = "no knowledge base" if not arns else f"{len(arns)} knowledge bases"
@@ -48,9 +49,8 @@ class ConnectVerbs:
         :param instance_id: Id or ARN of the Amazon Connect instance.
         :raises ResourceNotFoundError: There is no such instance.
         """
-        found = self._connect_items(
-            "list_routing_profiles", {"InstanceId": short_id(instance_id)}, "RoutingProfileSummaryList"
-        )
+        request = {"InstanceId": short_id(instance_id)}
+        found = self._connect_items("ListRoutingProfiles", request, "RoutingProfileSummaryList")
         return {str(each["Name"]): str(each["Arn"]) for each in found}
 
     @cached_property
@@ -66,6 +66,6 @@ class ConnectVerbs:
         return other.conn
 
     def _connect_items(self, operation: str, request: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
-        with translated(operation_name(operation), {"instance_id": request["InstanceId"]}):
-            pages = self._connect.get_paginator(operation).paginate(**request)
+        with translated(operation, {"instance_id": request["InstanceId"]}):
+            pages = self._connect.get_paginator(xform_name(operation)).paginate(**request)
             return [item for page in pages for item in page[member]]

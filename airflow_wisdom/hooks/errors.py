@@ -167,11 +167,3 @@ def kind_of(code: str | None, http_status: int | None) -> type[AwsError]:
     :param http_status: HTTP status of the answer.
     """
     return _ERRORS_BY_CODE.get(code or "") or _ERRORS_BY_STATUS.get(http_status, AwsError)
-
-
-def operation_name(method: str) -> str:
-    """Return the AWS operation that a method of a boto3 client calls.
-
-    :param method: Such as ``get_import_job``.
-    """
-    return "".join(word.capitalize() for word in method.split("_"))

@@ -30,7 +30,7 @@ from airflow_wisdom.exceptions import (
     WisdomError,
 )
 from airflow_wisdom.hooks.connect import ConnectVerbs
-from airflow_wisdom.hooks.errors import cause_of, operation_name, translated, wisdom_error
+from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_if_passing, raise_upload_error, send
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
@@ -474,7 +474,7 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
             "quick_response_id": request.get("quickResponseId"),
         }
         client = self.conn
-        with translated(operation_name(operation), where):
+        with translated(client.meta.method_to_api_mapping[operation], where):
             yield client
 
     @staticmethod

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
-from airflow_wisdom.model.knowledge_base import arn_of, short_id
+from airflow_wisdom.model.asset_events import event_extra
+from airflow_wisdom.model.knowledge_base import arn_of
 from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.cells import safe
@@ -225,8 +226,8 @@ class SyncAccount:
 
     def event(self) -> dict[str, Any]:
         """Return what an asset event says of the sync: a plan that was not applied has no numbers of what was done."""
-        about = {"knowledgeBaseId": short_id(self.planned.plan.knowledge_base_id), "status": self.status}
-        return about if self.ends is None else {**about, "records": dict(self.numbers)}
+        records = None if self.ends is None else self.numbers
+        return event_extra(self.planned.plan.knowledge_base_id, self.arn, self.status, records=records)
 
     def judge(self, tolerated_failures: str | int) -> None:
         """Accept the sync, or raise why it is not acceptable.

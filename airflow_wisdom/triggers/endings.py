@@ -7,8 +7,10 @@ import hashlib
 import json
 import logging
 import time
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
@@ -16,30 +18,70 @@ from airflow_wisdom.exceptions import EndpointError
 from airflow_wisdom.triggers.base import AwsTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 
     from airflow_wisdom.model.endings import Endings
     from airflow_wisdom.model.import_job import ImportJob
 
 log = logging.getLogger(__name__)
 
-TOLD = (
-    "knowledgeBaseId",
-    "knowledgeBaseArn",
-    "importJobId",
-    "importJobType",
-    "status",
-    "createdTime",
-    "lastModifiedTime",
-    "metadata",
-)
-"""Members of an import job that an event holds. A list does not say whether there are refused rows."""
-
 SETTLING = 3.0
 """Seconds after an event until it counts as reported: by then Airflow has written it to its database.
 
-Before, a triggerer that is killed reports it again. The other way round, it might never be reported.
+Before, a trigger that is stopped reports it again. The other way round, it might never be reported.
 """
+
+KEPT = 3600.0
+"""Seconds for which a triggerer remembers what a trigger that was stopped had reported."""
+
+RESTARTS, WITHIN = 3, 600.0
+"""So many restarts within so many seconds are more than people cause."""
+
+
+@dataclass
+class Past:
+    """What the triggers of the same parameters have reported in this triggerer: the one that runs, those before it.
+
+    :param memory: What the next one goes on from; None as long as nothing is known.
+    """
+
+    memory: dict[str, Any] | None = None
+    running: int = 0
+    left_at: float = 0.0
+    warned_at: float = float("-inf")
+    starts: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS + 1))
+
+    @contextmanager
+    def continued(self, clock: Callable[[], float]) -> Iterator[None]:
+        """Note that a trigger runs as long as the block lasts.
+
+        :param clock: Where the seconds come from.
+        """
+        self.starts.append(clock())
+        self.running += 1
+        try:
+            yield
+        finally:
+            self.running -= 1
+            self.left_at = clock()
+
+    def is_over(self, now: float) -> bool:
+        """Return whether the last trigger was stopped so long ago that the next one begins from scratch.
+
+        :param now: Seconds.
+        """
+        return not self.running and now - self.left_at > KEPT
+
+    def is_restless(self, now: float) -> bool:
+        """Return whether triggers are started again and again, unless that was said not long ago.
+
+        :param now: Seconds.
+        """
+        is_restless = len(self.starts) > RESTARTS and now - self.starts[0] <= WITHIN
+        if not is_restless or now - self.warned_at < KEPT:
+            return False
+        self.warned_at = now
+        return True
 
 
 class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
@@ -48,13 +90,15 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     It never ends, and no error ends it: what AWS refuses is logged, and asked for again. All that watch a knowledge
     base over one AWS connection share their calls, with those who wait for single jobs there as well.
 
-    Each ending is reported once. On Airflow 3.3, what was reported is kept in the state store of the asset, so that a
-    restart of the triggerer loses none, however long it takes; an ending that was reported less than :data:`SETTLING`
-    seconds before the triggerer was killed is reported again. Before 3.3, and where one trigger watches several assets,
-    each start begins afresh, see `catch_up`.
+    Each ending is reported once. Airflow may stop the trigger and start it again at any time, as where another DAG file
+    names the asset without its watchers: another trigger of the same parameters in the same triggerer goes on where it
+    was, for an hour. On Airflow 3.3, what was reported is also kept in the state store of the asset, so that a restart
+    of the triggerer loses none, however long it takes. Before 3.3, and where one trigger watches several assets, each
+    start of the triggerer begins from scratch, see `catch_up`. An ending that was reported less than :data:`SETTLING`
+    seconds before the trigger was stopped is reported again, as Airflow may have dropped the event.
 
-    The event's payload is a dict of JSON primitives: the members of the job in :data:`TOLD`, as far as it has them;
-    never a presigned URL.
+    The event's payload is a dict of JSON primitives, never with a presigned URL, which
+    :func:`~airflow_wisdom.assets.imports_of` reads.
 
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param statuses: Which endings are reported, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job
@@ -69,6 +113,8 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     :raises ValueError: There is no such status of a job that has ended, a duration is too short, or there is no
         `knowledge_base_id`.
     """
+
+    _pasts: ClassVar[dict[tuple[asyncio.AbstractEventLoop, str], Past]] = {}
 
     def __init__(
         self,
@@ -105,9 +151,36 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and yield an event for each ending."""
+        loop = asyncio.get_running_loop()
+        past = self._past(loop)
+        with past.continued(loop.time):
+            if past.is_restless(loop.time()):
+                self._say_restless()
+            async with aclosing(self._watch(past)) as events:
+                async for event in events:
+                    yield event
+
+    def _past(self, loop: asyncio.AbstractEventLoop) -> Past:
+        """Return what triggers of the same parameters have reported in this event loop, which is the triggerer's."""
+        pasts, now = WisdomEndingsTrigger._pasts, loop.time()
+        for key in [key for key, past in pasts.items() if key[0].is_closed() or (key[0] is loop and past.is_over(now))]:
+            del pasts[key]
+        return pasts.setdefault((loop, json.dumps(self.serialize(), sort_keys=True)), Past())
+
+    def _say_restless(self) -> None:
+        log.warning(
+            "Airflow has stopped and started the watcher of knowledge base %s %d times within %d minutes. It does so "
+            "where another DAG file names the asset without its watchers: create the asset in one module and import it "
+            "from there, or name it by Asset.ref(uri=...)",
+            self.knowledge_base_id,
+            RESTARTS,
+            WITHIN / 60,
+        )
+
+    async def _watch(self, past: Past) -> AsyncGenerator[TriggerEvent, None]:
         from airflow_wisdom.watcher import ImportJobWatcher
 
-        endings = await self._recall()
+        endings = await self._recall(past)
         saving: set[asyncio.Task[None]] = set()
         follow = ImportJobWatcher.follow(self.connection(), self.knowledge_base_id, interval=self.poll_interval)
         async with aclosing(follow) as looks:
@@ -118,7 +191,7 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
                     for job in news:
                         yield self._event(job)
                     if news or begins:
-                        self._remember_soon(endings.memory(), saving, after=SETTLING if news else 0.0)
+                        self._remember_soon(past, endings.memory(), saving, after=SETTLING if news else 0.0)
             finally:
                 for task in saving:
                     task.cancel()
@@ -128,38 +201,40 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
 
     @staticmethod
     def _event(job: ImportJob) -> TriggerEvent:
-        members = job.to_dict()
-        return TriggerEvent({name: members[name] for name in TOLD if name in members})
+        from airflow_wisdom.model.asset_events import LISTED, event_extra, job_members
 
-    async def _recall(self) -> Endings:
-        """Return what was reported before, from the state store of the asset, or a beginning."""
+        about = (job.knowledge_base_id, job.knowledge_base_arn, job.status)
+        return TriggerEvent(event_extra(*about, [job_members(job, LISTED)]))
+
+    async def _recall(self, past: Past) -> Endings:
+        """Return what was reported before, from the state store of the asset or this triggerer, or a beginning."""
         from airflow_wisdom.cadence import Patience
+        from airflow_wisdom.model.endings import Endings
 
         patience = Patience(log, "The asset's state cannot be read, trying again")
         while True:
             try:
-                return self._endings(await self._stored("get"))
+                stored = await self._stored("get")
+                return Endings(past.memory if stored is None else stored, since=self._since())
             except Exception as exc:  # noqa: BLE001 - beginning without what is there would lose endings
                 pause = patience.endure(EndpointError(repr(exc)))
             await asyncio.sleep(pause)
-
-    def _endings(self, stored: Any) -> Endings:
-        from airflow_wisdom.model.endings import Endings
-
-        return Endings(stored, since=self._since())
 
     def _since(self) -> float:
         # Without catching up no clock is asked: the triggerer's may differ from AWS's.
         return time.time() - self.catch_up if self.catch_up else float("inf")
 
-    def _remember_soon(self, memory: dict[str, Any], saving: set[asyncio.Task[None]], *, after: float) -> None:
+    def _remember_soon(
+        self, past: Past, memory: dict[str, Any], saving: set[asyncio.Task[None]], *, after: float
+    ) -> None:
         # Not in line: jobs that end meanwhile are not to wait.
-        task = asyncio.create_task(self._remember(memory, after))
+        task = asyncio.create_task(self._remember(past, memory, after))
         saving.add(task)
         task.add_done_callback(saving.discard)
 
-    async def _remember(self, memory: dict[str, Any], after: float) -> None:
+    async def _remember(self, past: Past, memory: dict[str, Any], after: float) -> None:
         await asyncio.sleep(after)
+        past.memory = memory
         try:
             await self._stored("set", memory)
         except Exception as exc:  # noqa: BLE001 - the next ending is another chance

@@ -7,6 +7,8 @@ import time
 from load import check, free_of_errors, say, start_job, without_secrets
 from rigs.stack import until
 
+from airflow_wisdom.assets import imports_of
+
 QUIET = 20.0
 """Seconds in which an ending that is told twice would have turned up."""
 
@@ -26,7 +28,7 @@ class Events:
         return [extra for (extra,) in rows]
 
     def told(self, knowledge_base: str) -> list[str]:
-        return [extra["payload"]["importJobId"] for extra in self.of(knowledge_base)]
+        return [job["importJobId"] for extra in self.of(knowledge_base) for job in imports_of(extra)]
 
     def read_by(self, dag_id: str) -> list:
         """Return what the runs of a DAG have read of the events."""
@@ -54,8 +56,8 @@ def _endings(airflow, fake):
     say(f"events: an ending is an event after {time.monotonic() - ended:.1f} s")
     until(lambda: events.read_by("on_ending"), 60, "the DAG that is scheduled on it")
     say(f"events: ... and read by a DAG after {time.monotonic() - ended:.1f} s")
-    (read,) = events.read_by("on_ending")
-    yield check("events: the DAG reads which job ended how", read["payload"]["status"] == "COMPLETE")
+    (read,) = [job for extra in events.read_by("on_ending") for job in imports_of(extra)]
+    yield check("events: the DAG reads which job ended how", read["status"] == "COMPLETE")
     time.sleep(QUIET)
     failed = start_job(fake, base)
     airflow.restart_triggerer(meanwhile=lambda: fake.set_status(failed, "FAILED"))
@@ -81,7 +83,7 @@ def _imports(airflow, fake):
     for reader in ("on_asset", "on_alias"):
         until(lambda reader=reader: events.read_by(reader), 120, f"{reader}, which is scheduled on the import")
         # Airflow shows the event of an alias twice: under the alias, and under the asset.
-        jobs = {job["importJobId"]: job["status"] for extra in events.read_by(reader) for job in extra["importJobs"]}
+        jobs = {job["importJobId"]: job["status"] for extra in events.read_by(reader) for job in imports_of(extra)}
         yield check(f"events: {reader} reads what was imported", list(jobs.values()) == ["COMPLETE"], str(jobs))
     before = events.of(base)
     # All names are taken now.
