@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -43,7 +40,7 @@ def blocks(page, language):
 
 ELSEWHERE = {
     "docs/reference/rows.md": "test_rows_preparing",
-    "docs/testing.md": "test_the_tests_that_the_docs_show_pass",
+    "docs/testing.md": "test_docs_testing",
     "docs/refused-rows.md": "test_the_report_of_a_single_job_is_read_as_shown",
     "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",
     "README.md": "test_the_dag_of_the_readme_syncs_its_file",
@@ -112,18 +109,6 @@ def test_a_knowledge_base_is_made_as_shown(fake_wisdom_over_http, wisdom_server,
     exec(second.replace('"contact-centre"', '"another"').replace("<id of your Amazon Connect instance>", "1" * 36), {})
     assert sent[0]["IntegrationType"] == "WISDOM_QUICK_RESPONSES"
     assert sent[0]["IntegrationArn"].startswith("arn:aws:wisdom:")
-
-
-@pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
-def test_the_tests_that_the_docs_show_pass(airflow_database, tmp_path):
-    conftest, with_fixtures, without = blocks(DOCS / "testing.md", "python")
-    for name, code in {"conftest": conftest, "test_dag": with_fixtures, "test_moto": without}.items():
-        (tmp_path / f"{name}.py").write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "dags_examples")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", "."]
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout
-    assert "4 passed" in ran.stdout
 
 
 @pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
