@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs linkcheck compat package bench system e2e screenshots format constraints clean
+.PHONY: help demo playground test lint types unit docs linkcheck compat package bench system e2e screenshots format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Import a file and sync a table through Airflow, against a fake service on this machine
 	@$(BIN)/python dags_examples/demo.py
+
+playground: $(READY) ## Airflow's UI with all examples ready to click, beside a fake service, until Ctrl-C
+	@$(BIN)/python tests/playground/run.py
 
 test: lint types unit docs ## Lint, types, tests and docs
 

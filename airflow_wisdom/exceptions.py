@@ -153,7 +153,7 @@ class WisdomError(Exception):
 
 
 class AwsError(WisdomError):
-    """AWS answered with an error.
+    """AWS answered with an error; this class itself stands for a code that has none of its own.
 
     :param code: AWS's error code, such as ``ResourceNotFoundException``.
     :param operation: The AWS operation that was called, such as ``GetImportJob``.
@@ -200,15 +200,18 @@ class InvalidCredentialsError(AwsError):
 
 
 class ConflictError(AwsError):
-    """The request contradicts the state of the resource, or reuses a client token with other parameters."""
+    """The request contradicts the state of the resource, or reuses a client token with other parameters.
+
+    In a sync, a name or a shortcut key is taken, and the message says by which quick response.
+    """
 
 
 class ResourceNotFoundError(AwsError):
-    """The knowledge base does not exist, or the import job does not exist in it."""
+    """There is no such knowledge base, no such import job in it, or the instance has not exactly one knowledge base."""
 
 
 class ServiceQuotaExceededError(AwsError):
-    """A quota of the account, such as the number of quick responses in a knowledge base, is used up."""
+    """A quota of the account, such as 1,000 quick responses in a knowledge base, is used up."""
 
 
 class ValidationError(AwsError):
@@ -216,7 +219,7 @@ class ValidationError(AwsError):
 
 
 class ServiceUnavailableError(AwsError):
-    """AWS has an error of its own, or throttles the account: trying again later helps."""
+    """AWS, or Amazon S3 in an upload or a download, has an error of its own, or throttles the account."""
 
     transient = True
 
@@ -277,7 +280,7 @@ class OptionError(WisdomError):
 
 
 class UploadError(WisdomError):
-    """Amazon S3 did not take the file, and would not take it later either.
+    """Amazon S3 did not take the file, and would not take it later either; or the file is empty.
 
     :param http_status: HTTP status of the answer; None if nothing was sent.
     :param code: Amazon S3's error code, if it gave one.
@@ -297,11 +300,11 @@ class UploadError(WisdomError):
 
 
 class UploadUrlExpiredError(UploadError):
-    """The presigned URL expired before the file was put to it."""
+    """The presigned URL expired before the file was put to it, twice."""
 
 
 class UploadTooLargeError(UploadError):
-    """The file is larger than the limit; nothing was sent.
+    """The file is larger than `max_bytes`; nothing was sent.
 
     :param max_bytes: The limit, in bytes.
     """
@@ -340,11 +343,11 @@ class FailedRecordReportError(WisdomError):
 
 
 class SourceError(WisdomError):
-    """What is to be imported is not fit for it: found before anything was sent."""
+    """What is to be imported is not fit for it, does not exist or cannot be read: found before anything was sent."""
 
 
 class SourceFormatError(SourceError):
-    """The source cannot be read as rows at all.
+    """The source cannot be read as rows: no CSV, not UTF-8, no header, a line that is not a JSON object.
 
     :param line: The line of the file, or the number of the row, from 1; None if it is about the whole of it.
     :param unit: What `line` counts, ``line`` (default) or ``row``.
@@ -428,7 +431,7 @@ class ExtraCheckError(SourceError):
 
 
 class ImportJobError(WisdomError):
-    """An import job is not going to be COMPLETE, or not in time.
+    """An import job is not going to be COMPLETE, or not in time; this class itself: it was read while it still ran.
 
     :param status: The status last seen; None if the job was never seen.
     :param elapsed: Age of the job, or how long it was waited for where it was never seen, in seconds.
@@ -474,7 +477,7 @@ class UnknownImportJobStatusError(ImportJobError, ValueError):
 
 
 class StorageError(WisdomError):
-    """A file could not be written to where the user asked for it."""
+    """A file could not be written to where the user asked for it, or this machine cannot keep the files of the run."""
 
 
 class ImportIncompleteError(WisdomError):
@@ -532,11 +535,13 @@ class RunTimeoutError(WisdomError):
 
 
 class PlanError(WisdomError):
-    """A sync was not done as planned."""
+    """A sync was not done as planned: the base of what it raises about its plan, never raised itself."""
 
 
 class UnsafePlanError(PlanError):
-    """The plan removes more than is allowed, or from an empty source; nothing was written.
+    """The plan removes too much, or from an empty source, or a row wants a field empty that AWS cannot empty.
+
+    Nothing was written.
 
     :param removals: Quick responses that would be removed or deactivated.
     :param in_scope: Quick responses that bear the owner's tag.
@@ -566,7 +571,7 @@ class PlanChangedError(PlanError):
 
 
 class SyncIncompleteError(PlanError):
-    """Not every quick response is as the table says; the message says which are not, and why.
+    """Not every quick response is as the table says, more than `on_failed_items` tolerates; what was changed stays so.
 
     :param failed: How many are not.
     :param failures: The first of them, each a dict with ``kind``, ``key``, ``line``, ``unit`` and ``error``.

@@ -7,6 +7,8 @@ from typing import Any
 from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, MAX_FILE_BYTES, SAMPLE_SIZE
 
 _INTEGRATION = "Amazon Connect Wisdom"
+_SQL = "Common SQL"
+"""As the common.sql provider calls it."""
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -31,6 +33,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.sensors"]}],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_wisdom.operators"]}],
+        "transfers": [
+            {
+                "source-integration-name": _SQL,
+                "target-integration-name": _INTEGRATION,
+                "python-module": "airflow_wisdom.transfers",
+            }
+        ],
         # From Airflow 3.2 on; older ones do not look at it.
         "cli": ["airflow_wisdom.cli.in_airflow.commands"],
         "extra-links": ["airflow_wisdom.links.WisdomConsoleLink"],

@@ -154,7 +154,7 @@ def _prepare(endpoint: str) -> tuple[str, str]:
     fake.import_jobs(after_seconds=SECONDS_OF_WORK)
     knowledge_base = fake.create_knowledge_base("contact-centre")
     prepare_connect(fake, knowledge_base)
-    _write_table_of_day_two()
+    write_table_of_day_two(TABLE_OF_DAY_TWO)
     return knowledge_base, fake.create_instance(knowledge_base, ROUTING_PROFILES)
 
 
@@ -167,14 +167,14 @@ def prepare_connect(fake: FakeWisdom, knowledge_base: str) -> None:
         )
 
 
-def _write_table_of_day_two() -> None:
+def write_table_of_day_two(path: Path) -> None:
     """Write what people have made of the table: one text is changed, one row is new, and one is gone."""
     with TABLE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     changed, *others, _gone, last = rows
     changed["Content"] = changed["Content"].replace("8 p.m.", "10 p.m.")
     new = {**last, "Name": "Spring sale", "Shortcut key": "spring", "Content": "The spring sale starts on March 20."}
-    with TABLE_OF_DAY_TWO.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(changed))
         writer.writeheader()
         writer.writerows([changed, *others, last, new])

@@ -1,7 +1,8 @@
 """Import the quick responses that a table of a database holds.
 
-The Airflow connection `answers` points to the database, of any kind; `aws_default` holds everything else that depends
-on where the DAG runs::
+What it needs: a running triggerer, and two Airflow connections. `answers` leads to a database of any kind, whose
+provider is installed, with a table `answers` that has the columns of the query below. `aws_default` holds credentials,
+region and, in its extra, the knowledge base::
 
     {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>"}
 """

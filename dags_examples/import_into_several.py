@@ -1,6 +1,7 @@
 """Import quick responses into several knowledge bases, from one file for each or from the same for all.
 
-The extra of the Airflow connection `aws_default` lists them, one entry for each::
+What it needs: a running triggerer, and the Airflow connection `aws_default` with credentials, region and, in its extra,
+an entry for each knowledge base with its file::
 
     {
       "region_name": "us-east-1",

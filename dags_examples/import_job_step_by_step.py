@@ -1,8 +1,10 @@
 """Start an import job, wait for it with the sensor, read it, and delete it: one task for each.
 
 `import_quick_responses` does more in one task; this is for a file of at most 100 rows, uploaded as it is, and for
-pipelines that have something to do in between. The Airflow connection `aws_default` holds everything that depends on
-where the DAG runs: credentials, region and, in its extra, the knowledge base::
+pipelines that have something to do in between.
+
+What it needs: a running triggerer, and the Airflow connection `aws_default` with credentials, region and, in its extra,
+the knowledge base::
 
     {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>"}
 """

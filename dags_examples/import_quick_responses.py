@@ -1,7 +1,7 @@
 """Import a CSV of quick responses into Amazon Connect, and report which rows are invalid and which AWS refused.
 
-The Airflow connection `aws_default` holds everything that depends on where the DAG runs: credentials, region and, in
-its extra, the knowledge base and the folder or URI for reports of invalid and refused rows::
+What it needs: a running triggerer, and the Airflow connection `aws_default` with credentials, region and, in its extra,
+the knowledge base and the folder or URI for reports of invalid and refused rows::
 
     {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>", "reports": "s3://<bucket>/reports"}
 """

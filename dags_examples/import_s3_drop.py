@@ -1,6 +1,7 @@
 """Import each file of quick responses that is dropped into a bucket, and report rows that were invalid or refused.
 
-The extra of the Airflow connection `aws_default` holds everything that depends on where the DAG runs::
+What it needs: a running triggerer, and the Airflow connection `aws_default` with credentials, region and, in its extra,
+the knowledge base, the bucket and a topic of Amazon SNS for messages to people::
 
     {
       "region_name": "us-east-1",

@@ -1,9 +1,12 @@
 """Import a CSV of quick responses, and notify people if that fails: which knowledge base and job, and its last status.
 
-The Airflow connection `aws_default` holds everything that depends on where the DAG runs: credentials, region and, in
-its extra, the knowledge base::
+What it needs: a running triggerer, and the Airflow connection `aws_default` with credentials, region and, in its extra,
+the knowledge base::
 
     {"region_name": "us-east-1", "knowledge_base_id": "<id or ARN>"}
+
+The sample has more rows than one import job takes, and no row of it is imported: the run is red, and the last lines of
+the task's log are the message to people.
 
 Instead of a function, the callback can be one of Airflow's notifiers. With Amazon SNS::
 
@@ -36,7 +39,7 @@ from airflow_wisdom.operators import WisdomStartImportJobOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-SAMPLE = Path(__file__).parent / "data" / "one_file.csv"
+SAMPLE = Path(__file__).parent / "data" / "quick_responses.csv"
 
 
 # [START notify]

@@ -1,7 +1,7 @@
 """Run whenever an import job of a knowledge base ends, whoever started it, also in the Amazon Connect admin site.
 
-The knowledge base must be known when the DAG is parsed: the environment variable `WISDOM_KNOWLEDGE_BASE` holds its
-ARN. The Airflow connection `aws_default` holds credentials and region.
+What it needs: a running triggerer, the Airflow connection `aws_default` with credentials and region, and the variable
+`WISDOM_KNOWLEDGE_BASE` in the environment, with the ARN of the knowledge base: it is read when the DAG is parsed.
 """
 
 from __future__ import annotations

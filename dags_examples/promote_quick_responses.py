@@ -3,7 +3,8 @@
 The file between the two is a backup: sync the one of an earlier day, and production is what it was. Nobody's quick
 responses in production are removed but those that an earlier run of this DAG brought, and those are deactivated.
 
-The extra of the Airflow connection `aws_default` names both Amazon Connect instances, and the folder or URI for files::
+What it needs: the Airflow connection `aws_default` with credentials, region and, in its extra, both Amazon Connect
+instances and the folder or URI for files::
 
     {
       "region_name": "us-east-1",

@@ -1,7 +1,7 @@
 """Keep the quick responses of a knowledge base in line with a CSV that people edit, once a day.
 
-The Airflow connection `aws_default` holds everything that depends on where the DAG runs: credentials, region and, in
-its extra, the id or ARN of the Amazon Connect instance::
+What it needs: the Airflow connection `aws_default` with credentials, region and, in its extra, the id or ARN of the
+Amazon Connect instance::
 
     {"region_name": "us-east-1", "instance_id": "<id or ARN>"}
 

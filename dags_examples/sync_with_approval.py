@@ -1,10 +1,9 @@
 """Show a person what a sync is going to change, wait until it is approved, and change exactly that.
 
-This example needs Airflow 3.1 or newer and its standard provider, for `ApprovalOperator`: on Airflow 3.0, importing
-that operator fails with `Human in the loop functionality needs Airflow 3.1+`.
-
-The Airflow connection `aws_default` holds everything that depends on where the DAG runs: credentials, region and, in
-its extra, the id or ARN of the Amazon Connect instance, and the folder or URI for the whole plan::
+What it needs: Airflow 3.1 or newer and its standard provider, for `ApprovalOperator` (on Airflow 3.0, importing that
+operator fails with `Human in the loop functionality needs Airflow 3.1+`); and the Airflow connection `aws_default` with
+credentials, region and, in its extra, the id or ARN of the Amazon Connect instance, and the folder or URI for the whole
+plan::
 
     {"region_name": "us-east-1", "instance_id": "<id or ARN>", "reports": "s3://<bucket>/reports"}
 

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,7 +18,9 @@ project = "airflow-wisdom"
 author = "the authors of airflow-wisdom"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+sys.path.insert(0, str(Path(__file__).parent))
+
+extensions = ["generated", "myst_parser", "narrow", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["_build", "system-table.md"]
 # In the docstrings, `name` in single backticks is a parameter.
 default_role = "code"
@@ -28,6 +32,10 @@ autodoc_typehints_format = "short"
 maximum_signature_line_length = 80
 python_display_short_literal_types = True
 python_use_unqualified_type_names = True
+
+# What is copied are the commands alone, without what they print.
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3

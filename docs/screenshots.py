@@ -39,14 +39,15 @@ LINK = "Amazon Connect"
 SECONDS_OF_WORK = 5.0
 SIZE = (1280, 720)
 
+EXPAND = "[data-testid=expand-all-button]"
 PAGES = {
-    "ui-xcom": (f"/tasks/{TASK_ID}/xcom", "", ["amazon_connect_console", "return_value"]),
+    "ui-xcom": (f"/tasks/{TASK_ID}/xcom", EXPAND, ["amazon_connect_console", "rowsRead", "rowsImported"]),
     "ui-link": (f"/tasks/{TASK_ID}/details", "", [LINK]),
     "ui-graph": ("", "g", ["React Flow", "report"]),
 }
-"""Name of the image -> page of the run, a key of Airflow's UI to press there, and what it then has to show.
+"""Name of the image -> page of the run, what to do there, and what it then has to show.
 
-`g` turns the grid into a graph.
+A key of Airflow's UI is pressed, `g` turns the grid into a graph; a button is clicked.
 """
 
 
@@ -146,11 +147,13 @@ class Airflow:
 
 
 def _take(browser: webdriver.Chrome, run: str) -> None:
-    for name, (page, key, expected) in PAGES.items():
+    for name, (page, action, expected) in PAGES.items():
         browser.get(run + page)
         _await(browser, [DAG_ID])
-        if key:
-            browser.find_element("tag name", "body").send_keys(key)
+        if action == EXPAND:
+            browser.find_element("css selector", action).click()
+        elif action:
+            browser.find_element("tag name", "body").send_keys(action)
         _await(browser, expected)
         image = IMAGES / f"{name}.png"
         browser.save_screenshot(str(image))

@@ -364,11 +364,3 @@ def test_the_example_of_a_watcher_tells_of_an_ending(fake_wisdom, monkeypatch, c
 def test_the_code_of_a_guide_runs(page):
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.DOTALL):
         exec(block, {})
-
-
-def test_the_dag_of_the_readme_is_a_dag():
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    names = {}
-    exec(block, names)
-    assert len(block.strip().splitlines()) <= 12
-    assert names["WisdomSyncQuickResponsesOperator"].__name__ in block

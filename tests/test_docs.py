@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from public_names import PUBLIC
-from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, run, run_dag, start_job
+from rigs.running import PARTLY_BAD_CSV, run, run_dag, start_job
 
-from airflow_wisdom import exceptions, operators, sensors, transfers
+from airflow_wisdom import operators, sensors, transfers
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
 from airflow_wisdom.provider_info import get_provider_info
 from airflow_wisdom.rows import Rules
@@ -43,10 +41,12 @@ def blocks(page, language):
 
 ELSEWHERE = {
     "docs/reference/rows.md": "test_rows_preparing",
-    "docs/testing.md": "test_the_tests_that_the_docs_show_pass",
+    "docs/testing.md": "test_docs_testing",
     "docs/refused-rows.md": "test_the_report_of_a_single_job_is_read_as_shown",
+    "docs/migrating.md": "test_after_the_migration_the_quick_responses_are_the_same",
     "docs/connection.md": "test_a_knowledge_base_is_made_as_shown",
-    "README.md": "test_the_dag_of_the_readme_syncs_its_file",
+    "README.md": "test_the_first_dag_runs_when_copied",
+    "docs/start.md": "test_the_first_dag_runs_when_copied",
 }
 """Pages whose snippets need something around them -> the test that runs them."""
 
@@ -70,16 +70,44 @@ def test_python_that_is_run_elsewhere_is_there():
         assert name in globals() or (ROOT / "tests" / f"{name}.py").exists()
 
 
-def test_the_dag_of_the_readme_syncs_its_file(fake_wisdom, knowledge_base, tmp_path):
-    (code,) = blocks(ROOT / "README.md", "python")
-    source = tmp_path / "quick_responses.csv"
-    source.write_bytes(GOOD_CSV)
-    names = {}
-    exec(code.replace("/data/quick_responses.csv", str(source)), names)
-    (task,) = names["dag"].tasks
-    task.instance_id = fake_wisdom.create_instance(knowledge_base)
-    assert run(task)["rowsCreated"] == 2
-    assert run(task)["rowsUnchanged"] == 2
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "start.md"], ids=named)
+@pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
+def test_the_first_dag_runs_when_copied(page, airflow_database, example_connection, tmp_path, monkeypatch):
+    """As it is written, into a file of its own."""
+    (code,) = blocks(page, "python")
+    (tmp_path / "my_first_sync.py").write_text(code)
+    for counted in ("rowsCreated", "rowsUnchanged"):
+        monkeypatch.delitem(sys.modules, "my_first_sync", raising=False)
+        end = run_dag("my_first_sync", monkeypatch, folder=tmp_path)
+        assert end.get_task_instance("sync").xcom_pull(task_ids="sync")[counted] == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "function"), [("import", "import_answers"), ("sync", "write_answers")], ids=["import", "sync"]
+)
+def test_after_the_migration_the_quick_responses_are_the_same(
+    fake_wisdom, knowledge_base, tmp_path, monkeypatch, what, function
+):
+    """What the task does that calls boto3, and what the operator does that takes its place."""
+    page = DOCS / "migrating.md"
+    table = tmp_path / "answers.csv"
+    another = fake_wisdom.create_knowledge_base("another")
+    before, after = {}, {}
+    exec(marked(page, f"{what} before"), before)
+    exec(marked(page, f"{what} after").replace("/data/answers.csv", str(table)), after)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    operator = after[function]
+    operator.knowledge_base_id = another
+    for rows in ("Hello,Hi!\nHours,Until 8.\n", "Hours,Until 10.\nNew,Yes.\n")[: 1 + (what == "sync")]:
+        table.write_text(f"Name,Content\n{rows}")
+        before[function].function(knowledge_base, str(table))
+        run(operator)
+        made = [
+            {one["name"]: one["contents"]["plainText"]["content"] for one in fake_wisdom.quick_responses(base)}
+            for base in (knowledge_base, another)
+        ]
+        assert made[0] == made[1]
+        assert len(made[0]) == 2
 
 
 def test_the_report_of_a_single_job_is_read_as_shown(fake_wisdom, knowledge_base, capsys):
@@ -112,18 +140,6 @@ def test_a_knowledge_base_is_made_as_shown(fake_wisdom_over_http, wisdom_server,
     exec(second.replace('"contact-centre"', '"another"').replace("<id of your Amazon Connect instance>", "1" * 36), {})
     assert sent[0]["IntegrationType"] == "WISDOM_QUICK_RESPONSES"
     assert sent[0]["IntegrationArn"].startswith("arn:aws:wisdom:")
-
-
-@pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
-def test_the_tests_that_the_docs_show_pass(airflow_database, tmp_path):
-    conftest, with_fixtures, without = blocks(DOCS / "testing.md", "python")
-    for name, code in {"conftest": conftest, "test_dag": with_fixtures, "test_moto": without}.items():
-        (tmp_path / f"{name}.py").write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "dags_examples")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", "."]
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout
-    assert "4 passed" in ran.stdout
 
 
 @pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
@@ -302,12 +318,50 @@ def test_every_module_has_its_place_in_the_reference():
     assert documented == modules
 
 
-def test_every_exception_is_explained():
-    page = (DOCS / "errors.md").read_text()
-    kinds = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, Exception)]
-    explained = re.findall(r"^\| `(\w+)`", page, re.MULTILINE)
-    bases = {"WisdomError"}
-    assert {kind.__name__ for kind in kinds if kind.__module__ == exceptions.__name__} - bases == set(explained)
+@pytest.fixture
+def generated(monkeypatch):
+    """The extension of Sphinx that writes parts of pages from the code."""
+    pytest.importorskip("docutils")
+    monkeypatch.syspath_prepend(str(DOCS))
+    import generated
+
+    return generated
+
+
+def test_every_exception_is_explained(generated):
+    """As the extension demands; and each has a sentence in its docstring to show there."""
+    (block,) = blocks(DOCS / "errors.md", r"{exceptions}")
+    explained = re.findall(r"^(\w+)\n: \S", block, re.MULTILINE)
+    assert sorted(explained) == sorted(generated.all_exceptions())
+    assert all(generated.meaning(kind).endswith((".", ":")) for kind in generated.all_exceptions().values())
+
+
+def test_a_table_is_a_list_on_a_phone(tmp_path, monkeypatch):
+    """Each cell but the first has the heading of its column, and a name in code stays in one piece."""
+    application = pytest.importorskip("sphinx.application")
+    monkeypatch.syspath_prepend(str(DOCS))
+    (tmp_path / "conf.py").write_text('extensions = ["myst_parser", "narrow"]\n')
+    long = "a_" * 30
+    (tmp_path / "index.md").write_text(f"# Title\n\n| what | `how` & <why> |\n|---|---|\n| `one-two` | `{long}` |\n")
+    folders = (tmp_path, tmp_path, tmp_path / "out", tmp_path / "trees")
+    application.Sphinx(*folders, "html", status=None, freshenv=True).build()
+    written = (tmp_path / "out" / "index.html").read_text()
+    assert re.findall(r"data-label=\"(.*?)\"", written) == ["how &amp; &lt;why&gt;"]
+    assert re.findall(r'<code class="[^"]*whole[^"]*"><span class="pre">(.*?)<', written) == ["how", "one-two"]
+
+
+def test_the_lower_bounds_of_the_page_are_those_of_the_package(generated):
+    tomllib = pytest.importorskip("tomllib")
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert generated.lower_bounds() == dict(sorted(line.split(">=") for line in needed))
+
+
+def test_every_option_is_on_its_page(generated):
+    options = "\n".join(generated.Options.lines(None))
+    for name, option in get_provider_info()["config"]["wisdom"]["options"].items():
+        assert f"`{name}`\n: *{option['type']}, " in options
+        assert option["description"] in options
+    assert "```{options}" in (DOCS / "configuration.md").read_text()
 
 
 def test_what_is_unverified_names_parameters_and_switches_that_exist():

@@ -9,6 +9,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,25 @@ def test_every_link_is_listed():
     assert get_provider_info()["extra-links"] == [
         f"{link.__module__}.{link.__name__}" for link in classes(BaseOperatorLink)
     ]
+
+
+def test_every_transfer_is_listed_between_integrations_that_exist():
+    from airflow.providers.common.sql.get_provider_info import get_provider_info as info_of_sql
+
+    info = get_provider_info()
+    described = {item["integration-name"] for item in [*info["integrations"], *info_of_sql()["integrations"]]}
+    for transfer in info["transfers"]:
+        assert importlib.import_module(transfer["python-module"]).__all__
+        assert {transfer["source-integration-name"], transfer["target-integration-name"]} <= described
+    modules = {transfer["python-module"] for transfer in info["transfers"]}
+    assert {item.__module__ for item in classes(BaseOperator) if "transfers" in item.__module__} == modules
+
+
+def test_the_link_to_the_docs_is_not_the_one_that_airflow_makes_up():
+    """Which leads to a page of Airflow's own site: there is none of this package."""
+    urls = dict(entry.split(", ") for entry in metadata("airflow-wisdom").get_all("Project-URL"))
+    assert urls["Documentation"].startswith("https://")
+    assert "airflow.apache.org" not in urls["Documentation"]
 
 
 def test_every_integration_that_is_named_is_described():

@@ -22,7 +22,6 @@ from airflow_wisdom.sensors import WisdomImportJobSensor
 from airflow_wisdom.triggers import WisdomJobsCompleteTrigger
 
 OPTIONS = get_provider_info()["config"]["wisdom"]["options"]
-DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
 DEFAULTS = {
     "service_name": "wisdom",
     "upload_max_bytes": 1_000_000,
@@ -127,12 +126,6 @@ def test_a_slip_in_the_options_of_the_watcher_is_logged(choose, caplog, option, 
     with caplog.at_level(logging.ERROR):
         assert value(option) == DEFAULTS[option]
     assert f"[wisdom] {option} is invalid" in caplog.text
-
-
-def test_the_docs_list_every_option_as_it_is_described():
-    rows = [line.split("|")[1:4] for line in DOCS.read_text().splitlines() if line.startswith("| `")]
-    documented = {name.strip(" `"): (kind.strip(), default.strip(" `")) for name, kind, default in rows}
-    assert documented == {name: (option["type"], option["default"]) for name, option in OPTIONS.items()}
 
 
 @pytest.mark.parametrize("option", OPTIONS)

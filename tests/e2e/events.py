@@ -43,7 +43,7 @@ def run_events(airflow, fake) -> bool:
 
 
 def _endings(airflow, fake):
-    events, base = Events(airflow), airflow.watched
+    events, base = Events(airflow), airflow.variables["E2E_WATCHED"]
     fake.import_jobs(after_seconds=24 * 3600)
     history = start_job(fake, base)
     fake.set_status(history, "COMPLETE")
@@ -69,7 +69,7 @@ def _endings(airflow, fake):
 
 
 def _imports(airflow, fake):
-    events, base = Events(airflow), airflow.loaded
+    events, base = Events(airflow), airflow.variables["E2E_LOADED"]
     fake.import_jobs(after_seconds=3)
     airflow.unpause("on_asset")
     airflow.unpause("on_alias")

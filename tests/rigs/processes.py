@@ -17,6 +17,9 @@ from rigs.guard import members
 BETWEEN_ROUNDS = 0.5
 """Seconds between two looks of the supervisor."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a rig early: Ctrl-C, `kill`, and the terminal being closed."""
+
 
 class Component:
     """A process with all that it starts.
@@ -107,25 +110,22 @@ def supervised(components: list[Component]):
 @contextmanager
 def process(command: list, log: Path, *, stop: signal.Signals = signal.SIGTERM, **how):
     """Run a process, and end it with all that it has started, whatever happens in the block."""
-    with log.open("a") as output:
-        # A group of its own: Ctrl-C reaches this process alone, which then stops the others in order.
-        started = subprocess.Popen(
-            [str(part) for part in command],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-            **how,
-        )
-    try:
-        with _guard(started.pid):
-            try:
-                yield started
-            finally:
-                _end(started, stop)
-    finally:
-        started.wait()
+    with ExitStack() as stack:
+        with _undisturbed(), log.open("a") as output:
+            # A group of its own: Ctrl-C reaches this process alone, which then stops the others in order.
+            started = subprocess.Popen(
+                [str(part) for part in command],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+                **how,
+            )
+            stack.callback(started.wait)
+            stack.enter_context(_guard(started.pid))
+            stack.callback(_end, started, stop)
+        yield started
 
 
 @contextmanager
@@ -144,10 +144,47 @@ def _end(started: subprocess.Popen, stop: signal.Signals) -> None:
         started.wait(timeout=20)
 
 
+class _Interruption:
+    """What a signal does that ends this process: nothing at once while another process is being started."""
+
+    delayed = False
+    pending = False
+
+    def __call__(self, *_: object) -> None:
+        # An impatient second Ctrl-C must not interrupt the cleaning up.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if not self.delayed:
+            raise KeyboardInterrupt
+        self.pending = True
+
+
+_interruption = _Interruption()
+
+
+@contextmanager
+def _undisturbed():
+    """Heed a signal that comes in this block only at its end: what was started is then known, and ends, too."""
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are heeded in the main thread alone.
+        yield
+        return
+    _interruption.delayed = True
+    try:
+        yield
+    finally:
+        _interruption.delayed = False
+    if _interruption.pending:
+        _interruption.pending = False
+        raise KeyboardInterrupt
+
+
 def interruptible() -> None:
     """Let SIGTERM and a closed terminal end this process as Ctrl-C does: with everything that it has started."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    for number in SIGNALS:
+        # What nohup has it ignore stays ignored.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interruption)
 
 
 def free_port() -> int:

@@ -103,11 +103,11 @@ def fire(trigger):
     return json.loads(json.dumps(event.payload, allow_nan=False))
 
 
-def run_dag(name, monkeypatch, dag="dag"):
-    """Run a DAG of a module of `tests/dags` to its end, through Airflow's runner and database."""
-    bundle = {"name": "tests", "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(DAGS)}}
+def run_dag(name, monkeypatch, dag="dag", folder=DAGS):
+    """Run a DAG of a module of `tests/dags`, or of another folder, to its end, by Airflow's runner and database."""
+    bundle = {"name": "tests", "classpath": LOCAL_BUNDLE, "kwargs": {"path": str(folder)}}
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
-    monkeypatch.syspath_prepend(str(DAGS))
+    monkeypatch.syspath_prepend(str(folder))
     return getattr(import_module(name), dag).test()
 
 

@@ -80,6 +80,7 @@ class Airflow:
     :param endpoint: Where the fake service listens.
     :param dags: The folder of DAGs.
     :param settings: Options of Airflow's configuration, as ``SECTION__OPTION``, beside those that all need.
+    :param variables: Environment variables that the DAGs need.
     :param layout: Which processes it consists of.
     :param broker: What Celery's workers are reached through, if there are any.
     """
@@ -91,19 +92,19 @@ class Airflow:
         endpoint: str,
         dags: Path,
         settings: Mapping[str, str],
+        variables: Mapping[str, str],
         layout: Layout,
         broker: Redis | None = None,
     ) -> None:
         self.home = home
+        self.variables = variables
         self.database = database
         self.broker = broker
         self.endpoint = endpoint
         self.query = database.query
         self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        # Who watches a knowledge base has to know it when the DAG is parsed.
-        fake = FakeWisdom(endpoint)
-        self.watched, self.loaded = fake.create_knowledge_base("watched"), fake.create_knowledge_base("loaded")
         self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
         self._session = requests.Session()
         self._turn = threading.Lock()
         self._environment = self._make_environment(dags, settings)
@@ -121,9 +122,10 @@ class Airflow:
         self.add_service("aws_default", self.endpoint)
 
     def run(self, *arguments: str) -> None:
-        with (self.home / "commands.log").open("a") as log:
-            command = [BIN / "airflow", *arguments]
-            subprocess.run(command, check=True, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
+        command, log = [BIN / "airflow", *arguments], self.home / "commands.log"
+        with process(command, log, env=self._environment) as started:
+            if started.wait():
+                raise subprocess.CalledProcessError(started.returncode, command, log.read_text())
 
     def restart_triggerer(self, meanwhile=None) -> None:
         """End the triggerer by SIGTERM, as a deployment does, and start a new one.
@@ -161,7 +163,7 @@ class Airflow:
         keys = {"login": "testing", "password": "testing"}
         self._call("POST", "/connections", {**keys, **connection})
 
-    def set_extra(self, connection_id: str, **members: str) -> None:
+    def set_extra(self, connection_id: str, **members: object) -> None:
         """Set members of an AWS connection's extra, beside those that lead to the fake service."""
         extra = json.dumps({"region_name": "us-east-1", "endpoint_url": self.endpoint, **members})
         body = {"connection_id": connection_id, "conn_type": "aws", "extra": extra}
@@ -171,6 +173,9 @@ class Airflow:
         """Answer a task that asks for approval, as a person does in the UI."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
         self._call("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
+
+    def pause(self, dag_id: str) -> None:
+        self._call("PATCH", f"/dags/{dag_id}", {"is_paused": True})
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run, once Airflow knows it."""
@@ -208,7 +213,7 @@ class Airflow:
 
     def _log_in(self) -> bool:
         with suppress(requests.RequestException):
-            answer = self._session.get(f"http://127.0.0.1:{self._port}/auth/token", timeout=10)
+            answer = self._session.get(f"{self.url}/auth/token", timeout=10)
             if answer.ok:
                 self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
                 return True
@@ -218,7 +223,7 @@ class Airflow:
         return self._send(method, path, body).json()
 
     def _send(self, method: str, path: str, body: dict | None = None) -> requests.Response:
-        url = f"http://127.0.0.1:{self._port}/api/v2{path}"
+        url = f"{self.url}/api/v2{path}"
         what = f"{method} {path} to be answered"
         (answer,) = until(lambda: self._answer(method, url, body), PATIENCE, what, every=0.5)
         if not answer.ok:
@@ -247,7 +252,7 @@ class Airflow:
             "API__SECRET_KEY": secrets.token_hex(),
             "API_AUTH__JWT_SECRET": secrets.token_hex(64),
             "CORE__DAGS_FOLDER": str(dags),
-            "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self._port}/execution/",
+            "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__FERNET_KEY": self.fernet_key,
             "CORE__LOAD_EXAMPLES": "False",
@@ -261,12 +266,17 @@ class Airflow:
             **inherited,
             **{f"AIRFLOW__{name}": value for name, value in settings.items()},
             "AIRFLOW_HOME": str(self.home),
-            "E2E_WATCHED": self.watched,
-            "E2E_LOADED": self.loaded,
+            **self.variables,
             "PYTHONUNBUFFERED": "1",
             # Who is killed leaves temporary files behind.
             "TMPDIR": str(self.home / "tmp"),
         }
+
+
+def knowledge_bases(endpoint: str) -> dict[str, str]:
+    """Create those that DAGs watch: they have to be known when a DAG is parsed."""
+    fake = FakeWisdom(endpoint)
+    return {f"E2E_{name.upper()}": fake.create_knowledge_base(name) for name in ("watched", "loaded")}
 
 
 @contextmanager
@@ -276,6 +286,7 @@ def airflow(
     database: type[Postgres | Sqlite] = Postgres,
     dags: Path = DAGS,
     layout: Layout = Layout(),
+    prepare=knowledge_bases,
     **settings: str,
 ):
     """Start everything, yield the Airflow and stop everything.
@@ -284,6 +295,8 @@ def airflow(
     :param database: What Airflow keeps its data in.
     :param dags: The folder of DAGs.
     :param layout: Which processes it consists of.
+    :param prepare: Is called with the address of the fake service, before Airflow starts, and returns environment
+        variables that the DAGs need.
     :param settings: As for :class:`Airflow`.
     """
     with ExitStack() as stack:
@@ -296,7 +309,8 @@ def airflow(
         data = database(folder / "database")
         data.start(stack)
         broker = _start_broker(stack, folder, data, settings) if layout.workers else None
-        real = Airflow(folder / "airflow", data, fake_service(stack, folder), dags, settings, layout, broker)
+        endpoint = fake_service(stack, folder)
+        real = Airflow(folder / "airflow", data, endpoint, dags, settings, prepare(endpoint), layout, broker)
         real.start(stack)
         yield real
 

@@ -71,9 +71,9 @@ class Service:
 class Run:
     """A run of a DAG."""
 
-    def __init__(self, airflow, dag_id: str, conf: dict) -> None:
+    def __init__(self, airflow, dag_id: str, conf: dict, run_id: str | None = None) -> None:
         self.airflow, self.dag_id = airflow, dag_id
-        self.run_id = airflow.trigger(dag_id, conf)
+        self.run_id = airflow.trigger(dag_id, conf, run_id)
 
     def ti(self, column: str, task_id: str = "import", map_index: int = -1):
         rows = self.airflow.query(
