@@ -259,7 +259,7 @@ class Import(HasFolder):
         :param ends: How the job of each file ended, in order.
         """
         account = Account(manifest, accounts_of(manifest, ends))
-        self._forget_useless_uploads(account)
+        self._remember_ends(account)
         deadline = time.time() + REPORT_PATIENCE
         with FailedRecordReports(self.options.sample_size, self.options.max_report_bytes) as reports:
             account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
@@ -311,8 +311,11 @@ class Import(HasFolder):
 
     def _remember(self, submission: Submission, import_job_id: str) -> None:
         what = Remembered(submission.upload_id, submission.attempt, import_job_id, submission.series.key)
+        self._keep(submission.mark, what)
+
+    def _keep(self, mark: str, what: Remembered) -> None:
         try:
-            self._run.memory.remember(submission.mark, what)
+            self._run.memory.remember(mark, what)
         except TaskEndedError as exc:
             # The other try finds this job by its mark.
             log.warning("%s", exc)
@@ -320,12 +323,18 @@ class Import(HasFolder):
             if self._jobs:
                 self._jobs.under_way.stopped = True
 
-    def _forget_useless_uploads(self, account: Account) -> None:
-        """Where AWS would start no job from an upload later either, let the next try upload again."""
+    def _remember_ends(self, account: Account) -> None:
+        """Remember which jobs a trigger started, and forget the uploads from which AWS would start none later either.
+
+        A trigger has no store. Many tasks that are cleared at once would each read the whole list of jobs.
+        """
         for each in account.parts:
-            error = each.end.error
-            if each.end.import_job_id is None and error and not error.transient:
-                self._run.memory.forget(each.part.mark)
+            import_job_id, error, mark = each.end.import_job_id, each.end.error, each.part.mark
+            if import_job_id is None and error and not error.transient:
+                self._run.memory.forget(mark)
+            recalled = self._run.memory.recall(mark) if import_job_id else None
+            if recalled and recalled.import_job_id is None:
+                self._keep(mark, replace(recalled, import_job_id=import_job_id))
 
     def _with_report(
         self, each: PartAccount, account: Account, reports: FailedRecordReports, deadline: float

@@ -10,7 +10,7 @@ from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundErr
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.run import Remembered
-from airflow_wisdom.runs.starting import Standing, Submission, is_adopted, look_back, mark_of
+from airflow_wisdom.runs.starting import LookBack, Standing, Submission, drive, is_adopted, listed, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ class Sender:
         self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
-            self._standings |= patiently(lambda: self._listed(missing, marks), self._run.limit)
+            self._standings |= self._listed(missing, marks)
         found = {mark: standing.job for mark, standing in self._standings.items() if standing.job}
         for job in found.values():
             self._run.progress.found(job)
@@ -87,12 +87,12 @@ class Sender:
         return submissions
 
     def _listed(self, missing: Collection[str], marks: Collection[str]) -> dict[str, Standing]:
-        jobs = list(self._hook.list_import_jobs(self._knowledge_base_id))
+        jobs = drive(listed(self._knowledge_base_id), self._hook, self._run.limit)
         for job in jobs:
             of_other_rows = mark_of(job) not in marks and self._run.origin.has_started(job)
             if of_other_rows and not has_ended(job):
                 log.warning("Import job %s goes on: an earlier try started it with other rows", job.import_job_id)
-        return look_back(jobs, missing, self._run.origin.series)
+        return LookBack(missing, self._run.origin.series).note(jobs).found
 
     def _remembered(self, mark: str) -> Standing | None:
         remembered = self._recalled[mark]
