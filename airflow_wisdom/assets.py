@@ -77,6 +77,7 @@ def record_import(
     outlets: Iterable[Any],
     jobs: Sequence[ImportJob],
     records: Mapping[str, int] | None = None,
+    arn: str | None = None,
 ) -> None:
     """Say in the asset events of a task what it imported.
 
@@ -87,10 +88,11 @@ def record_import(
     :param outlets: The task's outlets.
     :param jobs: The import jobs, all COMPLETE and all of one knowledge base.
     :param records: Numbers of records, by what became of them, as far as they are known. Default: none are.
+    :param arn: ARN of the knowledge base, where no job says it because there was none. Default: not known.
     """
-    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
+    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), arn)
     if arn is not None:
-        _record(context, outlets, KnowledgeBase.from_arn(arn), summary(jobs, records))
+        _record(context, outlets, KnowledgeBase.from_arn(arn), summary(jobs, records, arn))
 
 
 def record_sync(
@@ -126,16 +128,19 @@ def _record(context: Context, outlets: Iterable[Any], base: KnowledgeBase, extra
             context["outlet_events"][outlet].extra.update(extra)
 
 
-def summary(jobs: Sequence[ImportJob], records: Mapping[str, int] | None = None) -> dict[str, Any]:
+def summary(
+    jobs: Sequence[ImportJob], records: Mapping[str, int] | None = None, arn: str | None = None
+) -> dict[str, Any]:
     """Return import jobs in short, as JSON primitives and without presigned URLs.
 
-    :param jobs: The import jobs, at least one, all of one knowledge base.
+    :param jobs: The import jobs, all of one knowledge base.
     :param records: As for :func:`record_import`.
+    :param arn: As for :func:`record_import`; needed where there are no jobs.
     """
     members = [job.to_dict() for job in jobs]
     short = {
         # What was asked for by an ARN is named by the id, in which it ends.
-        "knowledgeBaseId": short_id(jobs[0].knowledge_base_id),
+        "knowledgeBaseId": short_id(jobs[0].knowledge_base_id if jobs else str(arn)),
         "importJobs": [{name: job[name] for name in _SUMMARY if name in job} for job in members],
     }
     return {**short, "records": dict(records)} if records else short

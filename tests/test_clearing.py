@@ -135,3 +135,12 @@ def test_only_the_page_that_is_throttled_is_read_again(fake_wisdom, knowledge_ba
     fake_wisdom.fault("ListImportJobs", "ThrottlingException", times=5, after=2)
     attempt(make(knowledge_base), 2, cleared_after=1)
     assert fake_wisdom.calls()["ListImportJobs"] - before == 3 + 5
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_clear_reads_no_list_where_a_store_remembers(fake_wisdom, knowledge_base, deferrable):
+    """Also a trigger's jobs, though a trigger has no store."""
+    store = Store()
+    attempt(importing_again(knowledge_base, deferrable=deferrable), store=store)
+    attempt(importing_again(knowledge_base, deferrable=deferrable), 2, cleared_after=1, store=store)
+    assert "ListImportJobs" not in fake_wisdom.calls()

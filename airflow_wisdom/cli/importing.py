@@ -84,6 +84,7 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
             if refusal:
                 return _refused(importing.given_up(manifest), refusal)
             with _interruptible(hook, manifest, progress, origin):
+                manifest = importing.take_stock(manifest)
                 submissions = _sent(importing, manifest, origin)
                 account = importing.account(manifest, importing.wait(submissions))
     failure = _failure(account, options.on_failed_records, origin)

@@ -44,6 +44,8 @@ LAST_ATTEMPT = 20
 MOST_PAGES = 100_000
 """Pages after which a list of import jobs is not read on: AWS keeps them all, but not ten millions."""
 
+_MOST_DIGITS = 10
+
 _DOING = "Still trying to start an import job"
 
 Step: TypeAlias = "float | Callable[[WisdomHook], Any]"
@@ -69,6 +71,7 @@ class Submission:
     :param external_source_configuration: As for `start_import_job`.
     :param import_job_id: Id of the job, where an earlier try started it; such a job is not started.
     :param may_exist: Whether an earlier try may have started a job from this very upload, which no list shows.
+    :param rows: How many rows are uploaded, where they are not all of the mark's; whoever finds the job has to know.
     """
 
     knowledge_base_id: str
@@ -82,6 +85,7 @@ class Submission:
     external_source_configuration: Mapping[str, Any] | None = None
     import_job_id: str | None = None
     may_exist: bool = False
+    rows: int | None = None
 
     @property
     def token(self) -> str:
@@ -92,7 +96,8 @@ class Submission:
     @property
     def marked(self) -> str:
         """The value of :data:`~airflow_wisdom.runs.run.MARK` in the job's metadata."""
-        return "/".join(filter(None, (self.mark, str(self.attempt), self.series.key)))
+        rows = "" if self.rows is None else str(self.rows)
+        return "/".join((self.mark, str(self.attempt), self.series.key, rows)).rstrip("/")
 
     def has_just_started(self, job: ImportJob) -> bool:
         """Return whether a job is known to be of this very request: its upload is one that no earlier try knew.
@@ -149,11 +154,12 @@ class _Marks(NamedTuple):
     mark: str = ""
     attempt: str = ""
     series: str = ""
+    rows: str = ""
 
     @classmethod
     def of(cls, job: ImportJob) -> _Marks:
         """Return those of a job; what it does not have is empty."""
-        return cls(*job.metadata.get(MARK, "").split("/", 2))
+        return cls(*job.metadata.get(MARK, "").split("/", 3))
 
 
 def mark_of(job: ImportJob) -> str:
@@ -162,6 +168,16 @@ def mark_of(job: ImportJob) -> str:
     :param job: The import job.
     """
     return _Marks.of(job).mark
+
+
+def rows_of(job: ImportJob) -> int | None:
+    """Return how many rows a job has, where they are not all of its mark's; else None.
+
+    :param job: The import job.
+    """
+    rows = _Marks.of(job).rows
+    # Metadata can be written by anybody.
+    return int(rows) if rows.isdecimal() and len(rows) < _MOST_DIGITS else None
 
 
 class LookBack:
@@ -189,7 +205,7 @@ class LookBack:
         for job in jobs:
             if self.is_over:
                 break
-            mark, attempt, _ = _Marks.of(job)
+            mark, attempt, *_ = _Marks.of(job)
             # Metadata can be written by anybody.
             if mark in self._missing and attempt.isdecimal():
                 following = max(self.found.get(mark, Standing()).attempt, int(attempt) + 1)
