@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_wisdom.model.asset_events import event_extra, imports_in, job_members
+from airflow_wisdom.model.import_job import ImportJobStatus
 from airflow_wisdom.model.knowledge_base import SCHEME, KnowledgeBase, is_arn
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def record_import(
     outlets: Iterable[Any],
     jobs: Sequence[ImportJob],
     records: Mapping[str, int] | None = None,
+    arn: str | None = None,
 ) -> None:
     """Say in the asset events of a task what it imported.
 
@@ -116,10 +118,13 @@ def record_import(
     :param outlets: The task's outlets.
     :param jobs: The import jobs, all COMPLETE and all of one knowledge base.
     :param records: Numbers of records, by what became of them, as far as they are known. Default: none are.
+    :param arn: ARN of the knowledge base, where no job says it because there was none. Default: not known.
     """
-    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
+    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), arn)
     if arn is not None:
-        said = event_extra(arn, arn, jobs[0].status, map(job_members, jobs), records)
+        # Where every row was there already, there was nothing to start.
+        status = jobs[0].status if jobs else ImportJobStatus.COMPLETE.value
+        said = event_extra(arn, arn, status, map(job_members, jobs), records)
         _record(context, outlets, KnowledgeBase.from_arn(arn), said)
 
 

@@ -51,6 +51,7 @@ def import_lineage(
     inputs: Iterable[str | Dataset],
     jobs: Sequence[ImportJob],
     records: Mapping[str, int] | None = None,
+    arn: str | None = None,
 ) -> OperatorLineage[Any, Any]:
     """Return what OpenLineage's Airflow provider asks an operator for.
 
@@ -59,19 +60,20 @@ def import_lineage(
     :param jobs: The import jobs, all of one knowledge base, which is the output; where that is, is in its ARN.
     :param records: Numbers of records, by what became of them: ``sent``, ``imported``, ``refused``, as far as they are
         known. Those that were imported are the output's row count. Default: none are known.
+    :param arn: As for :func:`~airflow_wisdom.assets.record_import`.
     """
-    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), None)
+    arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), arn)
     return OperatorLineage(
         inputs=[each if isinstance(each, Dataset) else dataset_of(each) for each in inputs],
         outputs=[_output(KnowledgeBase.from_arn(arn), records or {})] if arn else [],
-        run_facets={FACET: _facet(jobs, records)} if jobs else {},
+        run_facets={FACET: _facet(jobs, records, arn)} if jobs or arn else {},
     )
 
 
-def _facet(jobs: Sequence[ImportJob], records: Mapping[str, int] | None) -> WisdomImportRunFacet:
+def _facet(jobs: Sequence[ImportJob], records: Mapping[str, int] | None, arn: str | None) -> WisdomImportRunFacet:
     # What was asked for by an ARN is named by the id, in which it ends.
     return WisdomImportRunFacet(
-        knowledgeBaseId=short_id(jobs[0].knowledge_base_id),
+        knowledgeBaseId=short_id(jobs[0].knowledge_base_id if jobs else str(arn)),
         importJobs=[job_members(job) for job in jobs],
         records=dict(records) if records else None,
     )

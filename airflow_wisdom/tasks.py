@@ -22,7 +22,7 @@ from airflow_wisdom.model.limits import MAX_REPORT_BYTES
 from airflow_wisdom.values import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
@@ -156,17 +156,20 @@ class WisdomTask(LinksToConsole, BaseOperator):
         if self.do_xcom_push:
             context["ti"].xcom_push(key="return_value", value=summary)
 
-    def record_import(self, context: Context, *jobs: ImportJob, **records: int) -> None:
+    def record_import(
+        self, context: Context, jobs: Sequence[ImportJob], records: Mapping[str, int], arn: str | None = None
+    ) -> None:
         """Say in the task's asset events what it imported, once it has succeeded in that.
 
         :param context: The task's context.
         :param jobs: As for :func:`~airflow_wisdom.assets.record_import`.
+        :param arn: As for :func:`~airflow_wisdom.assets.record_import`.
         :param records: As for :func:`~airflow_wisdom.assets.record_import`.
         """
         if self.outlets:
             from airflow_wisdom.assets import record_import
 
-            record_import(context, self.outlets, jobs, records)
+            record_import(context, self.outlets, jobs, records, arn)
 
 
 class WisdomKnowledgeBaseTask(WisdomTask):

@@ -49,22 +49,26 @@ def parts(draw):
     first = draw(st.integers(1, 1_000))
     end = draw(NEVER_STARTED | COMPLETE | WRONG)
     refused = draw(REFUSED) if end.import_job_id else None
-    return PartAccount("file", Part(rows, first, first + rows - 1, "mark"), end, refused)
+    present = draw(st.integers(0, 3))
+    return PartAccount("file", Part(rows, first, first + rows - 1, "mark", present=present), end, refused)
 
 
-def manifest(accounts, invalid):
-    rows = sum(each.part.rows for each in accounts) + invalid
-    return Manifest("kb", "file", "row", rows, invalid, 0, 0, (), parts=tuple(each.part for each in accounts))
+def manifest(accounts, invalid, present=0):
+    """What was to be imported; of one more file every row is already there, if any is."""
+    parts = [each.part for each in accounts] + [Part(0, 1, present, "there", present=present)] * bool(present)
+    rows = sum(part.rows + part.present for part in parts) + invalid
+    return Manifest("kb", "file", "row", rows, invalid, 0, 0, (), parts=tuple(parts))
 
 
-@given(accounts=st.lists(parts(), max_size=8), invalid=st.integers(0, 50))
-def test_every_row_ends_in_exactly_one_column_and_the_numbers_add_up(accounts, invalid):
-    account = Account(manifest(accounts, invalid), accounts)
+@given(accounts=st.lists(parts(), max_size=8), invalid=st.integers(0, 50), present=st.integers(0, 50))
+def test_every_row_ends_in_exactly_one_column_and_the_numbers_add_up(accounts, invalid, present):
+    account = Account(manifest(accounts, invalid, present), accounts)
     for each in accounts:
         assert min(each.columns) >= 0
         assert sum(each.columns) == each.part.rows
     summary = json.loads(json.dumps(account.summary(), allow_nan=False))
-    assert summary["rowsRead"] == summary["rowsInvalid"] + summary["rowsSent"]
+    assert summary["rowsRead"] == summary["rowsInvalid"] + summary["rowsPresent"] + summary["rowsSent"]
+    assert summary["rowsPresent"] == present + sum(job["rowsPresent"] for job in summary["importJobs"])
     assert summary["rowsSent"] == sum(account.columns)
     if summary["rowsUnknown"] == 0:
         known = [summary[name] for name in ("rowsImported", "rowsRefused", "rowsNotStarted")]

@@ -314,6 +314,25 @@ def test_an_import_of_many_files_is_one_event_with_its_numbers(fake_wisdom, know
     assert events(again) == []
 
 
+def test_a_cleared_import_that_finds_every_row_there_fills_its_event_too(fake_wisdom, knowledge_base):
+    """Also without any job, and whoever waits for the asset may not have heard of it yet."""
+    rows = [{"Name": f"name {n}", "Content": "text"} for n in range(3)]
+    outlets = [create_asset(knowledge_base_id=arn_of(knowledge_base)), AssetAlias("imports")]
+    task = WisdomImportQuickResponsesOperator(
+        task_id="import", knowledge_base_id=knowledge_base, source=rows, poll_interval=0.01, outlets=outlets
+    )
+    task.execute(context())
+    cleared = {**context(), "ti": FakeTaskInstance(2, max_tries=1)}
+    task.execute(cleared)
+    records = {"sent": 0, "imported": 0, "refused": 0, "present": 3}
+    said = {"status": "COMPLETE", "importJobs": [], "records": records}
+    extra = {"knowledgeBaseId": knowledge_base, "knowledgeBaseArn": arn_of(knowledge_base), **said}
+    assert [event["extra"] for event in events(cleared)] == [extra] * 2
+    lineage = task.get_openlineage_facets_on_complete(None)
+    assert [output.name for output in lineage.outputs] == [knowledge_base]
+    assert lineage.run_facets["wisdom_import"].records == records
+
+
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_failed_import_says_nothing(fake_wisdom, knowledge_base, source, deferrable):
     from airflow.providers.common.compat.sdk import TaskDeferred

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rigs.imports import ROWS, Store, ids_of, importing, jobs_of, responses
 from rigs.network import Killed, killed
-from rigs.running import GOOD_CSV, FakeTaskInstance, run
+from rigs.running import GOOD_CSV, FakeTaskInstance, run, start_job
 
 from airflow_wisdom.operators import WisdomStartImportJobOperator
 from airflow_wisdom.runs.run import Series
@@ -111,3 +111,36 @@ def test_an_adopted_job_is_named_with_the_time_at_which_it_was_started(fake_wisd
 def test_a_clear_is_told_from_a_retry_as_airflow_itself_reckons(try_number, max_tries, retries, is_cleared):
     context = {"ti": FakeTaskInstance(try_number, max_tries)}
     assert Series.of_task(SimpleNamespace(retries=retries), context).is_cleared is is_cleared
+
+
+def old_jobs(fake, knowledge_base, number):
+    """Start jobs of somebody else, all of one upload."""
+    client = fake.client()
+    first = start_job(fake, knowledge_base, b"Name,Content\nold,Old\n")
+    job = client.get_import_job(knowledgeBaseId=knowledge_base, importJobId=first)["importJob"]
+    what = {"knowledgeBaseId": knowledge_base, "importJobType": "QUICK_RESPONSES", "uploadId": job["uploadId"]}
+    for _ in range(number - 1):
+        client.start_import_job(**what)
+
+
+@pytest.mark.parametrize("task", ["import", "start"])
+def test_only_the_page_that_is_throttled_is_read_again(fake_wisdom, knowledge_base, source, task, virtual_time):
+    """Many tasks that are cleared at once throttle one another: each would read its long list from its beginning."""
+    make = {"import": importing_again, "start": lambda knowledge_base: start(knowledge_base, source)}[task]
+    fake_wisdom.import_jobs(status="COMPLETE")
+    attempt(make(knowledge_base))
+    old_jobs(fake_wisdom, knowledge_base, 250)
+    before = fake_wisdom.calls().get("ListImportJobs", 0)
+    # Of each call botocore makes five attempts, before anybody else knows.
+    fake_wisdom.fault("ListImportJobs", "ThrottlingException", times=5, after=2)
+    attempt(make(knowledge_base), 2, cleared_after=1)
+    assert fake_wisdom.calls()["ListImportJobs"] - before == 3 + 5
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_clear_reads_no_list_where_a_store_remembers(fake_wisdom, knowledge_base, deferrable):
+    """Also a trigger's jobs, though a trigger has no store."""
+    store = Store()
+    attempt(importing_again(knowledge_base, deferrable=deferrable), store=store)
+    attempt(importing_again(knowledge_base, deferrable=deferrable), 2, cleared_after=1, store=store)
+    assert "ListImportJobs" not in fake_wisdom.calls()

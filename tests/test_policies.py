@@ -194,6 +194,10 @@ def test_importing(fake_wisdom, knowledge_base, called):
     rows = [{"Name": f"n{n}", "Content": "c"} for n in range(250)]
     assert called(lambda: twice(lambda **kwargs: start(rows, **kwargs))) == allowed["Always"]
     fake_wisdom.import_jobs()
+    fake_wisdom.stale_search(missing=1)
+    cleared = FakeTaskInstance(2, max_tries=1)
+    seen = called(lambda: run(start(rows), ti=cleared))
+    assert seen == {"wisdom:ListImportJobs"} | allowed["Cleared"] | allowed["ReadOne"]
     from_s3 = start("s3://bucket/a.csv", on_invalid_rows="skip", invalid_rows_path="s3://bucket/invalid.csv")
     seen = called(lambda: run(from_s3))
     assert {action for action in seen if action.startswith("s3:")} == allowed["SourceInS3"] | allowed["ReportsInS3"]
@@ -225,6 +229,9 @@ def test_importing_from_a_database(fake_wisdom, knowledge_base, called, tmp_path
         )
 
     allowed = policy(SqlToWisdomOperator)
+    assert {sid: allowed[sid] for sid in ("Cleared", "ReadOne")} == {
+        sid: policy(WisdomImportQuickResponsesOperator)[sid] for sid in ("Cleared", "ReadOne")
+    }
     fake_wisdom.import_jobs(after_calls=2)
     assert called(lambda: twice(start)) - {"wisdom:ListImportJobs"} == (allowed["Always"] | allowed["ReportsInS3"]) - {
         "wisdom:ListImportJobs"

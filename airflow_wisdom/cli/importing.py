@@ -87,6 +87,7 @@ def import_file(args: Namespace, screen: Screen) -> Outcome:
             if refusal:
                 return _refused(importing.given_up(manifest), refusal)
             with _interruptible(hook, manifest, progress, origin):
+                manifest = importing.take_stock(manifest)
                 submissions = _sent(importing, manifest, origin)
                 account = importing.account(manifest, importing.wait(submissions))
     failure = _failure(account, options.on_failed_records, origin)
@@ -197,6 +198,7 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
         knowledge_base=summary["knowledgeBaseId"],
         rows_read=summary["rowsRead"],
         rows_invalid=summary["rowsInvalid"],
+        rows_already_there=summary["rowsPresent"] or None,
         rows_imported="?" if summary["rowsImported"] is None else summary["rowsImported"],
         rows_refused="?" if summary["rowsRefused"] is None else summary["rowsRefused"],
         rows_not_started=summary["rowsNotStarted"] or None,

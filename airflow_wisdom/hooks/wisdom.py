@@ -182,6 +182,21 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
             for page in paginator.paginate(**request, PaginationConfig={"PageSize": page_size}):
                 yield [ImportJob.from_response(summary) for summary in page["importJobSummaries"]]
 
+    def import_job_page(
+        self, knowledge_base_id: str, next_token: str | None = None
+    ) -> tuple[list[ImportJob], str | None]:
+        """Return one page of the list of import jobs and what leads to the next; AWS operation ``ListImportJobs``.
+
+        :param knowledge_base_id: As for :meth:`get_import_job`.
+        :param next_token: What the page before returned. Default: the first page.
+        :returns: At most 100 jobs, and the token of the next page; None after the last.
+        """
+        request = {"knowledgeBaseId": knowledge_base_id, "maxResults": 100, "nextToken": next_token}
+        with self._calling("list_import_jobs", request) as client:
+            answer = client.list_import_jobs(**without_none(request))
+            jobs = [ImportJob.from_response(summary) for summary in answer["importJobSummaries"]]
+            return jobs, answer.get("nextToken")
+
     def start_import_job(
         self,
         knowledge_base_id: str,

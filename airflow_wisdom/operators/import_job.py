@@ -199,7 +199,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     def _complete(self, job: ImportJob, context: Context) -> dict[str, Any]:
         self._job = job
         summary = self.conclude(context, job)
-        self.record_import(context, job, **self._records)
+        self.record_import(context, [job], self._records)
         return summary
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as above

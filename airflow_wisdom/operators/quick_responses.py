@@ -33,13 +33,14 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     deferral. The reports of the records that AWS refused are fetched, counted and written to where you say.
 
     A task that is tried again does not import again: it finds the jobs that it started, waits for them, and starts
-    only the files that have no job, or whose job failed. A file whose rows have changed is another import.
+    only the files that have no job, or whose job failed. A file whose rows have changed is another import. A task that
+    a user clears compares its rows with what the knowledge base has, and imports those that are not there.
 
-    The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsSent``),
-    ``rowsSent`` (= ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``), ``durationSeconds``,
-    ``importJobs`` with the same for each job, samples ``invalidRows``, ``warnings`` and ``failedRecords``, and where
-    all of these were written to. It is pushed also when the task then fails because of its rows,
-    files or jobs.
+    The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsPresent`` +
+    ``rowsSent``), ``rowsSent`` (= ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``),
+    ``durationSeconds``, ``importJobs`` with the same for each job, samples ``invalidRows``, ``warnings`` and
+    ``failedRecords``, and where all of these were written to. It is pushed also when the task then fails because of
+    its rows, files or jobs.
 
     :param mode: ``import`` (default), or ``check`` to judge the rows, report what is wrong with them, and send nothing.
     :param max_rows_per_file: Rows of a file, 1 to 100. Default: 100, which is what AWS allows.
@@ -103,6 +104,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         self._ends: Sequence[JobEnd] = ()
         self._jobs: list[ImportJob] = []
         self._records: dict[str, int] = {}
+        self._arn: str | None = None
 
     @without_vain_retries
     def execute(self, context: Context) -> dict[str, Any]:
@@ -112,7 +114,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
             manifest = run.plan(self.rows(), self.routing_profiles())
             if self.mode == "check":
                 return self._conclude_check(context, run, manifest)
-            submissions = self._sent(context, run, manifest)
+            manifest, submissions = self._sent(context, run, manifest)
             ends = run.look(submissions) if self.deferrable else []
             if submissions and self.deferrable and not ends:
                 self._defer(run.hand_over(manifest, submissions), deadline)
@@ -154,11 +156,12 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         elif self._import:
             self._import.stop(delete=lambda: self.delete_jobs_on_kill and is_ended_by_user(self._ti))
 
-    def _sent(self, context: Context, run: Import, manifest: Manifest) -> list[Submission]:
-        """Send the files; where nothing can be started, the summary is pushed all the same."""
+    def _sent(self, context: Context, run: Import, manifest: Manifest) -> tuple[Manifest, list[Submission]]:
+        """Send what is left to import; where nothing can be started, the summary is pushed all the same."""
         try:
             manifest.check(self.on_invalid_rows)
-            return run.send(manifest)
+            manifest = run.take_stock(manifest)
+            return manifest, run.send(manifest)
         except (SourceError, StorageError, ImportIncompleteError):
             self.push_summary(context, run.given_up(manifest).summary())
             raise
@@ -208,14 +211,15 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         for job in self._jobs[:1]:
             self.link_to_instance(self.hook, job)
         account.judge(run.options.on_failed_records)
-        self.record_import(context, *self._jobs, **self._records)
+        self._arn = account.arn
+        self.record_import(context, self._jobs, self._records, self._arn)
         return summary
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002 - as it asks
         """Return where the rows came from and went to, for OpenLineage's Airflow provider, which alone asks."""
         from airflow_wisdom.lineage import import_lineage
 
-        return import_lineage(self.lineage_inputs(), self._jobs, self._records)
+        return import_lineage(self.lineage_inputs(), self._jobs, self._records, self._arn)
 
 
 class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):

@@ -8,7 +8,7 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS, SAMPLE_SIZE
@@ -190,6 +190,23 @@ def sift(
         cells_null=validator.nulls,
         cells_trimmed=validator.trimmed,
     )
+
+
+def without(file: ImportFile, is_left_out: Callable[[dict[str, str]], bool]) -> ImportFile:
+    """Take rows out of an import file, and return what is left, which has the place of the whole.
+
+    :param file: The file, which is replaced.
+    :param is_left_out: Called with each row, its cells by label; returns whether to take it out.
+    :raises StorageError: The file cannot be written.
+    """
+    lines = _Lines()
+    with keeping():
+        with file.path.open(encoding="utf-8", newline="") as opened:
+            header, *rows = csv.reader(opened)
+        left = [row for row in rows if not is_left_out(dict(zip(header, row, strict=True)))]
+        data = b"".join(map(lines.of, [header, *left]))
+        file.path.write_bytes(data)
+    return replace(file, rows=len(left), size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 class _Lines:

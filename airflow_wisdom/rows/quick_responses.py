@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_wisdom.model.knowledge_base import is_arn
 from airflow_wisdom.model.quick_response import CONTENT_TYPES, LISTS
 from airflow_wisdom.rows.mistake import place
 from airflow_wisdom.rows.validation import YES_AND_NO, split_items
@@ -55,6 +56,28 @@ def wanted(row: Row, cells: Mapping[str, str], routing_profiles: Mapping[str, st
     # There is no quick response without a content type, or that is neither active nor inactive: nothing is asked for.
     asked = {name: value for name, value in values.items() if value is not None or name not in _ALWAYS}
     return Wanted(row.line, asked, row.unit, row.part)
+
+
+def said(cells: Mapping[str, str], routing_profiles: Mapping[str, str]) -> dict[str, Value]:
+    """Return what a row of an import file says of a quick response: what it leaves empty is for AWS to decide.
+
+    Words that only AWS may understand, and names of routing profiles that are not known, say nothing that could be
+    compared.
+
+    :param cells: Field -> cell of a row that is valid.
+    :param routing_profiles: Name -> ARN of the routing profiles that are known; an ARN stands for itself.
+    """
+    return {
+        name: _value(name, cell, routing_profiles)
+        for name, cell in cells.items()
+        if cell and _is_understood(name, cell, routing_profiles)
+    }
+
+
+def _is_understood(name: str, cell: str, routing_profiles: Mapping[str, str]) -> bool:
+    if name == "routingProfiles":
+        return all(item in routing_profiles or is_arn(item) for item in split_items(cell))
+    return name not in WORDS or cell.lower() in WORDS[name]
 
 
 _ALWAYS = frozenset({"contentType", "isActive"})

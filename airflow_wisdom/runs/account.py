@@ -105,6 +105,7 @@ class PartAccount:
             "firstRow": self.part.first,
             "lastRow": self.part.last,
             **({"firstPart": self.part.first_in, "lastPart": self.part.last_in} if self.part.first_in else {}),
+            "rowsPresent": self.part.present,
             "rowsSent": self.part.rows,
             "rowsImported": self.imported,
             "rowsRefused": self.rows_refused,
@@ -122,6 +123,7 @@ class Account:
     :param jobs: The jobs that have ended, as far as they could be read; without URL, upload and metadata.
     :param is_given_up: Whether it ended before any job was started.
     :param was_sent: Whether anything was to be sent; if not, the rows were only judged.
+    :param known_arn: ARN of the knowledge base, where it is known although there may be no job.
     """
 
     manifest: Manifest
@@ -130,6 +132,7 @@ class Account:
     jobs: list[ImportJob] = field(default_factory=list)
     is_given_up: bool = False
     was_sent: bool = True
+    known_arn: str | None = None
 
     def __str__(self) -> str:
         """Say in one line what became of the rows."""
@@ -141,6 +144,7 @@ class Account:
         jobs = counted(sum(each.end.import_job_id is not None for each in self.parts), "job")
         seconds = self._duration()
         others = (
+            _share(self.rows_present, "already there"),
             _share(manifest.rows_invalid, "invalid", manifest.invalid_rows_path),
             _share(columns.refused, "refused", self.refused.path),
             _share(columns.not_started, "not started"),
@@ -153,9 +157,10 @@ class Account:
     def summary(self) -> dict[str, Any]:
         """Return what the import did, as JSON primitives for XCom.
 
-        ``rowsRead`` is ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsSent``; ``rowsSent`` is ``rowsImported`` +
-        ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``. Where rows are unknown, the numbers that they may belong
-        to are None and no guess. ``durationSeconds`` is from the start of the first job to the end of the last.
+        ``rowsRead`` is ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsPresent`` + ``rowsSent``; ``rowsSent`` is
+        ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``. Where rows are unknown, the numbers
+        that they may belong to are None and no guess. ``durationSeconds`` is from the start of the first job to the
+        end of the last.
         """
         manifest = self.manifest
         return {
@@ -164,6 +169,7 @@ class Account:
             "rowsRead": manifest.rows_read,
             "rowsInvalid": manifest.rows_invalid,
             "rowsOnlyChecked": 0 if self.was_sent else manifest.rows_valid,
+            "rowsPresent": self.rows_present,
             **self._rows(),
             "durationSeconds": self._duration(),
             "rowsBlank": manifest.rows_blank,
@@ -182,6 +188,17 @@ class Account:
         """What became of all rows that are in files."""
         return Columns(*map(sum, zip(*(each.columns for each in self.parts), strict=True))) if self.parts else _NO_ROWS
 
+    @property
+    def rows_present(self) -> int:
+        """Rows that were already there and were not sent."""
+        whole = sum(part.present for part in self.manifest.parts if not part.rows)
+        return whole + sum(each.part.present for each in self.parts)
+
+    @property
+    def arn(self) -> str | None:
+        """ARN of the knowledge base, as far as it is known."""
+        return next((job.knowledge_base_arn for job in self.jobs if job.knowledge_base_arn), self.known_arn)
+
     def numbers(self) -> dict[str, int]:
         """Return the numbers of records by what became of them, as far as they are known.
 
@@ -189,7 +206,8 @@ class Account:
         """
         names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsRefused"}
         rows = self._rows()
-        return {name: number for name, member in names.items() if (number := rows[member]) is not None}
+        known = {name: number for name, member in names.items() if (number := rows[member]) is not None}
+        return {**known, "present": self.rows_present} if self.rows_present else known
 
     def _rows(self) -> dict[str, int | None]:
         columns = self.columns
@@ -231,7 +249,7 @@ class Account:
         done = f"{len(self.parts) - len(wrong)} of {len(self.parts)} import jobs are COMPLETE"
         # The cause first: a list of failed tasks has room for no more.
         return ImportIncompleteError(
-            f"{done}{_cause(wrong)}. {'; '.join(map(str, wrong))}. {_how_to_go_on(wrong)}",
+            f"{done}{_cause(wrong)}. {'; '.join(map(str, wrong))}. {_how_to_go_on(wrong)}{self._differing}",
             jobs=[each.to_dict() for each in self.parts],
             retryable=not all(each.is_data_at_fault for each in wrong),
             where=self._where(),
@@ -257,7 +275,11 @@ class Account:
         if any(each.has_more_records_than_rows for each in self.parts):
             what = f"AWS reports {number:,} refused records for {rows:,} rows, for a file more than it has rows"
             return what, "how many are imported is not known"
-        return f"AWS refused {number:,} of {rows:,} rows", "the others are imported"
+        return f"AWS refused {number:,} of {rows:,} rows", f"the others are imported{self._differing}"
+
+    @property
+    def _differing(self) -> str:
+        return f". {self.manifest.differing}" if self.manifest.differing else ""
 
 
 _NO_ROWS = Columns(0, 0, 0, 0)
@@ -270,13 +292,13 @@ def _share(rows: int, what: str, path: str | None = None) -> str:
 
 
 def accounts_of(manifest: Manifest, ends: Sequence[JobEnd]) -> list[PartAccount]:
-    """Return what became of each file, before any report is read.
+    """Return what became of each file that had rows to send, before any report is read.
 
     :param manifest: What was to be imported.
-    :param ends: How the job of each file ended, in order.
+    :param ends: How the job of each of these files ended, in order.
     """
-    pairs = enumerate(zip(manifest.parts, ends, strict=True))
-    return [PartAccount(manifest.place(number), part, end) for number, (part, end) in pairs]
+    pairs = zip(manifest.to_send, ends, strict=True)
+    return [PartAccount(manifest.place(number), manifest.parts[number], end) for number, end in pairs]
 
 
 def _cause(wrong: Sequence[PartAccount]) -> str:

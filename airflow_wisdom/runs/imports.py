@@ -9,20 +9,25 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import TaskEndedError, WisdomError
+from airflow_wisdom.exceptions import AccessDeniedError, TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
-from airflow_wisdom.rows import prepare
+from airflow_wisdom.rows import DEFAULT_TEMPLATE, prepare
+from airflow_wisdom.rows.preparing import without
 from airflow_wisdom.runs.account import Account, accounts_of
 from airflow_wisdom.runs.folder import HasFolder
+from airflow_wisdom.runs.inventory import everything
 from airflow_wisdom.runs.judging import judging
+from airflow_wisdom.runs.limit import Limit
 from airflow_wisdom.runs.manifest import Manifest, Part
 from airflow_wisdom.runs.options import ReportOptions, RowOptions
+from airflow_wisdom.runs.presence import Presence
 from airflow_wisdom.runs.progress import task_progress
-from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
+from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports
 from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run
 from airflow_wisdom.runs.sending import Sender
+from airflow_wisdom.runs.starting import mark_of, rows_of
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
 from airflow_wisdom.values import check_interval, must_be_one_of, whole_number
 
@@ -97,7 +102,16 @@ class Import(HasFolder):
         self.options = options
         self._storage = storage
         self._run = run
-        self._files: Sequence[ImportFile] = ()
+        self._files: list[ImportFile] = []
+        self._template: ImportTemplate | None = None
+        self._routing_profiles: Mapping[str, str] = {}
+        self._arn: str | None = None
+        self._sender = Sender(
+            hook,
+            run,
+            knowledge_base_id=knowledge_base_id,
+            external_source_configuration=options.external_source_configuration,
+        )
         self._found: Mapping[str, ImportJob] = {}
         self._rows: Mapping[str, int] = {}
         self._jobs: ImportJobs | None = None
@@ -136,9 +150,10 @@ class Import(HasFolder):
         """
         options = self.options
         options.check_places(source)
-        judged = judge(source, options.template(self._storage), options, self.folder, routing_profiles)
+        self._template, self._routing_profiles = options.template(self._storage), routing_profiles or {}
+        judged = judge(source, self._template, options, self.folder, routing_profiles)
         prepared = judged.prepared
-        self._files = prepared.files
+        self._files = list(prepared.files)
         # Also without invalid rows, so that none of an earlier run stay there.
         path, not_saved = self._storage.try_to_save(prepared.invalid_path, options.invalid_rows_path)
         manifest = Manifest(
@@ -157,24 +172,29 @@ class Import(HasFolder):
             rows_blank=prepared.rows_blank,
             cells_null=prepared.cells_null,
         )
-        self._rows = manifest.rows_by_mark()
         self._run.progress.planned(manifest)
+        return manifest
+
+    def take_stock(self, manifest: Manifest) -> Manifest:
+        """Find the jobs that earlier tries started and, if a user has cleared the task, leave out rows that are there.
+
+        :param manifest: What :meth:`plan` returned.
+        :returns: What is left to import; nothing was sent.
+        """
+        self._found = self._sender.look_back([part.mark for part in manifest.parts])
+        if self._run.origin.series.is_cleared:
+            manifest = self._left_of(manifest)
+        self._rows = manifest.rows_by_mark()
         return manifest
 
     def send(self, manifest: Manifest) -> list[Submission]:
         """Upload every file that has no job yet, and return what is to be started and waited for.
 
-        :param manifest: What :meth:`plan` returned.
+        :param manifest: What :meth:`take_stock` returned.
         :raises ImportIncompleteError: A file could not be uploaded; no job was started.
         """
-        sender = Sender(
-            self._hook,
-            self._run,
-            knowledge_base_id=self._knowledge_base_id,
-            external_source_configuration=self.options.external_source_configuration,
-        )
-        self._found = sender.look_back([part.mark for part in manifest.parts])
-        return sender.send(manifest, self._files, [self._metadata(manifest, n) for n in range(len(manifest.parts))])
+        metadata = [self._metadata(manifest, number) for number in range(len(manifest.parts))]
+        return self._sender.send(manifest, self._files, metadata)
 
     def given_up(self, manifest: Manifest) -> Account:
         """Account for an import that ended before this try has started a job: what became of earlier ones is not known.
@@ -182,7 +202,7 @@ class Import(HasFolder):
         :param manifest: What was to be imported.
         """
         error = WisdomError("Nothing was sent")
-        jobs = [self._found.get(part.mark) for part in manifest.parts]
+        jobs = [self._found.get(manifest.parts[number].mark) for number in manifest.to_send]
         ends = [JobEnd.of(self._knowledge_base_id, job.import_job_id if job else None, job, error) for job in jobs]
         return Account(manifest, accounts_of(manifest, ends), is_given_up=True)
 
@@ -207,7 +227,7 @@ class Import(HasFolder):
     def hand_over(self, manifest: Manifest, submissions: Sequence[Submission]) -> dict[str, Any]:
         """Leave it to a trigger to start the jobs and wait for them, and return the parameters that it needs for that.
 
-        :param manifest: What :meth:`plan` returned.
+        :param manifest: What :meth:`take_stock` returned.
         :param submissions: What :meth:`send` returned.
         """
         self._run.limit.check_stopped()
@@ -258,8 +278,8 @@ class Import(HasFolder):
         :param manifest: What was to be imported.
         :param ends: How the job of each file ended, in order.
         """
-        account = Account(manifest, accounts_of(manifest, ends))
-        self._forget_useless_uploads(account)
+        account = Account(manifest, accounts_of(manifest, ends), known_arn=self._arn)
+        self._remember_ends(account)
         deadline = time.time() + REPORT_PATIENCE
         with FailedRecordReports(self.options.sample_size, self.options.max_report_bytes) as reports:
             account.parts = [self._with_report(each, account, reports, deadline) for each in account.parts]
@@ -301,6 +321,37 @@ class Import(HasFolder):
     def _has_started(self, job: ImportJob) -> bool:
         return self._run.origin.has_started(job)
 
+    def _left_of(self, manifest: Manifest) -> Manifest:
+        """Leave out the rows that are there, of files that no earlier try has begun with."""
+        begun = [self._sender.as_begun(part) for part in manifest.parts]
+        presence = None if all(begun) else self._presence()
+        if presence:
+            for number in [number for number, part in enumerate(begun) if part is None]:
+                self._files[number] = without(self._files[number], presence.has)
+                begun[number] = manifest.parts[number].sent_with(self._files[number].rows)
+        parts = tuple(known or part for known, part in zip(begun, manifest.parts, strict=True))
+        manifest = replace(manifest, parts=parts, rows_differing=presence.differing if presence else 0)
+        self._run.progress.stocked(manifest)
+        return manifest
+
+    def _presence(self) -> Presence | None:
+        """Read what there is; None if that is not allowed, so that all rows are sent, and AWS refuses what is there."""
+        run = self._run
+        limit = Limit(run.deadline, run.ended.is_set, run.contact, what="What the knowledge base has was not read")
+        try:
+            there = everything(ReadyConnection(self._hook), self._knowledge_base_id, limit)
+        except AccessDeniedError as exc:
+            log.warning(
+                "Every row is sent again, and AWS refuses those that are already there: what the knowledge base has "
+                "cannot be read. Allow wisdom:ListQuickResponses, wisdom:SearchQuickResponses and "
+                "wisdom:GetQuickResponse. %s",
+                exc,
+            )
+            return None
+        presence = Presence(there, self._template or DEFAULT_TEMPLATE, self._routing_profiles)
+        self._arn = presence.arn
+        return presence
+
     def _part(self, file: ImportFile, content: str) -> Part:
         mark = self._run.origin.mark(self._knowledge_base_id, content)
         return Part(file.rows, file.first_line, file.last_line, mark, file.first_part, file.last_part)
@@ -311,8 +362,11 @@ class Import(HasFolder):
 
     def _remember(self, submission: Submission, import_job_id: str) -> None:
         what = Remembered(submission.upload_id, submission.attempt, import_job_id, submission.series.key)
+        self._keep(submission.mark, what)
+
+    def _keep(self, mark: str, what: Remembered) -> None:
         try:
-            self._run.memory.remember(submission.mark, what)
+            self._run.memory.remember(mark, what)
         except TaskEndedError as exc:
             # The other try finds this job by its mark.
             log.warning("%s", exc)
@@ -320,12 +374,18 @@ class Import(HasFolder):
             if self._jobs:
                 self._jobs.under_way.stopped = True
 
-    def _forget_useless_uploads(self, account: Account) -> None:
-        """Where AWS would start no job from an upload later either, let the next try upload again."""
+    def _remember_ends(self, account: Account) -> None:
+        """Remember which jobs a trigger started, and forget the uploads from which AWS would start none later either.
+
+        A trigger has no store. Many tasks that are cleared at once would each read the whole list of jobs.
+        """
         for each in account.parts:
-            error = each.end.error
-            if each.end.import_job_id is None and error and not error.transient:
-                self._run.memory.forget(each.part.mark)
+            import_job_id, error, mark = each.end.import_job_id, each.end.error, each.part.mark
+            if import_job_id is None and error and not error.transient:
+                self._run.memory.forget(mark)
+            recalled = self._run.memory.recall(mark) if import_job_id else None
+            if recalled and recalled.import_job_id is None:
+                self._keep(mark, replace(recalled, import_job_id=import_job_id))
 
     def _with_report(
         self, each: PartAccount, account: Account, reports: FailedRecordReports, deadline: float
@@ -333,20 +393,22 @@ class Import(HasFolder):
         if each.end.import_job_id is None or not each.end.has_ended:
             return each
         try:
-            refused = self._read_report(each.end, account, reports, deadline)
+            job = self._hook.read_import_job(self._knowledge_base_id, str(each.end.import_job_id), deadline=deadline)
+            each = _with_rows_of(job, each)
+            # There may be thousands of jobs, and who notes what was imported needs neither URLs, uploads nor metadata.
+            account.jobs.append(replace(job, url=None, upload_id=None, metadata={}))
+            refused = reports.read(self._hook, job, deadline)
         except WisdomError as exc:
             unknown = replace(each, report_error=f"How many records were refused is not known: {exc}")
             log.warning("%s: %s", each.place, unknown.report_error)
             return unknown
         return replace(each, refused=refused.count, reasons=refused.reasons) if refused else each
 
-    def _read_report(
-        self, end: JobEnd, account: Account, reports: FailedRecordReports, deadline: float
-    ) -> RefusedRecords | None:
-        job = self._hook.read_import_job(self._knowledge_base_id, str(end.import_job_id), deadline=deadline)
-        # There may be thousands of jobs, and who notes what was imported needs neither URLs, uploads nor metadata.
-        account.jobs.append(replace(job, url=None, upload_id=None, metadata={}))
-        return reports.read(self._hook, job, deadline)
+
+def _with_rows_of(job: ImportJob, account: PartAccount) -> PartAccount:
+    """Return the account of a file with the rows that its job has: a trigger may have found one of an earlier try."""
+    is_ours = mark_of(job) == account.part.mark
+    return replace(account, part=account.part.sent_with(rows_of(job))) if is_ours else account
 
 
 def told_by(event: Mapping[str, Any]) -> tuple[Manifest, list[JobEnd]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 class Part:
     """The part of a source that is in one import file.
 
-    :param rows: How many rows it has.
+    :param rows: How many rows the file has; with none, there is nothing to send.
     :param first: Where its first row stands in the source.
     :param last: Where its last row stands in the source.
     :param mark: What marks its import job.
     :param first_in: The file that its first row is in, where the source has several.
     :param last_in: The file that its last row is in, where the source has several.
+    :param present: How many more rows it had, which are already there and are not sent.
     """
 
     rows: int
@@ -34,6 +35,21 @@ class Part:
     mark: str
     first_in: str | None = None
     last_in: str | None = None
+    present: int = 0
+
+    @property
+    def rows_given(self) -> int | None:
+        """How many rows its import job is told to have; None for all."""
+        return self.rows if self.present else None
+
+    def sent_with(self, rows: int | None) -> Part:
+        """Return the part as a job imports it.
+
+        :param rows: How many rows the job has, as its mark says; None for all.
+        """
+        whole = self.rows + self.present
+        sent = whole if rows is None else min(rows, whole)
+        return replace(self, rows=sent, present=whole - sent)
 
     def place(self, unit: str) -> str:
         """Return where its rows stand in the source, in words.
@@ -66,6 +82,7 @@ class Manifest:
     :param doubts: What of the rows that are sent may be meant, or a mistake.
     :param rows_blank: Rows that have nothing in them, and are not among those that were read.
     :param cells_null: Cells that mean nothing, as exporters write it, and are empty therefore.
+    :param rows_differing: Rows that are sent although quick responses with other values have their names.
     """
 
     knowledge_base_id: str
@@ -82,6 +99,7 @@ class Manifest:
     doubts: Doubts = field(default_factory=Doubts)
     rows_blank: int = 0
     cells_null: int = 0
+    rows_differing: int = 0
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> Manifest:
@@ -109,11 +127,29 @@ class Manifest:
     def __str__(self) -> str:
         """Say how much there is to import."""
         rows = sum(part.rows for part in self.parts)
-        return f"{redact(self.source)}, {rows:,} of {self.rows_read:,} rows in {counted(len(self.parts), 'file')}"
+        return f"{redact(self.source)}, {rows:,} of {self.rows_read:,} rows in {counted(len(self.to_send), 'file')}"
+
+    @property
+    def to_send(self) -> list[int]:
+        """Places of the files that have rows to send, among all, from 0."""
+        return [number for number, part in enumerate(self.parts) if part.rows]
+
+    @property
+    def rows_present(self) -> int:
+        """Rows that are already there and are not sent."""
+        return sum(part.present for part in self.parts)
+
+    @property
+    def differing(self) -> str:
+        """How many rows AWS refuses because quick responses with other values have their names, and what to do."""
+        if not self.rows_differing:
+            return ""
+        rows = counted(self.rows_differing, "row")
+        return f"Quick responses with other values have the names of {rows}: a sync changes those, an import only adds"
 
     def rows_by_mark(self) -> dict[str, int]:
         """Return how many rows each file has, by the mark of its import job."""
-        return {part.mark: part.rows for part in self.parts}
+        return {part.mark: part.rows for part in self.parts if part.rows}
 
     def place(self, number: int) -> str:
         """Return which part of the source is in a file, in words.
@@ -121,7 +157,8 @@ class Manifest:
         :param number: Place of the file among all, from 0.
         """
         part = self.parts[number]
-        return f"file {number + 1} of {len(self.parts)} ({part.place(self.unit)})"
+        without = f", without {part.present:,} that are already there" if part.present else ""
+        return f"file {number + 1} of {len(self.parts)} ({part.place(self.unit)}{without})"
 
     def check(self, on_invalid_rows: str = "fail") -> None:
         """Refuse to import a source with invalid rows, unless they may be skipped and there are others.

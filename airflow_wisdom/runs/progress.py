@@ -54,6 +54,12 @@ class Progress:
         :param cells: Cells that are sent as empty, because of `null_values`.
         """
 
+    def stocked(self, manifest: Manifest) -> None:
+        """Take note of which rows are already there, as a task sees that a user has cleared.
+
+        :param manifest: What is left to import.
+        """
+
     def uploaded(self, number: int, total: int) -> None:
         """Take note that a file is uploaded.
 
@@ -145,6 +151,17 @@ class LogProgress(Progress):
             log.info("Rows of %s with nothing in them, which are left out: %s", redact(source), f"{rows:,}")
         if cells:
             log.info("Cells of %s that are sent as empty because of null_values: %s", redact(source), f"{cells:,}")
+
+    def stocked(self, manifest: Manifest) -> None:
+        """Log how many rows are not sent again, and how many AWS is going to refuse."""
+        if manifest.rows_present:
+            log.info(
+                "Rows of %s that are already there, and are not sent again: %s",
+                redact(manifest.source),
+                f"{manifest.rows_present:,}",
+            )
+        if manifest.rows_differing:
+            log.warning("%s: %s", redact(manifest.source), manifest.differing)
 
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""

@@ -10,15 +10,15 @@ from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundErr
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.run import Remembered
-from airflow_wisdom.runs.starting import Standing, Submission, is_adopted, look_back, mark_of
+from airflow_wisdom.runs.starting import LookBack, Standing, Submission, drive, is_adopted, listed, mark_of, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
     from airflow_wisdom.rows.preparing import ImportFile
-    from airflow_wisdom.runs.manifest import Manifest
+    from airflow_wisdom.runs.manifest import Manifest, Part
     from airflow_wisdom.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -61,38 +61,49 @@ class Sender:
         self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
-            self._standings |= patiently(lambda: self._listed(missing, marks), self._run.limit)
+            self._standings |= self._listed(missing, marks)
         found = {mark: standing.job for mark, standing in self._standings.items() if standing.job}
         for job in found.values():
             self._run.progress.found(job)
         return found
 
+    def as_begun(self, part: Part) -> Part | None:
+        """Return the part of a file as an earlier try has begun with it: which rows are sent is decided; else None.
+
+        :param part: The part, with all its rows.
+        """
+        standing = self._standings.get(part.mark, Standing())
+        if standing.job:
+            return part.sent_with(rows_of(standing.job))
+        remembered = self._usable(part.mark, standing)
+        return part.sent_with(remembered.rows) if remembered else None
+
     def send(
-        self, manifest: Manifest, files: Iterable[ImportFile], metadata: Sequence[Mapping[str, str]]
+        self, manifest: Manifest, files: Sequence[ImportFile], metadata: Sequence[Mapping[str, str]]
     ) -> list[Submission]:
         """Upload what has to be uploaded, and return what is to be started and waited for.
 
         :param manifest: What is to be imported, with the mark of each file.
-        :param files: The files.
+        :param files: The files, also those that have no rows left to send.
         :param metadata: The metadata of each file's job.
         :raises ImportIncompleteError: A file could not be uploaded; no job was started.
         """
         submissions: list[Submission] = []
-        for number, file in enumerate(files):
+        for number in manifest.to_send:
             try:
-                submissions.append(self._submission(file, manifest.parts[number].mark, metadata[number]))
+                submissions.append(self._submission(files[number], manifest.parts[number], metadata[number]))
             except WisdomError as exc:
                 raise self._not_uploaded(manifest.place(number), submissions, exc) from exc
-            self._run.progress.uploaded(number + 1, len(manifest.parts))
+            self._run.progress.uploaded(len(submissions), len(manifest.to_send))
         return submissions
 
     def _listed(self, missing: Collection[str], marks: Collection[str]) -> dict[str, Standing]:
-        jobs = list(self._hook.list_import_jobs(self._knowledge_base_id))
+        jobs = drive(listed(self._knowledge_base_id), self._hook, self._run.limit)
         for job in jobs:
             of_other_rows = mark_of(job) not in marks and self._run.origin.has_started(job)
             if of_other_rows and not has_ended(job):
                 log.warning("Import job %s goes on: an earlier try started it with other rows", job.import_job_id)
-        return look_back(jobs, missing, self._run.origin.series)
+        return LookBack(missing, self._run.origin.series).note(jobs).found
 
     def _remembered(self, mark: str) -> Standing | None:
         remembered = self._recalled[mark]
@@ -105,36 +116,44 @@ class Sender:
             return None
         return Standing(job if is_adopted(job, self._run.origin.series) else None, remembered.attempt + 1)
 
-    def _submission(self, file: ImportFile, mark: str, metadata: Mapping[str, str]) -> Submission:
-        standing = self._standings.get(mark, Standing())
-        upload_id, is_new = self._upload_id(file, mark, standing)
+    def _submission(self, file: ImportFile, part: Part, metadata: Mapping[str, str]) -> Submission:
+        standing = self._standings.get(part.mark, Standing())
+        upload_id, is_new = self._upload_id(file, part, standing)
         return Submission(
             knowledge_base_id=self._knowledge_base_id,
             upload_id=upload_id,
-            mark=mark,
+            mark=part.mark,
             attempt=standing.attempt,
             series=self._run.origin.series,
             metadata=metadata,
             external_source_configuration=self._external_source_configuration,
             import_job_id=standing.job.import_job_id if standing.job else None,
             may_exist=not is_new,
+            rows=part.rows_given,
         )
 
-    def _upload_id(self, file: ImportFile, mark: str, standing: Standing) -> tuple[str, bool]:
+    def _usable(self, mark: str, standing: Standing) -> Remembered | None:
+        """Return an upload that is to be imported, and perhaps is, though no list shows it; None if there is none."""
+        remembered = self._recalled.get(mark)
+        series = self._run.origin.series.key
+        is_usable = remembered and remembered.attempt == standing.attempt and remembered.series == series
+        return remembered if is_usable else None
+
+    def _upload_id(self, file: ImportFile, part: Part, standing: Standing) -> tuple[str, bool]:
         """Return the id of the upload to import, and whether it was made just now."""
         if standing.job and standing.job.upload_id:
             return standing.job.upload_id, False
-        remembered = self._recalled.get(mark)
-        series = self._run.origin.series.key
-        if remembered and remembered.attempt == standing.attempt and remembered.series == series:
-            # Uploaded and perhaps started, though no list shows it: asked in the very same words, AWS starts it once.
+        if remembered := self._usable(part.mark, standing):
+            # Asked in the very same words, AWS starts it once.
             return remembered.upload_id, False
         limit = self._run.limit
         upload = partial(
             self._hook.upload, self._knowledge_base_id, file.path, max_bytes=file.size, check=limit.check_stopped
         )
         upload_id = patiently(upload, limit)
-        self._run.memory.remember(mark, Remembered(upload_id, standing.attempt, series=series))
+        series = self._run.origin.series.key
+        what = Remembered(upload_id, standing.attempt, series=series, rows=part.rows_given)
+        self._run.memory.remember(part.mark, what)
         return upload_id, True
 
     def _not_uploaded(self, place: str, before: Sequence[Submission], error: WisdomError) -> ImportIncompleteError:

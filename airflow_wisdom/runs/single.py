@@ -17,7 +17,7 @@ from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
 from airflow_wisdom.runs.run import Origin, Run
-from airflow_wisdom.runs.starting import Standing, Submission, drive, find, starting
+from airflow_wisdom.runs.starting import Standing, Submission, drive, finding, starting
 from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, reread
 from airflow_wisdom.values import counted, most_tolerated
 
@@ -90,7 +90,7 @@ class SingleImport:
         :raises AwsError: AWS did not accept the job.
         """
         mark = self.run.origin.mark(self.knowledge_base_id, self.upload_id or _sha256(Path(str(self.source))))
-        standing = Standing() if self.run.is_first_try else self._patiently(lambda: self._find(mark))
+        standing = Standing() if self.run.is_first_try else self._find(mark)
         if (found := standing.job) is not None:
             self.run.progress.found(found)
             return self._patiently(lambda: self.hook.get_import_job(self.knowledge_base_id, found.import_job_id))
@@ -137,7 +137,7 @@ class SingleImport:
         )
 
     def _find(self, mark: str) -> Standing:
-        return find(self.hook, self.knowledge_base_id, mark, self.run.origin.series)
+        return drive(finding(self.knowledge_base_id, mark, self.run.origin.series), self.hook, self.run.limit)
 
     def _upload(self) -> str:
         limit = self.run.limit

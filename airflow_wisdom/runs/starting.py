@@ -11,7 +11,8 @@ import asyncio
 import logging
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from airflow_wisdom.exceptions import (
     ClientTokenUsedError,
@@ -20,7 +21,6 @@ from airflow_wisdom.exceptions import (
     WisdomError,
 )
 from airflow_wisdom.model.endings import has_ended
-from airflow_wisdom.model.import_job import ImportJob
 from airflow_wisdom.runs.limit import Limit, ask, patiently
 from airflow_wisdom.runs.run import ALL_TRIES, MARK, Series
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.calls import Calls
+    from airflow_wisdom.model.import_job import ImportJob
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +41,18 @@ LOOK_BACK_PAUSES = (0.0, 5.0, 5.0, 10.0, 10.0, 15.0, 15.0, 30.0, 30.0)
 LAST_ATTEMPT = 20
 """Attempts after which something else than failed or deleted jobs has to be the reason that each token is used."""
 
+MOST_PAGES = 100_000
+"""Pages after which a list of import jobs is not read on: AWS keeps them all, but not ten millions."""
+
+_MOST_DIGITS = 10
+
 _DOING = "Still trying to start an import job"
 
 Step: TypeAlias = "float | Callable[[WisdomHook], Any]"
 """What a flow wants next: a pause of so many seconds, or a call of AWS."""
 
-Flow: TypeAlias = "Generator[Step, Any, ImportJob]"
-"""A course of steps that ends with an import job."""
+Flow: TypeAlias = "Generator[Step, Any, T]"
+"""A course of steps that ends with a result."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Submission:
     :param external_source_configuration: As for `start_import_job`.
     :param import_job_id: Id of the job, where an earlier try started it; such a job is not started.
     :param may_exist: Whether an earlier try may have started a job from this very upload, which no list shows.
+    :param rows: How many rows are uploaded, where they are not all of the mark's; whoever finds the job has to know.
     """
 
     knowledge_base_id: str
@@ -76,6 +85,7 @@ class Submission:
     external_source_configuration: Mapping[str, Any] | None = None
     import_job_id: str | None = None
     may_exist: bool = False
+    rows: int | None = None
 
     @property
     def token(self) -> str:
@@ -86,7 +96,8 @@ class Submission:
     @property
     def marked(self) -> str:
         """The value of :data:`~airflow_wisdom.runs.run.MARK` in the job's metadata."""
-        return "/".join(filter(None, (self.mark, str(self.attempt), self.series.key)))
+        rows = "" if self.rows is None else str(self.rows)
+        return "/".join((self.mark, str(self.attempt), self.series.key, rows)).rstrip("/")
 
     def has_just_started(self, job: ImportJob) -> bool:
         """Return whether a job is known to be of this very request: its upload is one that no earlier try knew.
@@ -137,36 +148,72 @@ class Standing:
     is_listed: bool = True
 
 
+class _Marks(NamedTuple):
+    """What :attr:`Submission.marked` joins."""
+
+    mark: str = ""
+    attempt: str = ""
+    series: str = ""
+    rows: str = ""
+
+    @classmethod
+    def of(cls, job: ImportJob) -> _Marks:
+        """Return those of a job; what it does not have is empty."""
+        return cls(*job.metadata.get(MARK, "").split("/", 3))
+
+
 def mark_of(job: ImportJob) -> str:
     """Return the mark of a job, without the number of its attempt; empty for a job that has none.
 
     :param job: The import job.
     """
-    return _marks_of(job)[0]
+    return _Marks.of(job).mark
 
 
-def look_back(jobs: Iterable[ImportJob], marks: Collection[str], series: Series) -> dict[str, Standing]:
-    """Return what became of earlier attempts.
+def rows_of(job: ImportJob) -> int | None:
+    """Return how many rows a job has, where they are not all of its mark's; else None.
 
-    :param jobs: The import jobs of the knowledge base; read only as far as needed.
+    :param job: The import job.
+    """
+    rows = _Marks.of(job).rows
+    # Metadata can be written by anybody.
+    return int(rows) if rows.isdecimal() and len(rows) < _MOST_DIGITS else None
+
+
+class LookBack:
+    """What became of earlier attempts, found out as the import jobs of a knowledge base are read.
+
     :param marks: The marks that are looked for.
     :param series: Which tries look: those of another, such as from before the task was cleared, have not done it.
-    :returns: For each mark that was found, where it stands.
     """
-    found: dict[str, Standing] = {}
-    missing = set(marks)
-    for job in jobs:
-        if not missing:
-            break
-        mark, attempt, _ = _marks_of(job)
-        # Metadata can be written by anybody.
-        if mark in missing and attempt.isdecimal():
-            following = max(found.get(mark, Standing()).attempt, int(attempt) + 1)
-            counts = is_adopted(job, series)
-            found[mark] = Standing(job if counts else None, following)
-            if counts:
-                missing.remove(mark)
-    return found
+
+    def __init__(self, marks: Collection[str], series: Series) -> None:
+        self.found: dict[str, Standing] = {}
+        self._missing = set(marks)
+        self._series = series
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every mark has a job, so that nothing is left to look for."""
+        return not self._missing
+
+    def note(self, jobs: Iterable[ImportJob]) -> LookBack:
+        """Take note of some jobs, and return this; they are read only as far as needed.
+
+        :param jobs: The import jobs.
+        """
+        for job in jobs:
+            if self.is_over:
+                break
+            mark, attempt, *_ = _Marks.of(job)
+            # Metadata can be written by anybody.
+            if mark in self._missing and attempt.isdecimal():
+                following = max(self.found.get(mark, Standing()).attempt, int(attempt) + 1)
+                counts = is_adopted(job, self._series)
+                self.found[mark] = Standing(job if counts else None, following)
+                if counts:
+                    self._missing.remove(mark)
+        return self
 
 
 def is_adopted(job: ImportJob, series: Series) -> bool:
@@ -175,28 +222,45 @@ def is_adopted(job: ImportJob, series: Series) -> bool:
     :param job: A job that bears the mark.
     :param series: Which tries ask.
     """
-    return not has_failed(job) and series.adopts(_marks_of(job)[2], has_ended=has_ended(job))
+    return not has_failed(job) and series.adopts(_Marks.of(job).series, has_ended=has_ended(job))
 
 
-def _marks_of(job: ImportJob) -> tuple[str, str, str]:
-    """Return mark, attempt and series of a job, as :attr:`Submission.marked` joins them."""
-    mark, _, rest = job.metadata.get(MARK, "").partition("/")
-    attempt, _, series = rest.partition("/")
-    return mark, attempt, series
+def listed(
+    knowledge_base_id: str, is_enough: Callable[[list[ImportJob]], bool] = lambda _: False
+) -> Flow[list[ImportJob]]:
+    """Read the list of a knowledge base's import jobs, a page a step: one that AWS throttles is read again, alone.
+
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param is_enough: Called with the jobs of a page; returns whether the pages after it are not needed. Default: they
+        are.
+    :raises WisdomError: The list does not end.
+    """
+    jobs: list[ImportJob] = []
+    token: str | None = None
+    for _ in range(MOST_PAGES):
+        page, token = yield partial(_page, knowledge_base_id, token)
+        jobs += page
+        if token is None or is_enough(page):
+            return jobs
+    raise WisdomError(f"The list of import jobs does not end after {MOST_PAGES:,} pages")
 
 
-def find(hook: WisdomHook, knowledge_base_id: str, mark: str, series: Series) -> Standing:
+def _page(knowledge_base_id: str, token: str | None, hook: WisdomHook) -> tuple[list[ImportJob], str | None]:
+    return hook.import_job_page(knowledge_base_id, token)
+
+
+def finding(knowledge_base_id: str, mark: str, series: Series) -> Flow[Standing]:
     """Return where one mark stands in the list of a knowledge base's import jobs.
 
-    :param hook: What AWS is reached with.
-    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param knowledge_base_id: As for :func:`listed`.
     :param mark: The mark.
-    :param series: As for :func:`look_back`.
+    :param series: As for :class:`LookBack`.
     """
-    return look_back(hook.list_import_jobs(knowledge_base_id), {mark}, series).get(mark, Standing())
+    jobs = yield from listed(knowledge_base_id, lambda page: LookBack({mark}, series).note(page).is_over)
+    return LookBack({mark}, series).note(jobs).found.get(mark, Standing())
 
 
-def starting(submission: Submission, asked: Callable[[], object] = lambda: None) -> Flow:
+def starting(submission: Submission, asked: Callable[[], object] = lambda: None) -> Flow[ImportJob]:
     """Start a job, or find the one that was started with the same mark, and return it.
 
     A flow without a network of its own: whoever drives it does what it yields, a pause or a call, and sends the answer
@@ -227,7 +291,7 @@ def starting(submission: Submission, asked: Callable[[], object] = lambda: None)
     raise _token_used(submission)
 
 
-def _start(submission: Submission, asked: Callable[[], object]) -> Generator[Step, Any, ImportJob | None]:
+def _start(submission: Submission, asked: Callable[[], object]) -> Flow[ImportJob | None]:
     """Start a job, or get the one that the client token was used for; None if that is not one of this mark."""
 
     def start(hook: WisdomHook) -> ImportJob:
@@ -255,13 +319,12 @@ def has_failed(job: ImportJob) -> bool:
         return False
 
 
-def _after_used_token(submission: Submission) -> Generator[Step, Any, Standing]:
+def _after_used_token(submission: Submission) -> Flow[Standing]:
     """Find the job that a token was used for, or the number of the next attempt."""
-    where, series = submission.knowledge_base_id, submission.series
     for pause in LOOK_BACK_PAUSES:
         if pause:
             yield pause
-        standing: Standing = yield lambda hook: find(hook, where, submission.mark, series)
+        standing = yield from finding(submission.knowledge_base_id, submission.mark, submission.series)
         if standing.job or standing.attempt > submission.attempt:
             return standing
     if submission.client_token or submission.attempt >= LAST_ATTEMPT:
@@ -280,7 +343,7 @@ def _token_used(submission: Submission) -> ClientTokenUsedError:
 # The two drivers, side by side: in the worker's thread, and in the triggerer's event loop.
 
 
-def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
+def drive(flow: Flow[T], hook: WisdomHook, limit: Limit) -> T:
     """Drive a flow in this thread and return its result; throttling and the like are waited out.
 
     :param flow: Such as :func:`starting`.
@@ -288,15 +351,18 @@ def drive(flow: Flow, hook: WisdomHook, limit: Limit) -> ImportJob:
     :param limit: Until when.
     :raises WisdomError: What the flow raises.
     """
-    step: Step | ImportJob = next(flow)
-    while not isinstance(step, ImportJob):
-        try:
-            answer = _take(step, hook, limit)
-        except WisdomError as exc:
-            step = _advance(flow, error=exc)
-        else:
-            step = _advance(flow, answer)
-    return step
+    try:
+        step = next(flow)
+        while True:
+            try:
+                answer = _take(step, hook, limit)
+            except WisdomError as exc:
+                step = flow.throw(exc)
+            else:
+                step = flow.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def _take(step: Step, hook: WisdomHook, limit: Limit) -> Any:
@@ -308,7 +374,7 @@ def _take(step: Step, hook: WisdomHook, limit: Limit) -> Any:
     return patiently(lambda: step(hook), limit, _DOING)
 
 
-async def drive_in_loop(flow: Flow, calls: Calls, limit: Limit) -> ImportJob:
+async def drive_in_loop(flow: Flow[T], calls: Calls, limit: Limit) -> T:
     """Drive a flow in the running event loop, without blocking it, and return its result.
 
     :param flow: As for :func:`drive`.
@@ -316,35 +382,22 @@ async def drive_in_loop(flow: Flow, calls: Calls, limit: Limit) -> ImportJob:
     :param limit: As for :func:`drive`.
     :raises WisdomError: As for :func:`drive`.
     """
-    step: Step | ImportJob = next(flow)
-    while not isinstance(step, ImportJob):
-        try:
-            answer = await take_in_loop(step, calls, limit)
-        except WisdomError as exc:
-            step = _advance(flow, error=exc)
-        else:
-            step = _advance(flow, answer)
-    return step
+    try:
+        step = next(flow)
+        while True:
+            try:
+                answer = await _take_in_loop(step, calls, limit)
+            except WisdomError as exc:
+                step = flow.throw(exc)
+            else:
+                step = flow.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
-async def take_in_loop(step: Step, calls: Calls, limit: Limit) -> Any:
-    """Do one step of a flow in the running event loop.
-
-    :param step: A pause, or a call of AWS.
-    :param calls: As for :func:`drive_in_loop`.
-    :param limit: As for :func:`drive_in_loop`.
-    :raises WisdomError: What the call raises.
-    """
+async def _take_in_loop(step: Step, calls: Calls, limit: Limit) -> Any:
     if isinstance(step, float):
         await asyncio.sleep(min(step, limit.left()))
         return None
     return await ask(calls, step, limit, _DOING)
-
-
-def _advance(flow: Flow, answer: Any = None, *, error: WisdomError | None = None) -> Step | ImportJob:
-    """Return the next step of a flow, or the job that it has ended with."""
-    try:
-        return flow.throw(error) if error else flow.send(answer)
-    except StopIteration as end:
-        job: ImportJob = end.value
-        return job

@@ -16,7 +16,7 @@ from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.runs.limit import Limit
 from airflow_wisdom.runs.progress import Progress, now_and_then
 from airflow_wisdom.runs.run import ALL_TRIES, FILE, MARK, Series
-from airflow_wisdom.runs.starting import drive_in_loop, look_back, starting, take_in_loop
+from airflow_wisdom.runs.starting import LookBack, drive_in_loop, listed, starting
 from airflow_wisdom.watcher import ImportJobWatcher
 
 if TYPE_CHECKING:
@@ -91,11 +91,11 @@ def delete_running(hook: WisdomHook, knowledge_base_id: str, under_way: UnderWay
     """
     running = set(under_way.running)
     try:
-        listed = look_back(hook.list_import_jobs(knowledge_base_id), under_way.marks, under_way.series)
+        look = LookBack(under_way.marks, under_way.series).note(hook.list_import_jobs(knowledge_base_id))
     except WisdomError as exc:
         log.warning("Import jobs that are not known to run cannot be looked for: %s", exc)
     else:
-        jobs = [standing.job for standing in listed.values() if standing.job]
+        jobs = [standing.job for standing in look.found.values() if standing.job]
         # By AWS's word: one in a status that this version does not know may run as well.
         running |= {job.import_job_id for job in jobs if job.status != ImportJobStatus.COMPLETE.value}
     for import_job_id in sorted(running):
@@ -213,16 +213,12 @@ class ImportJobs:
         if not open_ones:
             return list(self._submissions)
         knowledge_base_id = self._submissions[0].knowledge_base_id
-
-        def started(hook: WisdomHook) -> dict[str, str]:
-            jobs = hook.list_import_jobs(knowledge_base_id)
-            return {marked: job.import_job_id for job in jobs if (marked := job.metadata.get(MARK)) in open_ones}
-
         try:
-            found: Mapping[str, str] = await take_in_loop(started, calls, self._limit)
+            jobs = await drive_in_loop(listed(knowledge_base_id), calls, self._limit)
         except WisdomError as exc:
             log.warning("Import jobs that run already cannot be looked for: %s", exc)
             return list(self._submissions)
+        found = {marked: job.import_job_id for job in jobs if (marked := job.metadata.get(MARK)) in open_ones}
         return [replace(each, import_job_id=each.import_job_id or found.get(each.marked)) for each in self._submissions]
 
 

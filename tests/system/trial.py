@@ -254,7 +254,8 @@ class Trial:
         """Compare what the runs say of a file's rows with what is there."""
         there, rows = len(self.present(load)), len(load.names | load.taken)
         for one in summaries:
-            known = [one[name] or 0 for name in ("rowsImported", "rowsRefused", "rowsNotStarted", "rowsUnknown")]
+            columns = ("rowsPresent", "rowsImported", "rowsRefused", "rowsNotStarted", "rowsUnknown")
+            known = [one[name] or 0 for name in columns]
             is_whole = None not in (one["rowsImported"], one["rowsRefused"])
             wrong = abs(rows - one["rowsRead"]) + (abs(rows - sum(known)) if is_whole else 0)
             verdict.add("lost", wrong, f"{self.name} does not account for all of {rows} rows: {_short(one)}")
@@ -264,6 +265,7 @@ class Trial:
         imported = [one["rowsImported"] for one in summaries]
         is_lost_already = any("these rows are not in" in note for note in verdict.notes)
         if summaries and None not in imported and not is_lost_already:
+            imported += [one["rowsPresent"] for one in summaries]
             wrong = abs(there - sum(imported))
             verdict.add("lost", wrong, f"{self.name} says that {imported} rows are in, and {there} are")
 
