@@ -174,7 +174,7 @@ def test_an_archive_must_hold_one_file(data, message):
 
 
 def test_what_macos_adds_to_an_archive_is_not_counted():
-    assert len(cells(zipped(TEXT.encode(), "Rows/", "Rows/a.csv", "__MACOSX/Rows/._a.csv"))) == 2
+    assert len(cells(zipped(TEXT.encode(), "Rows/", "Rows/a.csv", "__MACOSX/Rows/._a.csv", "Rows/.DS_Store"))) == 2
 
 
 def test_an_archive_with_a_password_is_refused():
