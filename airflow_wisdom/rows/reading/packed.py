@@ -28,6 +28,9 @@ CHUNK = 1 << 16
 MOST_LAYERS = 2
 """How often a file may be compressed: once by who made it, and once by what stored it."""
 
+_OFFICE = frozenset({"[Content_Types].xml", "mimetype", "Index/Document.iwa"})
+"""What is in the archives that the documents of Microsoft, of LibreOffice, and of Apple are."""
+
 _ZSTD_LIBRARIES = ("compression.zstd", "backports.zstd")
 
 
@@ -138,7 +141,7 @@ def _zip(stream: io.BufferedReader) -> io.BufferedReader:
 
 def _one_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     names = archive.namelist()
-    if "[Content_Types].xml" in names:
+    if not _OFFICE.isdisjoint(names):
         raise SourceFormatError("The file is an Excel workbook or another Office document: export it as CSV in UTF-8")
     files = [each for each in archive.infolist() if not each.is_dir() and not _is_hidden(each.filename)]
     if len(files) != 1:
