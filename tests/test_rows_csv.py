@@ -353,6 +353,29 @@ def test_a_column_that_is_needed_may_not_occur_twice(twice):
 # One row that never ends
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name,Content\n----,-------\na,x\n",
+        "Name,Content\n---- ,  ---\na,x\n",
+        "| Name | Content |\n|:-----|--------:|\n| a | x |\n",
+        "Name,Content,Language\n----,-------,\na,x,\n",
+    ],
+)
+def test_a_line_of_dashes_is_no_row(text):
+    """As sqlcmd and Markdown draw it: it would be a quick response that is called so."""
+    with prepared(table(text)) as made:
+        assert [(mistake.line, mistake.what) for mistake in made.mistakes] == [
+            (2, "is a line of dashes, as it is drawn below a header: delete it")
+        ]
+        assert [(row[0], row[2].strip()) for row in written(made)] == [("a", "x")]
+
+
+def test_dashes_in_a_row_are_text():
+    with prepared(table("Name,Content\n--,x\n---a,--\n-,-\n")) as made:
+        assert [(row[0], row[2]) for row in written(made)] == [("--", "x"), ("---a", "--"), ("-", "-")]
+
+
 @pytest.mark.parametrize("cell", ['"a\n",', '"a", "b\n",'])
 def test_a_row_that_never_ends_is_refused_before_it_fills_the_memory(cell):
     class Endless(io.RawIOBase):

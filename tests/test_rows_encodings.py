@@ -176,7 +176,7 @@ def test_an_archive_must_hold_one_file(data, message):
 
 
 def test_what_macos_adds_to_an_archive_is_not_counted():
-    assert len(cells(zipped(TEXT.encode(), "Rows/", "Rows/a.csv", "__MACOSX/Rows/._a.csv"))) == 2
+    assert len(cells(zipped(TEXT.encode(), "Rows/", "Rows/a.csv", "__MACOSX/Rows/._a.csv", "Rows/.DS_Store"))) == 2
 
 
 def test_an_archive_with_a_password_is_refused():
@@ -212,6 +212,9 @@ def test_without_its_library_zstandard_is_named(monkeypatch):
         (b"%PDF-1.7\n", "is a PDF document"),
         (b"{\\rtf1\\ansi", "is an RTF document"),
         (lzma.compress(b"a"), "is compressed with xz"),
+        (b"a.csv".ljust(257, b"\0") + b"ustar\x0000", "is a tar archive"),
+        (zipped(b"", "mimetype", "content.xml"), "is an Excel workbook or another Office document"),
+        (zipped(b"", "Index/Document.iwa", "Metadata/a.plist"), "is an Excel workbook or another Office document"),
         (b"7z\xbc\xaf\x27\x1c\0\x04", "is a 7z archive"),
         (b"Rar!\x1a\x07\x01\0", "is a RAR archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook"),

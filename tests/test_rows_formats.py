@@ -95,6 +95,11 @@ def test_other_shapes_are_named():
     error = error_of(b'[["a", "b"], ["c", "d"]]', name="a.json")
     assert 'orient="values"' in str(error)
     assert error.line == 1
+    assert 'in its member "items"' in str(error_of(b'{"total": 1, "items": [{"Name": "a"}]}', name="a.json"))
+    for name in ("a.json", "a.jsonl"):
+        columns = b'{"Name": ["a", "b"], "Content": ["x", "y"]}'
+        assert "which has a list for each column" in str(error_of(columns, name=name))
+    assert rows_of(b'{"Channels": ["Chat"]}', name="a.json") == [{"Channels": "Chat"}]
     # A list in the first column is still a row.
     assert rows_of(b'{"Channels": ["Chat"], "Name": "a"}', name="a.json") == [{"Channels": "Chat", "Name": "a"}]
 
@@ -307,6 +312,8 @@ def test_values_of_parquet_have_their_usual_text_form():
         "items": pa.array([["a", "b"]]),
         "category": pa.array(["x"]).dictionary_encode(),
         "whole": pa.array([101]),
+        "time of nanoseconds": pa.array([34_200_000_000_001], pa.time64("ns")),
+        "list of nanoseconds": pa.array([[1_700_000_000_123_456_789]], pa.list_(pa.timestamp("ns"))),
     }
     assert rows_of(parquet_of(pa.table(columns))) == [
         {
@@ -320,7 +327,17 @@ def test_values_of_parquet_have_their_usual_text_form():
             "items": "a;b",
             "category": "x",
             "whole": "101",
+            "time of nanoseconds": "09:30:00",
+            "list of nanoseconds": "2023-11-14T22:13:20.123456",
         }
+    ]
+
+
+def test_a_duration_makes_its_row_invalid_alone():
+    columns = {"Name": ["a"], "Description": pa.array([5], pa.duration("ns"))}
+    (row,) = read(io.BytesIO(parquet_of(pa.table(columns)))).rows
+    assert [(mistake.column, mistake.reason) for mistake in row.mistakes] == [
+        ("Description", "is of type timedelta, which has no text form here")
     ]
 
 

@@ -32,7 +32,7 @@ def first(source, **rules):
         return {label: cell for label, cell in zip(DEFAULT_TEMPLATE.columns, written(made)[0], strict=True) if cell}
 
 
-@pytest.mark.parametrize("text", ["\\N", "NULL", "None", "nan", "NaN", "NaT", "<NA>", "#N/A", "null", " NULL "])
+@pytest.mark.parametrize("text", ["\\N", "NULL", "None", "nan", "NaN", "NaT", "<NA>", "#N/A", "#NV", "null", " NULL "])
 @pytest.mark.parametrize("label", ["Shortcut key", "Description", "Language", "Channels"])
 def test_an_exporters_nothing_is_an_empty_cell(text, label):
     with prepared(read_rows([{**GOOD, label: text}])) as made:
@@ -88,6 +88,7 @@ def test_values_of_unknown_meaning_are_nothing_too():
 
 
 ERRORS = ["#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#ERROR!", "Err:508"]
+ERRORS += ["#BEZUG!", "#WERT!", "#ZAHL!", "#VALEUR!", "#NOM?", "#\u00a1REF!", "#\u00bfNOMBRE?", "#RIF!", "#NOME?"]
 
 
 @pytest.mark.parametrize("label", ["Content", "Description", "Shortcut key"])

@@ -40,6 +40,7 @@ def first_of(rows, **rules):
     [
         ("Name", "", "is required, but empty"),
         ("Content", " \n", "is required, but empty"),
+        ("Content", "\u3000\u200b", "is required, but empty"),
         ("Name", "x" * 101, "has 101 characters, at most 100 are allowed"),
         ("Content", "x" * 4001, "has 4,001 characters, at most 4,000 are allowed"),
         ("Description", "x" * 256, "has 256 characters, at most 255 are allowed"),

@@ -74,6 +74,8 @@ _UNIQUE = frozenset({"name", "shortcutKey"})
 # Here spaces at the ends, and line breaks, may be meant.
 _TEXTS = frozenset({"content", "description"})
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+# White space, and what takes no space at all: zero-width spaces and joiners, soft hyphens, byte-order marks.
+_INVISIBLE = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\xad\u200b\u200c\u200d\u2060\ufeff"
 _REPEATING = frozenset({"contentType", "channels", "language", "isActive", "routingProfiles"})
 _MOST_ACCEPTED = 1000
 _LONGEST_REASON = 200
@@ -315,7 +317,7 @@ class Validator:
             found.doubts += [row.mistake(doubt, column, value) for doubt in doubts]
 
     def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
-        if cell.required and (not value or value.isspace()):
+        if cell.required and not value.strip(_INVISIBLE):
             return ["is required, but empty"]
         if not row.is_exact and is_error(value.strip()):
             return ["is an error value of a spreadsheet"]

@@ -12,7 +12,7 @@ from airflow_wisdom.exceptions import SourceFormatError
 from airflow_wisdom.rows.cells import RESERVED, is_marked, unsafe
 from airflow_wisdom.rows.mistake import Doubt, Mistake, listing
 from airflow_wisdom.rows.reading.dialect import Feed, Lookahead, dialect_of
-from airflow_wisdom.rows.reading.doubts import Tall, folded, header_again, marked, repeated, short
+from airflow_wisdom.rows.reading.doubts import Tall, folded, header_again, is_ruled, marked, repeated, ruled, short
 from airflow_wisdom.rows.reading.parts import goes_on
 from airflow_wisdom.rows.reading.table import Row, Table, any_column, without_blank_end
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _UNNAMED = re.compile(r"(?:Unnamed: \d+(?:[._]\w+)*)?")
 _INDEX = "(no name)"
 _LINE_ENDS = ("\n", "\r")
+# How a line of dashes begins.
+_RULED = ("--", ":-")
 _NOTHING: tuple[Any, ...] = ()
 
 
@@ -145,8 +147,11 @@ class _Rows:
             if spans > 1 or feed.marked:
                 mistakes, found = self._doubtful(line, cells)
                 doubts += found
-            if first < len(cells) and cells[first].strip().casefold() in labels:
+            text = cells[first].strip() if first < len(cells) else ""
+            if text.casefold() in labels:
                 mistakes += self._repeated(line, values)
+            elif text[:2] in _RULED and is_ruled(cells):
+                mistakes += (ruled(line),)
             row = Row(line, values, surplus, mistakes, "line", doubts)
             yield row.restored(columns.marks(cells)) if columns.is_marked else row
 

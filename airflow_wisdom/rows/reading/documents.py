@@ -69,10 +69,29 @@ def refuse_other_shapes(head: str) -> None:
             )
     wrapped = _WRAPPED.match(text)
     if wrapped:
-        key = shorten(wrapped[1].strip(": \t\r\n").strip('"'))
-        raise SourceFormatError(
-            f'The file is one object, whose rows are in its member "{key}". {_WANTED}: that list alone'
-        )
+        raise _wrapped(wrapped[1].strip(": \t\r\n").strip('"'))
+    if text.startswith("{"):
+        _refuse_columns(text)
+
+
+def _refuse_columns(text: str) -> None:
+    try:
+        first, _ = JSON.raw_decode(text)
+    except (ValueError, RecursionError):
+        # It goes on, or is no JSON at all, which its reader says better.
+        return
+    lists = {key: value for key, value in first.items() if isinstance(value, list)}
+    for key, value in lists.items():
+        if value and isinstance(value[0], JsonObject):
+            raise _wrapped(key)
+    if len(lists) == len(first) > 1:
+        raise SourceFormatError(f"The file is one object, which has a list for each column. {_WANTED}")
+
+
+def _wrapped(key: str) -> SourceFormatError:
+    return SourceFormatError(
+        f'The file is one object, whose rows are in its member "{shorten(key)}". {_WANTED}: that list alone'
+    )
 
 
 def json_table(pieces: Iterator[str]) -> Table:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_wisdom.rows.mistake import Doubt, Mistake, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_wisdom.rows.mistake import Unit
 
 MANY_LINES = 20
 """Lines of a cell beyond which it is doubtful."""
 
+_DASHES = re.compile(r":?-{2,}:?")
 # A single cell may be called like its column.
 _LEAST = 2
 # With one, it could be any text with a number such as 1,200.
@@ -53,6 +55,23 @@ def header_again(line: int, unit: Unit) -> Mistake:
     :param unit: What `line` counts.
     """
     return Mistake(line, None, "", "repeats the header: were files joined here?", unit)
+
+
+def is_ruled(cells: Iterable[str]) -> bool:
+    """Return whether a row is a line of dashes, as command lines of databases and Markdown draw it below a header.
+
+    :param cells: Its cells.
+    """
+    texts = [cell.strip() for cell in cells if cell.strip()]
+    return bool(texts) and all(map(_DASHES.fullmatch, texts))
+
+
+def ruled(line: int) -> Mistake:
+    """Return the mistake of a row that is a line of dashes.
+
+    :param line: Where it is.
+    """
+    return Mistake(line, None, "", "is a line of dashes, as it is drawn below a header: delete it")
 
 
 def short(line: int, cells: int, columns: int) -> Doubt:

@@ -53,6 +53,8 @@ _OTHERS: Mapping[bytes, str] = {
     b"\x04\x22\x4d\x18": "compressed with LZ4: unpack it first",
     b"version https://git-lfs.github.com/": "a pointer of Git LFS, and not the file itself: fetch that first",
 }
+# Behind the name and the rights of its first file.
+_TAR, _TAR_AT = b"ustar", 257
 _SHORT = 4
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x19]")
 _PAGES = (b"<!doctype html", b"<html")
@@ -107,6 +109,8 @@ def refuse_other_formats(head: bytes) -> None:
         # Whatever begins with the letters of a short one may be a header as well.
         if head.startswith(magic) and (len(magic) > _SHORT or _BINARY.search(head[:CERTAIN])):
             raise SourceFormatError(f"The file is {problem}")
+    if head.startswith(_TAR, _TAR_AT):
+        raise SourceFormatError("The file is a tar archive: unpack it first")
     if head[:CERTAIN].lstrip().lower().startswith(_PAGES):
         raise SourceFormatError("The file is an HTML page, and no table: was it a login or an error page?")
     if head[:CERTAIN].lstrip().startswith(b"<?xml"):

@@ -28,6 +28,9 @@ CHUNK = 1 << 16
 MOST_LAYERS = 2
 """How often a file may be compressed: once by who made it, and once by what stored it."""
 
+_OFFICE = frozenset({"[Content_Types].xml", "mimetype", "Index/Document.iwa"})
+"""What is in the archives that the documents of Microsoft, of LibreOffice, and of Apple are."""
+
 _ZSTD_LIBRARIES = ("compression.zstd", "backports.zstd")
 
 
@@ -138,14 +141,18 @@ def _zip(stream: io.BufferedReader) -> io.BufferedReader:
 
 def _one_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     names = archive.namelist()
-    if "[Content_Types].xml" in names:
+    if not _OFFICE.isdisjoint(names):
         raise SourceFormatError("The file is an Excel workbook or another Office document: export it as CSV in UTF-8")
-    # macOS adds files of its own.
-    files = [each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")]
+    files = [each for each in archive.infolist() if not each.is_dir() and not _is_hidden(each.filename)]
     if len(files) != 1:
         found = f": {listing([each.filename for each in files])}" if files else ""
         raise SourceFormatError(f"The ZIP archive must hold one file, not {len(files):,}{found}")
     return files[0]
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether nobody has put a file into an archive on purpose, such as what macOS adds of its own."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith(".")
 
 
 _UNPACK: dict[re.Pattern[bytes], Callable[[io.BufferedReader], io.BufferedReader]] = {

@@ -58,11 +58,17 @@ def _rows(opened: Any, names: list[str]) -> Iterator[Mapping[str, object]]:
 
 
 def _in_microseconds(batch: Any) -> Any:
-    """Cut the nanoseconds of times, as pandas writes them, for which Python has no type."""
+    """Cut the nanoseconds of times, as pandas writes them, for which Python has no type; also those in lists."""
     import pyarrow as pa
 
     def cut(kind: Any) -> Any:
-        return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) and kind.unit == "ns" else kind
+        if pa.types.is_list(kind):
+            return pa.list_(cut(kind.value_type))
+        if getattr(kind, "unit", None) != "ns":
+            return kind
+        if pa.types.is_timestamp(kind):
+            return pa.timestamp("us", kind.tz)
+        return pa.time64("us") if pa.types.is_time64(kind) else pa.duration("us")
 
     columns = [column.cast(cut(column.type), safe=False) for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
