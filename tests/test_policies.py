@@ -28,6 +28,9 @@ from airflow_wisdom.storage import Storage
 from airflow_wisdom.transfers import SqlToWisdomOperator
 
 POLICIES = Path(__file__).parent.parent / "docs" / "policies"
+OF_TASKS = sorted(path for path in POLICIES.glob("*.json") if path.stem.endswith(("Operator", "Sensor")))
+OF_COMMANDS = {"airflow-wisdom-probe": "test_probe"}
+"""Policies of commands -> the test that compares them with what the command calls."""
 QUICK = {"poll_interval": 0.01}
 PRESIGNED = {"GetObject", "PutObject"}
 """Requests to presigned URLs, which need no permission; the fake counts them too."""
@@ -359,7 +362,7 @@ WRITING = {
 """Tasks that write quick responses, or let AWS do so."""
 
 
-@pytest.mark.parametrize("path", sorted(POLICIES.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_TASKS, ids=lambda path: path.stem)
 def test_statements_name_the_resources_that_aws_checks(path):
     for statement in json.loads(path.read_text())["Statement"]:
         assert len({action.partition(":")[0] for action in statement["Action"]}) == 1
@@ -368,7 +371,7 @@ def test_statements_name_the_resources_that_aws_checks(path):
             assert statement["Resource"] == RESOURCES.get(action.partition(":")[2], KNOWLEDGE_BASE)
 
 
-@pytest.mark.parametrize("path", sorted(POLICIES.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_TASKS, ids=lambda path: path.stem)
 def test_who_writes_may_look_up_routing_profiles_apart_from_the_rest(path):
     """Whether an import needs that is unverified, so whoever does not need it leaves one statement out."""
     statements = {each["Sid"]: each["Action"] for each in json.loads(path.read_text())["Statement"]}
@@ -382,7 +385,7 @@ def test_who_writes_may_look_up_routing_profiles_apart_from_the_rest(path):
 def test_every_statement_is_explained():
     page = (POLICIES.parent / "permissions.md").read_text()
     explained = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
-    policies = [json.loads(path.read_text()) for path in POLICIES.glob("*.json")]
+    policies = [json.loads(path.read_text()) for path in OF_TASKS]
     assert explained == {statement["Sid"] for policy in policies for statement in policy["Statement"]}
 
 
@@ -390,4 +393,5 @@ def test_every_policy_is_of_a_task_and_the_other_way_round():
     from airflow_wisdom import operators
 
     tasks = {*operators.__all__, "WisdomImportJobSensor", "SqlToWisdomOperator"}
-    assert {path.stem for path in POLICIES.glob("*.json")} == tasks
+    assert {path.stem for path in OF_TASKS} == tasks
+    assert {path.stem for path in POLICIES.glob("*.json")} == tasks | OF_COMMANDS.keys()

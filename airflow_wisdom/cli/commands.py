@@ -454,5 +454,66 @@ DELETE = Command(
     action="airflow_wisdom.cli.jobs:delete",
 )
 
-COMMANDS = (CHECK, PLAN, SYNC, EXPORT, IMPORT, JOBS, SHOW_JOB, WAIT, DELETE)
+PROBE = Command(
+    name="probe",
+    help="Find out how AWS behaves where its documents say nothing",
+    description="Make a small knowledge base, try out in it what AWS does not document, remove it, and print a report "
+    "to send in: it has no account id, no ARN and no signature in it. What is asked, what it takes and which "
+    "permissions it needs, --dry-run says without AWS. Nothing else in the account is read or changed.",
+    examples=(
+        ("--dry-run", "what would it do?"),
+        ("--yes --output json", "all questions, in a knowledge base of its own; a report for scripts"),
+        ('--template "Responses Import Template.csv" --only header --only words', "two questions, with your header"),
+        ("--clean-up 5d41402a", "remove what a probe that was killed has left"),
+    ),
+    options={
+        "probe": (
+            option("--dry-run", action="store_true", help="say what would be asked and made, and call nothing"),
+            option("-y", "--yes", action="store_true", help="begin without a question"),
+            option(
+                "--only", action="append", default=[], metavar="ID", help="ask this question alone; may be repeated"
+            ),
+            option(
+                "--template",
+                metavar="PATH",
+                help="template file downloaded from Amazon Connect, whose header is tried: a path or URI (default: an "
+                "assumed header)",
+            ),
+            option(
+                "--label",
+                type=mapping,
+                action="append",
+                default=[],
+                metavar="LABEL=FIELD",
+                help="label of the template whose meaning its name does not say, such as Title=name; may be repeated",
+            ),
+            option(
+                "--timeout",
+                type=duration,
+                default=1800.0,
+                metavar="TIME",
+                help="how long to ask: seconds, or a number with s, m, h or d (default: 30m); cleaning up comes on top",
+            ),
+            option("--clean-up", metavar="PROBE", help="ask nothing: remove what the probe with this id has left"),
+        ),
+        "AWS": (
+            option(
+                "--knowledge-base-id",
+                metavar="ID",
+                help="id or ARN of a knowledge base to work in, of which only what the probe has made is removed "
+                "(default: one of its own; neither a connection nor the environment names one here)",
+            ),
+            option(
+                "--instance-id",
+                metavar="ID",
+                help="id or ARN of an Amazon Connect instance, to work in the knowledge base of its quick responses",
+            ),
+            *(each for each in AWS if each.flags[0] not in ("--knowledge-base-id", "--instance-id")),
+        ),
+        "output": OUTPUT,
+    },
+    action="airflow_wisdom.cli.probing:probe",
+)
+
+COMMANDS = (CHECK, PLAN, SYNC, EXPORT, IMPORT, JOBS, SHOW_JOB, WAIT, DELETE, PROBE)
 """All commands. A new one is an entry here, and the function that it names."""

@@ -31,12 +31,14 @@ from airflow_wisdom.exceptions import (
 )
 from airflow_wisdom.hooks.connect import ConnectVerbs
 from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
+from airflow_wisdom.hooks.knowledge_bases import KnowledgeBaseVerbs
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_if_passing, raise_upload_error, send
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.failed_records import FailedRecords
 from airflow_wisdom.model.import_job import ImportJob, timed_out
+from airflow_wisdom.model.knowledge_base import CONNECT_TAG
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
 from airflow_wisdom.values import ONE_DAY
 
@@ -51,8 +53,10 @@ log = logging.getLogger(__name__)
 CONNECTION_PAUSES = (2.0, 5.0, 10.0, 20.0, 25.0, 30.0)
 """Seconds before Airflow is asked again for a connection that it does not find."""
 
+_NO_KNOWLEDGE_BASE = "pass knowledge_base_id, or put it into the extra of the Airflow connection"
 
-class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
+
+class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHook):
     """Work with the import jobs of Amazon Connect Wisdom, today Amazon Q in Connect.
 
     `conn` is the bare boto3 client, for every operation that has no method here. Wherever a knowledge base is asked
@@ -151,6 +155,35 @@ class WisdomHook(QuickResponseVerbs, ConnectVerbs, AwsBaseHook):
                 "pass aws_conn_id=None to use boto3's own credentials",
                 conn_id=conn_id,
             ) from exc
+
+    def test_connection(self, knowledge_base_id: str | None = None) -> tuple[bool, str]:
+        """Say whether the connection leads to a knowledge base whose quick responses agents can see.
+
+        Its type, its status and its tag ``AmazonConnectEnabled`` are checked; AWS operation ``GetKnowledgeBase``.
+
+        :param knowledge_base_id: Id or ARN of the knowledge base. Default: that of the connection's extra, or that of
+            the ``instance_id`` there. Where neither is named, the credentials alone are checked.
+        :returns: Whether all is well, and what was found, for people.
+        """
+        try:
+            found = self._named_knowledge_base(knowledge_base_id)
+            if found is None:
+                works, what = super().test_connection()  # type: ignore[no-untyped-call, unused-ignore]
+                return works, f"{what}. No knowledge base was checked: {_NO_KNOWLEDGE_BASE}" if works else what
+            known = self.get_knowledge_base(found)
+        except WisdomError as exc:
+            return False, str(exc)
+        key, value = CONNECT_TAG
+        fine = f"is of type {known.knowledge_base_type}, is {known.status}, and has the tag {key}={value}"
+        return known.problem is None, f"Knowledge base {known.knowledge_base_id} {known.problem or fine}"
+
+    def _named_knowledge_base(self, knowledge_base_id: str | None) -> str | None:
+        """Return id or ARN of the knowledge base that was given, or that the connection's extra leads to."""
+        if knowledge_base_id or not self.aws_conn_id:
+            return knowledge_base_id
+        extra = self.get_connection(self.aws_conn_id).extra_dejson
+        named, instance = extra.get("knowledge_base_id"), extra.get("instance_id")
+        return str(named) if named else self.find_knowledge_base(str(instance)) if instance else None
 
     def get_import_job(self, knowledge_base_id: str, import_job_id: str) -> ImportJob:
         """Return an import job; AWS operation ``GetImportJob``.

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from urllib.parse import SplitResult
 
 __all__ = [
     "KnowledgeBase",
 ]
+
+QUICK_RESPONSES = "QUICK_RESPONSES"
+"""The type of a knowledge base that holds quick responses; AWS type ``KnowledgeBaseType``."""
+
+ACTIVE = "ACTIVE"
+"""The status of a knowledge base that can be worked with; AWS type ``KnowledgeBaseStatus``."""
+
+CONNECT_TAG = ("AmazonConnectEnabled", "True")
+"""Key and value of the tag without which Amazon Connect's service-linked role does not act on a knowledge base."""
 
 SCHEME = "wisdom"
 """The scheme of the URIs of assets."""
@@ -121,6 +131,65 @@ class KnowledgeBase(NamedTuple):
         owners = {self.owner, other.owner}
         same_owner = len(owners) == 1 or not all(map(_ACCOUNT.fullmatch, owners))
         return same_owner and self[1:] == other[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeBaseData:
+    """A knowledge base as AWS has it; AWS type ``KnowledgeBaseData``, or ``KnowledgeBaseSummary`` from a list.
+
+    :param knowledge_base_id: Its id.
+    :param arn: Its ARN.
+    :param name: Its name.
+    :param knowledge_base_type: AWS's word as it came, such as ``QUICK_RESPONSES``.
+    :param status: AWS's word as it came, such as ``ACTIVE``.
+    :param tags: Its tags.
+    """
+
+    knowledge_base_id: str
+    arn: str
+    name: str
+    knowledge_base_type: str
+    status: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_response(cls, response: Mapping[str, Any]) -> KnowledgeBaseData:
+        """Make one from AWS's answer.
+
+        :param response: The member ``knowledgeBase`` of an answer, or one of ``knowledgeBaseSummaries``.
+        """
+        return cls(
+            response["knowledgeBaseId"],
+            response["knowledgeBaseArn"],
+            str(response["name"]),
+            str(response["knowledgeBaseType"]),
+            str(response["status"]),
+            dict(response.get("tags") or {}),
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be worked with."""
+        return self.status == ACTIVE
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps agents from its quick responses, with what to do about it, in a sentence; None if nothing does."""
+        key, value = CONNECT_TAG
+        if self.knowledge_base_type != QUICK_RESPONSES:
+            return (
+                f"is of type {self.knowledge_base_type}, not {QUICK_RESPONSES}: it cannot hold quick responses. Name "
+                "the knowledge base of your quick responses"
+            )
+        if not self.is_ready:
+            return f"is {self.status}, not {ACTIVE}. Wait until it is, or name another one"
+        if self.tags.get(key) != value:
+            found = f"has the tag {key}={self.tags[key]}, not" if key in self.tags else "lacks the tag"
+            return (
+                f"{found} {key}={value}: imports may succeed, but Amazon Connect does not use it, and agents see "
+                "nothing of it. Set the tag"
+            )
+        return None
 
 
 def is_arn(text: str) -> bool:
