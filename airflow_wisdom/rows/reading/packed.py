@@ -6,16 +6,13 @@ import bz2
 import gzip
 import importlib
 import io
-import os
 import re
-import shutil
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
 from airflow_wisdom.rows.mistake import listing
+from airflow_wisdom.rows.reading.binary import on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +34,10 @@ _ZSTD_LIBRARIES = ("compression.zstd", "backports.zstd")
 class _Pieces(io.RawIOBase):
     """Whatever has a `read`, as a raw file that fills its buffer, since one look has to show how a file begins."""
 
-    def __init__(self, file: Any, error: type[Exception], failed: Failed, descriptor: int | None = None) -> None:
+    def __init__(self, file: Any, error: type[Exception], failed: Failed) -> None:
         self._file = file
         self._error = error
         self._failed = failed
-        self._descriptor = descriptor
 
     def readable(self) -> bool:
         return True
@@ -60,12 +56,6 @@ class _Pieces(io.RawIOBase):
             buffer[size : size + len(piece)] = piece
             size += len(piece)
         return size
-
-    def close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-        super().close()
 
 
 def opened(file: BinaryIO) -> io.BufferedReader:
@@ -92,10 +82,10 @@ def unpacked(stream: io.BufferedReader) -> io.BufferedReader:
     raise SourceFormatError(f"The file is compressed more than {MOST_LAYERS} times: unpack it first")
 
 
-def _unpacked(name: str, file: Any, descriptor: int | None = None) -> io.BufferedReader:
+def _unpacked(name: str, file: Any) -> io.BufferedReader:
     failed = lambda exc: SourceFormatError(f"The {name} file is damaged, or not complete: {exc}")  # noqa: E731 - as above
     # Of a damaged file the libraries raise whatever comes first.
-    return io.BufferedReader(_Pieces(file, Exception, failed, descriptor), CHUNK)
+    return io.BufferedReader(_Pieces(file, Exception, failed), CHUNK)
 
 
 def _gzip(stream: io.BufferedReader) -> io.BufferedReader:
@@ -124,18 +114,13 @@ def _zstd_library() -> Any:
 
 def _zip(stream: io.BufferedReader) -> io.BufferedReader:
     """Return the one file in a ZIP archive, from a copy on disk: its directory is at its end, and it may be large."""
-    descriptor, path = tempfile.mkstemp()
+    copy = on_disk(stream)
     try:
-        Path(path).unlink()
-        # Closed with what is read from it: nobody closes what `read` returns, and it may not be read to its end.
-        copy = open(descriptor, "w+b", closefd=False)  # noqa: SIM115 - see above
-        shutil.copyfileobj(stream, copy)
         archive = zipfile.ZipFile(copy)
-        return _unpacked("ZIP", archive.open(_one_file(archive)), descriptor)
-    except BaseException as exc:
-        os.close(descriptor)
-        if isinstance(exc, SourceError) or not isinstance(exc, Exception):
-            raise
+        return _unpacked("ZIP", archive.open(_one_file(archive)))
+    except SourceError:
+        raise
+    except Exception as exc:
         raise SourceFormatError(f"The ZIP archive cannot be unpacked: {exc}") from exc
 
 
