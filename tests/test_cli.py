@@ -21,7 +21,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from rigs.running import GOOD_CSV, start_job
+from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, start_job
 
 from airflow_wisdom import exceptions
 from airflow_wisdom.cli import main
@@ -498,6 +498,42 @@ def test_a_complete_job_is_waited_for(cli, base, fake_wisdom):
     fake_wisdom.import_jobs(after_calls=1)
     ran = cli("wait", start_job(fake_wisdom, base), "-o", "json")
     assert (ran.code, ran.document["status"]) == (DONE, "COMPLETE")
+
+
+def partly_refused(fake, base):
+    """A job of which one of two records is refused, COMPLETE all the same."""
+    fake.partly_failed("COMPLETE")
+    return start_job(fake, base, PARTLY_BAD_CSV)
+
+
+def test_a_complete_job_with_refused_records_is_no_success(cli, base, fake_wisdom, tmp_path):
+    """With the words and the exit code of an import."""
+    path = tmp_path / "refused.csv"
+    ran = cli("wait", partly_refused(fake_wisdom, base), "-o", "json", "--failed-records-path", path)
+    assert (ran.code, ran.document["status"], ran.document["recordsRefused"]) == (DATA, "COMPLETE", 1)
+    assert [record["Content"] for record in ran.document["failedRecords"]] == ["Good evening!"]
+    assert "AWS refused 1 record of import job" in ran.error
+    assert "Good evening!" in path.read_text()
+
+
+@pytest.mark.parametrize("tolerated", ["warn", "ignore", "1"])
+def test_refused_records_may_be_tolerated_by_a_wait(cli, base, fake_wisdom, tolerated):
+    ran = cli("wait", partly_refused(fake_wisdom, base), "-o", "json", "--on-failed-records", tolerated)
+    assert (ran.code, ran.document["recordsRefused"]) == (DONE, 1)
+
+
+def test_a_wait_says_why_a_job_has_failed(cli, base, fake_wisdom):
+    fake_wisdom.partly_failed("FAILED")
+    ran = cli("wait", start_job(fake_wisdom, base, PARTLY_BAD_CSV), "-o", "json")
+    assert (ran.code, ran.document["status"], ran.document["recordsRefused"]) == (DATA, "FAILED", 1)
+    assert "A quick response with this name already exists" in ran.error
+
+
+def test_a_report_that_cannot_be_read_is_no_success_of_a_wait(cli, base, fake_wisdom):
+    job = partly_refused(fake_wisdom, base)
+    fake_wisdom.fault("GetObject", "AccessDenied", http_status=403, times=100)
+    ran = cli("wait", job, "-o", "json")
+    assert (ran.code, ran.document["status"], ran.document["recordsRefused"]) == (AWS, "COMPLETE", None)
 
 
 @pytest.mark.parametrize("status", ["FAILED", "DELETE_IN_PROGRESS", "ON_FIRE"])

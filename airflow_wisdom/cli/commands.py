@@ -106,6 +106,13 @@ SAMPLE = option(
     metavar="N",
     help=f"invalid rows and refused records to show, at most (default: {SAMPLE_SIZE})",
 )
+ON_FAILED_RECORDS = option(
+    "--on-failed-records",
+    type=tolerated,
+    default="fail",
+    metavar="WHAT",
+    help="what to do if AWS refuses records: fail, warn, ignore, or the number that is tolerated (default: fail)",
+)
 FAILED_RECORDS = option(
     "--failed-records-path", metavar="PATH", help="write all records that AWS refused to this CSV: a path or URI"
 )
@@ -245,14 +252,7 @@ IMPORT = Command(
         "rows": (*ROWS, SAMPLE),
         "import": (
             INVALID_ROWS,
-            option(
-                "--on-failed-records",
-                type=tolerated,
-                default="fail",
-                metavar="WHAT",
-                help="what to do if AWS refuses records: fail, warn, ignore, or the number that is tolerated (default: "
-                "fail)",
-            ),
+            ON_FAILED_RECORDS,
             FAILED_RECORDS,
             option(
                 "--max-active-jobs",
@@ -422,11 +422,20 @@ SHOW_JOB = Command(
 
 WAIT = Command(
     name="wait",
-    help="Wait until an import job is COMPLETE",
-    description="Wait until an import job is COMPLETE. Exits with 1 if it fails or is deleted, and with 4 if it does "
-    "not end in time.",
-    examples=(("cd856dd2-4736-453b-a1d2-8f051e14c120 --timeout 30m", ""),),
-    options={"arguments": (JOB,), "waiting": (TIMEOUT,), "AWS": AWS, "output": OUTPUT},
+    help="Wait until an import job is COMPLETE, and read which records AWS refused",
+    description="Wait until an import job is COMPLETE, and read which records AWS refused. Exits with 1 if it fails, "
+    "if it is deleted or if AWS refused more than is tolerated, and with 4 if it does not end in time.",
+    examples=(
+        ("cd856dd2-4736-453b-a1d2-8f051e14c120 --timeout 30m", ""),
+        ("cd856dd2-4736-453b-a1d2-8f051e14c120 --on-failed-records warn", "whatever AWS refused"),
+    ),
+    options={
+        "arguments": (JOB,),
+        "waiting": (TIMEOUT,),
+        "records": (ON_FAILED_RECORDS, FAILED_RECORDS, SAMPLE),
+        "AWS": AWS,
+        "output": OUTPUT,
+    },
     action="airflow_wisdom.cli.jobs:wait",
 )
 

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 from airflow_wisdom.cli.exits import Failure, Interrupted
 from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, facts, records, titled
 from airflow_wisdom.cli.service import reach
-from airflow_wisdom.exceptions import ImportJobError
+from airflow_wisdom.exceptions import ImportJobError, ImportJobFailedError, WisdomError
 from airflow_wisdom.rows import DEFAULT_TEMPLATE
-from airflow_wisdom.runs.reports import FailedRecordReports
+from airflow_wisdom.runs.options import ReportOptions
+from airflow_wisdom.runs.reports import FailedRecordReports, RefusedRecords
 from airflow_wisdom.runs.run import FILE, TASK
+from airflow_wisdom.runs.single import JobAccount, failed_job
 from airflow_wisdom.storage import Storage
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from airflow_wisdom.cli.screen import Screen
+    from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
 
 _JOBS = (
@@ -58,31 +61,50 @@ def show(args: Namespace, screen: Screen) -> Outcome:
         refused = reports.refused(Storage(aws_conn_id=args.conn_id), args.failed_records_path)
     if refused.not_saved:
         raise refused.not_saved
-    number = None if known is None else known.count
-    document = {**job.to_dict(), "recordsRefused": number, "failedRecords": refused.sample}
-    sheet = _facts(job, records_refused=number, refused_records_in=refused.path)
-    title = titled("Refused by AWS", len(refused.sample), refused.count)
-    sheets = [sheet, records(title, refused.sample, DEFAULT_TEMPLATE.columns)]
-    return Outcome({**document, "failedRecordsPath": refused.path}, sheets)
+    return _with_refused(job, None if known is None else refused)
 
 
 def wait(args: Namespace, screen: Screen) -> Outcome:
-    """Wait until an import job is COMPLETE.
+    """Wait until an import job is COMPLETE, and read which records AWS refused.
 
     :param args: What the command was given.
     :param screen: Where progress goes.
     """
     hook, knowledge_base_id = reach(args)
-    deadline = time.time() + args.timeout
     with screen.waiting(f"Waiting for import job {args.job_id}"):
         try:
-            job = hook.wait_for_import_job(knowledge_base_id, args.job_id, deadline=deadline)
+            job = _ended(hook, knowledge_base_id, args)
         except KeyboardInterrupt:
             raise Interrupted(f"import job {args.job_id} goes on; run the same command again to wait for it") from None
         except ImportJobError as exc:
             document = {"knowledgeBaseId": knowledge_base_id, "importJobId": args.job_id, "status": exc.status}
             return Outcome(document, [facts(import_job=args.job_id, status=exc.status)], Failure.of(exc))
-    return Outcome(job.to_dict(), [_facts(job)])
+    options = ReportOptions(args.sample_size, args.on_failed_records, args.failed_records_path)
+    account = JobAccount.of(hook, job, options, Storage(aws_conn_id=args.conn_id))
+    try:
+        account.judge(args.on_failed_records)
+    except WisdomError as exc:
+        return _with_refused(job, account.refused, Failure.of(exc))
+    return _with_refused(job, account.refused)
+
+
+def _ended(hook: WisdomHook, knowledge_base_id: str, args: Namespace) -> ImportJob:
+    """Wait for a job, and return it whole; also one that is FAILED, whose report may say why."""
+    which = knowledge_base_id, args.job_id
+    try:
+        return hook.wait_for_import_job(*which, deadline=time.time() + args.timeout)
+    except ImportJobFailedError as exc:
+        return failed_job(hook, *which, exc)
+
+
+def _with_refused(job: ImportJob, refused: RefusedRecords | None, failure: Failure | None = None) -> Outcome:
+    """Return the outcome of a command that has read the report of a job; `refused` is None where nobody knows."""
+    number, known = refused and refused.count, refused or RefusedRecords()
+    document = {**job.to_dict(), "recordsRefused": number, "failedRecords": known.sample}
+    sheet = _facts(job, records_refused=number, refused_records_in=known.path)
+    title = titled("Refused by AWS", len(known.sample), known.count)
+    sheets = [sheet, records(title, known.sample, DEFAULT_TEMPLATE.columns)]
+    return Outcome({**document, "failedRecordsPath": known.path}, sheets, failure)
 
 
 def delete(args: Namespace, screen: Screen) -> Outcome:
