@@ -195,7 +195,6 @@ def _accounted(account: Account, failure: Failure | None, known: Collection[str]
         knowledge_base=summary["knowledgeBaseId"],
         rows_read=summary["rowsRead"],
         rows_invalid=summary["rowsInvalid"],
-        rows_already_there=summary["rowsPresent"] or None,
         rows_imported="?" if summary["rowsImported"] is None else summary["rowsImported"],
         rows_refused="?" if summary["rowsRefused"] is None else summary["rowsRefused"],
         rows_not_started=summary["rowsNotStarted"] or None,
