@@ -37,10 +37,10 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     a user clears compares its rows with what the knowledge base has, and imports those that are not there.
 
     The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsPresent`` +
-    ``rowsSent``), ``rowsSent`` (= ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``),
-    ``durationSeconds``, ``importJobs`` with the same for each job, samples ``invalidRows``, ``warnings`` and
-    ``failedRecords``, and where all of these were written to. It is pushed also when the task then fails because of
-    its rows, files or jobs.
+    ``rowsDiffering`` + ``rowsSent``), ``rowsSent`` (= ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` +
+    ``rowsUnknown``), ``durationSeconds``, ``importJobs`` with the same for each job, samples ``invalidRows``,
+    ``warnings`` and ``failedRecords``, and where all of these were written to. It is pushed also when the task then
+    fails because of its rows, files or jobs.
 
     :param mode: ``import`` (default), or ``check`` to judge the rows, report what is wrong with them, and send nothing.
     :param max_rows_per_file: Rows of a file, 1 to 100. Default: 100, which is what AWS allows.

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_wisdom.exceptions import FailedRecordReportError, ImportIncompleteError, ImportJobTimeoutError
+from airflow_wisdom.exceptions import (
+    FailedRecordReportError,
+    FailedRecordsError,
+    ImportIncompleteError,
+    ImportJobTimeoutError,
+)
 from airflow_wisdom.model.import_job import ImportJobStatus, iso
 from airflow_wisdom.redaction import redact
+from airflow_wisdom.runs.manifest import differing
 from airflow_wisdom.runs.reports import RefusedRecords, merged
 from airflow_wisdom.values import counted, most_tolerated
 
@@ -82,6 +88,15 @@ class PartAccount:
         return None if self.has_more_records_than_rows else self.refused
 
     @property
+    def is_done(self) -> bool:
+        """Whether the job is COMPLETE, or FAILED only because what was left of a file are rows that AWS refuses.
+
+        With the rows that are there, it would have been a job of which some were refused.
+        """
+        is_rest_refused = self.part.left is not None and self.is_data_at_fault and self.refused == self.part.rows
+        return self.end.is_complete or is_rest_refused
+
+    @property
     def is_data_at_fault(self) -> bool:
         """Whether the job is FAILED because AWS refused its records, so that another one would fail as well."""
         return self.end.status == ImportJobStatus.FAILED.value and bool(self.refused)
@@ -106,6 +121,7 @@ class PartAccount:
             "lastRow": self.part.last,
             **({"firstPart": self.part.first_in, "lastPart": self.part.last_in} if self.part.first_in else {}),
             "rowsPresent": self.part.present,
+            "rowsDiffering": self.part.differing,
             "rowsSent": self.part.rows,
             "rowsImported": self.imported,
             "rowsRefused": self.rows_refused,
@@ -145,6 +161,7 @@ class Account:
         seconds = self._duration()
         others = (
             _share(self.rows_present, "already there"),
+            _share(self.rows_differing, "there with other values"),
             _share(manifest.rows_invalid, "invalid", manifest.invalid_rows_path),
             _share(columns.refused, "refused", self.refused.path),
             _share(columns.not_started, "not started"),
@@ -157,10 +174,10 @@ class Account:
     def summary(self) -> dict[str, Any]:
         """Return what the import did, as JSON primitives for XCom.
 
-        ``rowsRead`` is ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsPresent`` + ``rowsSent``; ``rowsSent`` is
-        ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``. Where rows are unknown, the numbers
-        that they may belong to are None and no guess. ``durationSeconds`` is from the start of the first job to the
-        end of the last.
+        ``rowsRead`` is ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsPresent`` + ``rowsDiffering`` + ``rowsSent``;
+        ``rowsSent`` is ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` + ``rowsUnknown``. Where rows are
+        unknown, the numbers that they may belong to are None and no guess. ``durationSeconds`` is from the start of the
+        first job to the end of the last.
         """
         manifest = self.manifest
         return {
@@ -170,6 +187,7 @@ class Account:
             "rowsInvalid": manifest.rows_invalid,
             "rowsOnlyChecked": 0 if self.was_sent else manifest.rows_valid,
             "rowsPresent": self.rows_present,
+            "rowsDiffering": self.rows_differing,
             **self._rows(),
             "durationSeconds": self._duration(),
             "rowsBlank": manifest.rows_blank,
@@ -191,8 +209,17 @@ class Account:
     @property
     def rows_present(self) -> int:
         """Rows that were already there and were not sent."""
-        whole = sum(part.present for part in self.manifest.parts if not part.rows)
-        return whole + sum(each.part.present for each in self.parts)
+        return sum(part.present for part in self._all_parts)
+
+    @property
+    def rows_differing(self) -> int:
+        """Rows that were not sent, because quick responses with other values have their names."""
+        return sum(part.differing for part in self._all_parts)
+
+    @property
+    def _all_parts(self) -> list[Part]:
+        """The parts of which nothing was left to send, and the others as their jobs had them."""
+        return [part for part in self.manifest.parts if not part.rows] + [each.part for each in self.parts]
 
     @property
     def arn(self) -> str | None:
@@ -207,7 +234,8 @@ class Account:
         names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsRefused"}
         rows = self._rows()
         known = {name: number for name, member in names.items() if (number := rows[member]) is not None}
-        return {**known, "present": self.rows_present} if self.rows_present else known
+        others = {"present": self.rows_present, "differing": self.rows_differing}
+        return {**known, **{name: number for name, number in others.items() if number}}
 
     def _rows(self) -> dict[str, int | None]:
         columns = self.columns
@@ -228,7 +256,7 @@ class Account:
         :raises FailedRecordsError: More records were refused than are tolerated.
         :raises StorageError: The refused records could not be written where they should be.
         """
-        wrong = [each for each in self.parts if not each.end.is_complete]
+        wrong = [each for each in self.parts if not each.is_done]
         if wrong:
             # Also where they would be ignored: they are why the import failed.
             self.refused.log()
@@ -238,11 +266,23 @@ class Account:
             raise self._unread(unread)
         what, rest = self._refusals()
         self.refused.judge(tolerated, what, rest, self._where())
+        self._judge_differing(tolerated)
+
+    def _judge_differing(self, tolerated: str | int) -> None:
+        most, rows = most_tolerated(tolerated), self.rows_differing
+        if rows and most is not None and rows + self.refused.count > most:
+            raise FailedRecordsError(
+                f"{differing(rows)}. All other rows are there{', or were refused' if self.refused.count else ''}",
+                records_refused=self.refused.count,
+                failed_records=self.refused.sample,
+                failed_records_path=self.refused.path,
+                where=self._where(),
+            )
 
     def _status(self) -> str:
         if not self.was_sent:
             return "CHECKED"
-        is_complete = not self.is_given_up and all(each.end.is_complete for each in self.parts)
+        is_complete = not self.is_given_up and all(each.is_done for each in self.parts)
         return "COMPLETE" if is_complete else "FAILED"
 
     def _incomplete(self, wrong: Sequence[PartAccount]) -> ImportIncompleteError:
@@ -279,7 +319,7 @@ class Account:
 
     @property
     def _differing(self) -> str:
-        return f". {self.manifest.differing}" if self.manifest.differing else ""
+        return f". {differing(self.rows_differing)}" if self.rows_differing else ""
 
 
 _NO_ROWS = Columns(0, 0, 0, 0)

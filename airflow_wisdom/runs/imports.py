@@ -27,7 +27,7 @@ from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports
 from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run
 from airflow_wisdom.runs.sending import Sender
-from airflow_wisdom.runs.starting import mark_of, rows_of
+from airflow_wisdom.runs.starting import left_of, mark_of
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
 from airflow_wisdom.values import check_interval, must_be_one_of, whole_number
 
@@ -327,10 +327,12 @@ class Import(HasFolder):
         presence = None if all(begun) else self._presence()
         if presence:
             for number in [number for number, part in enumerate(begun) if part is None]:
-                self._files[number] = without(self._files[number], presence.has)
-                begun[number] = manifest.parts[number].sent_with(self._files[number].rows)
+                before = presence.differing
+                self._files[number] = without(self._files[number], presence.has_name_of)
+                left = self._files[number].rows, presence.differing - before
+                begun[number] = manifest.parts[number].leaving(left)
         parts = tuple(known or part for known, part in zip(begun, manifest.parts, strict=True))
-        manifest = replace(manifest, parts=parts, rows_differing=presence.differing if presence else 0)
+        manifest = replace(manifest, parts=parts)
         self._run.progress.stocked(manifest)
         return manifest
 
@@ -408,7 +410,7 @@ class Import(HasFolder):
 def _with_rows_of(job: ImportJob, account: PartAccount) -> PartAccount:
     """Return the account of a file with the rows that its job has: a trigger may have found one of an earlier try."""
     is_ours = mark_of(job) == account.part.mark
-    return replace(account, part=account.part.sent_with(rows_of(job))) if is_ours else account
+    return replace(account, part=account.part.leaving(left_of(job))) if is_ours else account
 
 
 def told_by(event: Mapping[str, Any]) -> tuple[Manifest, list[JobEnd]]:

@@ -11,7 +11,7 @@ from airflow_wisdom.rows.mistake import Doubts, Mistake, place
 from airflow_wisdom.values import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_wisdom.rows.mistake import Unit
 
@@ -27,6 +27,7 @@ class Part:
     :param first_in: The file that its first row is in, where the source has several.
     :param last_in: The file that its last row is in, where the source has several.
     :param present: How many more rows it had, which are already there and are not sent.
+    :param differing: How many more it had that are not sent, as quick responses with other values have their names.
     """
 
     rows: int
@@ -36,20 +37,23 @@ class Part:
     first_in: str | None = None
     last_in: str | None = None
     present: int = 0
+    differing: int = 0
 
     @property
-    def rows_given(self) -> int | None:
-        """How many rows its import job is told to have; None for all."""
-        return self.rows if self.present else None
+    def left(self) -> tuple[int, int] | None:
+        """How many rows are sent, and how many of the others differ; None where all are sent."""
+        return (self.rows, self.differing) if self.present or self.differing else None
 
-    def sent_with(self, rows: int | None) -> Part:
-        """Return the part as a job imports it.
+    def leaving(self, left: Sequence[int] | None) -> Part:
+        """Return the part with other rows left to send.
 
-        :param rows: How many rows the job has, as its mark says; None for all.
+        :param left: As for :attr:`left`.
         """
-        whole = self.rows + self.present
-        sent = whole if rows is None else min(rows, whole)
-        return replace(self, rows=sent, present=whole - sent)
+        whole = self.rows + self.present + self.differing
+        rows, differing = left or (whole, 0)
+        rows = min(rows, whole)
+        differing = min(differing, whole - rows)
+        return replace(self, rows=rows, present=whole - rows - differing, differing=differing)
 
     def place(self, unit: str) -> str:
         """Return where its rows stand in the source, in words.
@@ -82,7 +86,6 @@ class Manifest:
     :param doubts: What of the rows that are sent may be meant, or a mistake.
     :param rows_blank: Rows that have nothing in them, and are not among those that were read.
     :param cells_null: Cells that mean nothing, as exporters write it, and are empty therefore.
-    :param rows_differing: Rows that are sent although quick responses with other values have their names.
     """
 
     knowledge_base_id: str
@@ -99,7 +102,6 @@ class Manifest:
     doubts: Doubts = field(default_factory=Doubts)
     rows_blank: int = 0
     cells_null: int = 0
-    rows_differing: int = 0
 
     @classmethod
     def from_dict(cls, members: Mapping[str, Any]) -> Manifest:
@@ -140,12 +142,9 @@ class Manifest:
         return sum(part.present for part in self.parts)
 
     @property
-    def differing(self) -> str:
-        """How many rows AWS refuses because quick responses with other values have their names, and what to do."""
-        if not self.rows_differing:
-            return ""
-        rows = counted(self.rows_differing, "row")
-        return f"Quick responses with other values have the names of {rows}: a sync changes those, an import only adds"
+    def rows_differing(self) -> int:
+        """Rows that are not sent, because quick responses with other values have their names."""
+        return sum(part.differing for part in self.parts)
 
     def rows_by_mark(self) -> dict[str, int]:
         """Return how many rows each file has, by the mark of its import job."""
@@ -157,7 +156,8 @@ class Manifest:
         :param number: Place of the file among all, from 0.
         """
         part = self.parts[number]
-        without = f", without {part.present:,} that are already there" if part.present else ""
+        whole = part.rows + part.present + part.differing
+        without = f", of which {part.rows:,} of {whole:,} rows are not there" if part.left else ""
         return f"file {number + 1} of {len(self.parts)} ({part.place(self.unit)}{without})"
 
     def check(self, on_invalid_rows: str = "fail") -> None:
@@ -172,6 +172,15 @@ class Manifest:
         if self.not_saved:
             # Nothing was sent yet: what is skipped is not to be lost, and of an earlier run nothing is to stay.
             raise StorageError(self.not_saved)
+
+
+def differing(rows: int) -> str:
+    """Say that rows are not sent because quick responses with other values have their names, and what to do.
+
+    :param rows: How many rows.
+    """
+    named = f"the names of {counted(rows, 'row')}"
+    return f"Quick responses with other values have {named}, which AWS would refuse: a sync changes what is there"
 
 
 class Judged(Protocol):

@@ -38,8 +38,8 @@ class Presence:
         """ARN of the knowledge base, as far as it has something."""
         return next((item.knowledge_base_arn for item in self._there.values()), None)
 
-    def has(self, cells: Mapping[str, str]) -> bool:
-        """Return whether a row is there; if it differs, that is counted.
+    def has_name_of(self, cells: Mapping[str, str]) -> bool:
+        """Return whether the name of a row is taken, so that AWS would refuse it; if it differs, that is counted.
 
         :param cells: Label -> cell of the row.
         """
@@ -48,6 +48,5 @@ class Presence:
         item = self._there.get(str(values.get("name")))
         if item is None:
             return False
-        differs = bool(differences(item.values, values))
-        self.differing += differs
-        return not differs
+        self.differing += bool(differences(item.values, values))
+        return True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_wisdom.cadence import FIRST_WORD
 from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.redaction import redact
+from airflow_wisdom.runs.manifest import differing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +154,7 @@ class LogProgress(Progress):
             log.info("Cells of %s that are sent as empty because of null_values: %s", redact(source), f"{cells:,}")
 
     def stocked(self, manifest: Manifest) -> None:
-        """Log how many rows are not sent again, and how many AWS is going to refuse."""
+        """Log how many rows are not sent, and why."""
         if manifest.rows_present:
             log.info(
                 "Rows of %s that are already there, and are not sent again: %s",
@@ -161,7 +162,7 @@ class LogProgress(Progress):
                 f"{manifest.rows_present:,}",
             )
         if manifest.rows_differing:
-            log.warning("%s: %s", redact(manifest.source), manifest.differing)
+            log.warning("%s: %s", redact(manifest.source), differing(manifest.rows_differing))
 
     def compared(self, plan: SyncPlan) -> None:
         """Log the plan, and the first of its changes."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from http import HTTPStatus
 from threading import Event
@@ -155,14 +155,15 @@ class Remembered:
     :param attempt: Number of the attempt that the upload was for.
     :param import_job_id: Id of its import job, where it was known to be started.
     :param series: Key of the :class:`Series` that the attempt belonged to.
-    :param rows: How many rows are in the upload, where they are not all of the file's.
+    :param left: Which rows of the file are in the upload, see :attr:`Part.left
+        <airflow_wisdom.runs.manifest.Part.left>`.
     """
 
     upload_id: str
     attempt: int = 0
     import_job_id: str | None = None
     series: str = ""
-    rows: int | None = None
+    left: Sequence[int] | None = None
 
     @classmethod
     def from_stored(cls, stored: Any) -> Remembered:
@@ -173,11 +174,11 @@ class Remembered:
         """
         members = stored if isinstance(stored, dict) else {}
         what = {each.name: members[each.name] for each in fields(cls) if each.name in members}
-        upload_id, attempt, job_id, rows = (
-            what.get(each) for each in ("upload_id", "attempt", "import_job_id", "rows")
-        )
+        upload_id, attempt, job_id = (what.get(name) for name in ("upload_id", "attempt", "import_job_id"))
         texts = isinstance(upload_id, str) and isinstance(job_id, str | None)
-        if not texts or not isinstance(attempt, int) or not isinstance(rows, int | None):
+        left = what.get("left")
+        numbers = left is None or (isinstance(left, list) and [type(each) for each in left] == [int, int])
+        if not texts or not isinstance(attempt, int) or not numbers:
             raise ValueError(f"not a record of an upload: {stored!r:.200}")
         return cls(**what)
 

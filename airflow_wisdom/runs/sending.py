@@ -10,7 +10,7 @@ from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundErr
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.run import Remembered
-from airflow_wisdom.runs.starting import LookBack, Standing, Submission, drive, is_adopted, listed, mark_of, rows_of
+from airflow_wisdom.runs.starting import LookBack, Standing, Submission, drive, is_adopted, left_of, listed, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -74,9 +74,9 @@ class Sender:
         """
         standing = self._standings.get(part.mark, Standing())
         if standing.job:
-            return part.sent_with(rows_of(standing.job))
+            return part.leaving(left_of(standing.job))
         remembered = self._usable(part.mark, standing)
-        return part.sent_with(remembered.rows) if remembered else None
+        return part.leaving(remembered.left) if remembered else None
 
     def send(
         self, manifest: Manifest, files: Sequence[ImportFile], metadata: Sequence[Mapping[str, str]]
@@ -129,7 +129,7 @@ class Sender:
             external_source_configuration=self._external_source_configuration,
             import_job_id=standing.job.import_job_id if standing.job else None,
             may_exist=not is_new,
-            rows=part.rows_given,
+            left=part.left,
         )
 
     def _usable(self, mark: str, standing: Standing) -> Remembered | None:
@@ -152,7 +152,7 @@ class Sender:
         )
         upload_id = patiently(upload, limit)
         series = self._run.origin.series.key
-        what = Remembered(upload_id, standing.attempt, series=series, rows=part.rows_given)
+        what = Remembered(upload_id, standing.attempt, series=series, left=part.left)
         self._run.memory.remember(part.mark, what)
         return upload_id, True
 

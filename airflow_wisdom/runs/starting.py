@@ -25,7 +25,7 @@ from airflow_wisdom.runs.limit import Limit, ask, patiently
 from airflow_wisdom.runs.run import ALL_TRIES, MARK, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.hooks.calls import Calls
@@ -71,7 +71,7 @@ class Submission:
     :param external_source_configuration: As for `start_import_job`.
     :param import_job_id: Id of the job, where an earlier try started it; such a job is not started.
     :param may_exist: Whether an earlier try may have started a job from this very upload, which no list shows.
-    :param rows: How many rows are uploaded, where they are not all of the mark's; whoever finds the job has to know.
+    :param left: As for :attr:`Part.left <airflow_wisdom.runs.manifest.Part.left>`: whoever finds the job has to know.
     """
 
     knowledge_base_id: str
@@ -85,7 +85,7 @@ class Submission:
     external_source_configuration: Mapping[str, Any] | None = None
     import_job_id: str | None = None
     may_exist: bool = False
-    rows: int | None = None
+    left: Sequence[int] | None = None
 
     @property
     def token(self) -> str:
@@ -96,8 +96,7 @@ class Submission:
     @property
     def marked(self) -> str:
         """The value of :data:`~airflow_wisdom.runs.run.MARK` in the job's metadata."""
-        rows = "" if self.rows is None else str(self.rows)
-        return "/".join((self.mark, str(self.attempt), self.series.key, rows)).rstrip("/")
+        return "/".join((self.mark, str(self.attempt), self.series.key, *map(str, self.left or ()))).rstrip("/")
 
     def has_just_started(self, job: ImportJob) -> bool:
         """Return whether a job is known to be of this very request: its upload is one that no earlier try knew.
@@ -155,11 +154,12 @@ class _Marks(NamedTuple):
     attempt: str = ""
     series: str = ""
     rows: str = ""
+    differing: str = ""
 
     @classmethod
     def of(cls, job: ImportJob) -> _Marks:
         """Return those of a job; what it does not have is empty."""
-        return cls(*job.metadata.get(MARK, "").split("/", 3))
+        return cls(*job.metadata.get(MARK, "").split("/", 4))
 
 
 def mark_of(job: ImportJob) -> str:
@@ -170,14 +170,15 @@ def mark_of(job: ImportJob) -> str:
     return _Marks.of(job).mark
 
 
-def rows_of(job: ImportJob) -> int | None:
-    """Return how many rows a job has, where they are not all of its mark's; else None.
+def left_of(job: ImportJob) -> tuple[int, int] | None:
+    """Return which rows were left to a job, see :attr:`Part.left <airflow_wisdom.runs.manifest.Part.left>`.
 
     :param job: The import job.
     """
-    rows = _Marks.of(job).rows
+    *_, rows, differing = _Marks.of(job)
     # Metadata can be written by anybody.
-    return int(rows) if rows.isdecimal() and len(rows) < _MOST_DIGITS else None
+    is_told = all(number.isdecimal() and len(number) < _MOST_DIGITS for number in (rows, differing))
+    return (int(rows), int(differing)) if is_told else None
 
 
 class LookBack:

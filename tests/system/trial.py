@@ -254,7 +254,7 @@ class Trial:
         """Compare what the runs say of a file's rows with what is there."""
         there, rows = len(self.present(load)), len(load.names | load.taken)
         for one in summaries:
-            columns = ("rowsPresent", "rowsImported", "rowsRefused", "rowsNotStarted", "rowsUnknown")
+            columns = ("rowsPresent", "rowsDiffering", "rowsImported", "rowsRefused", "rowsNotStarted", "rowsUnknown")
             known = [one[name] or 0 for name in columns]
             is_whole = None not in (one["rowsImported"], one["rowsRefused"])
             wrong = abs(rows - one["rowsRead"]) + (abs(rows - sum(known)) if is_whole else 0)
