@@ -15,6 +15,7 @@ from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import prepare
 from airflow_wisdom.runs.account import Account, accounts_of
+from airflow_wisdom.runs.counting import Counting, both
 from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.judging import judging
 from airflow_wisdom.runs.manifest import Manifest, Part
@@ -119,7 +120,7 @@ class Import(HasFolder):
             Origin.of_task(task, context),
             deadline,
             Memory(context.get("task_state_store")),
-            task_progress(),
+            both(task_progress(), Counting.of_task(task, context)),
             is_first_try=ti.try_number == 1,
         )
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
