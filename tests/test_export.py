@@ -95,6 +95,8 @@ def test_a_csv_has_the_labels_of_the_template_and_is_sorted_by_name(fake_wisdom,
     )
     summary = export(tmp_path / "a.csv", knowledge_base_id=knowledge_base)
     assert summary == {
+        "summaryVersion": 1,
+        "summaryKind": "export",
         "knowledgeBaseId": knowledge_base,
         "status": "COMPLETE",
         "itemsExported": 2,

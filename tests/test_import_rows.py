@@ -29,7 +29,7 @@ def test_250_rows_become_three_jobs_in_order(fake_wisdom, knowledge_base, servic
     assert numbers == {"rowsRead": 250, "rowsInvalid": 0, "rowsSent": 250, "rowsImported": 250, "rowsRefused": 0}
     assert summary["status"] == "COMPLETE"
     assert summary["durationSeconds"] >= max(job["durationSeconds"] for job in summary["importJobs"])
-    assert ti.xcoms == {"return_value": summary}
+    assert ti.xcoms["return_value"] == summary
     assert sorted(responses(fake_wisdom, knowledge_base)) == sorted(row["Name"] for row in ROWS)
 
 

@@ -35,6 +35,7 @@ OF_AN_IMPORT = {
     "max_active_jobs": 2,
     "manifest": {"parts": []},
     "submitted_at": 1_800_000_000.25,
+    "push_progress": True,
 }
 OF_THE_SENSOR = {"import_job_id": "a", "include_urls": True, "end_from_trigger": True}
 

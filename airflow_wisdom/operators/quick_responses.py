@@ -189,7 +189,10 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         from airflow_wisdom.triggers import WisdomRunImportTrigger
 
         trigger = WisdomRunImportTrigger(
-            **parameters, delete_jobs_on_kill=self.delete_jobs_on_kill, **self.aws.to_dict()
+            **parameters,
+            delete_jobs_on_kill=self.delete_jobs_on_kill,
+            push_progress=self.do_xcom_push,
+            **self.aws.to_dict(),
         )
         self.defer_to(trigger, deadline)
 

@@ -15,6 +15,7 @@ from airflow_wisdom.model.import_job import ImportJobStatus, iso
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.runs.manifest import differing
 from airflow_wisdom.runs.reports import RefusedRecords, merged
+from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.values import counted, most_tolerated
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class Account:
         first job to the end of the last.
         """
         manifest = self.manifest
-        return {
+        members = {
             "knowledgeBaseId": manifest.knowledge_base_id,
             "status": self._status(),
             "rowsRead": manifest.rows_read,
@@ -200,6 +201,7 @@ class Account:
             "failedRecords": self.refused.sample,
             "failedRecordsPath": self.refused.path,
         }
+        return summary_of("import", members)
 
     @property
     def columns(self) -> Columns:

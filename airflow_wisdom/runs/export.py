@@ -24,6 +24,7 @@ from airflow_wisdom.runs.inventory import everything
 from airflow_wisdom.runs.limit import Contact, Limit
 from airflow_wisdom.runs.options import Options, RowOptions
 from airflow_wisdom.runs.plan import OWNER
+from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class ExportAccount:
 
     def summary(self) -> dict[str, Any]:
         """Return what was exported, as JSON primitives for XCom."""
-        return {
+        members = {
             "knowledgeBaseId": short_id(self.plan.knowledge_base_id),
             "status": "COMPLETE",
             "itemsExported": self.exported,
@@ -122,6 +123,7 @@ class ExportAccount:
             "path": self.path,
             "unrestorable": [mistake.to_dict() for mistake in self.plan.mistakes[: self.sample]],
         }
+        return summary_of("export", members)
 
 
 class Export(HasFolder):

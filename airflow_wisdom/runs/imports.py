@@ -16,6 +16,7 @@ from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, prepare
 from airflow_wisdom.rows.preparing import without
 from airflow_wisdom.runs.account import Account, accounts_of
+from airflow_wisdom.runs.counting import Counting, both
 from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.inventory import everything
 from airflow_wisdom.runs.judging import judging
@@ -133,7 +134,7 @@ class Import(HasFolder):
             Origin.of_task(task, context),
             deadline,
             Memory(context.get("task_state_store")),
-            task_progress(),
+            both(task_progress(), Counting.of_task(task, context)),
             is_first_try=ti.try_number == 1,
         )
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)

@@ -88,6 +88,15 @@ class Progress:
         :param place: Which part of the source it imports, in words.
         """
 
+    def advanced(self, ended: int, total: int, rows_ended: int, rows_total: int) -> None:
+        """Take note of how far the jobs have got.
+
+        :param ended: How many have ended.
+        :param total: How many there are.
+        :param rows_ended: How many rows are in the files of those that have ended.
+        :param rows_total: How many rows are in all files; 0 where that is not known.
+        """
+
     def waiting(self, what: str) -> None:
         """Take note that a wait goes on; the longer it takes, the rarer.
 

@@ -18,6 +18,7 @@ from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import Standing, Submission, drive, finding, starting
+from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, reread
 from airflow_wisdom.values import counted, most_tolerated
 
@@ -239,12 +240,13 @@ class JobAccount:
         :param include_urls: As for :meth:`ImportJob.to_dict() <airflow_wisdom.model.import_job.ImportJob.to_dict>`.
         """
         refused = self.refused
-        return {
+        members = {
             **self.job.to_dict(include_urls=include_urls),
             "rowsRefused": refused and refused.count,
             "failedRecords": refused and refused.sample,
             "failedRecordsPath": refused and refused.path,
         }
+        return summary_of("job", members)
 
     def numbers(self) -> dict[str, int]:
         """Return the numbers of records by what became of them, as far as they are known.

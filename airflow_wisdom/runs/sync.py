@@ -25,6 +25,7 @@ from airflow_wisdom.rows.quick_responses import WORDS, wanted
 from airflow_wisdom.rows.reading.formats import format_of
 from airflow_wisdom.rows.reading.values import writable
 from airflow_wisdom.runs.apply import Applier
+from airflow_wisdom.runs.counting import Counting, both
 from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.judging import judging
@@ -34,6 +35,7 @@ from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection, SyncPlan
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.run import Origin, Run
+from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.values import most_tolerated, must_be_one_of, tolerated, whole_number
 
 if TYPE_CHECKING:
@@ -201,7 +203,7 @@ class SyncAccount:
         plan, numbers = self.planned.plan, self.numbers
         planned = 0 if self.ends is not None else sum(change.line is not None for change in plan.changes)
         is_compared = self.planned.refusal is None
-        return {
+        members = {
             "knowledgeBaseId": plan.knowledge_base_id,
             "status": self.status,
             "rowsRead": plan.rows_read,
@@ -223,6 +225,7 @@ class SyncAccount:
             "invalidRows": [mistake.to_dict() for mistake in self.planned.sifted.mistakes],
             "invalidRowsPath": self.planned.invalid_rows_path,
         }
+        return summary_of("sync", members)
 
     def event(self) -> dict[str, Any]:
         """Return what an asset event says of the sync: a plan that was not applied has no numbers of what was done."""
@@ -330,7 +333,8 @@ class Sync(HasFolder):
         :param storage: What reads templates and writes reports.
         :param deadline: POSIX time at which it ends.
         """
-        run = Run(Origin.of_task(task, context), deadline, progress=task_progress(options.sample_size))
+        progress = both(task_progress(options.sample_size), Counting.of_task(task, context))
+        run = Run(Origin.of_task(task, context), deadline, progress=progress)
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
     def check(self, planned: Planned) -> None:

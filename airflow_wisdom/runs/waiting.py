@@ -150,6 +150,7 @@ class ImportJobs:
         # throttles.
         self._turn = asyncio.Lock()
         progress, under_way = self._progress, self.under_way
+        self._say_how_far()
         with Calls.of(self._connection).kept() as calls, now_and_then(lambda: progress.waiting(under_way.so_far)):
             submissions = await self._adopt(calls) if started_before else self._submissions
             # What runs already takes its room first.
@@ -205,7 +206,12 @@ class ImportJobs:
             self.under_way.ended.add(import_job_id)
             self.under_way.rows_ended += self.under_way.rows.get(submission.mark, 0)
             self._progress.ended(import_job_id, outcome.error)
+            self._say_how_far()
         return JobEnd.of(submission.knowledge_base_id, import_job_id, outcome.job, outcome.error)
+
+    def _say_how_far(self) -> None:
+        so_far = self.under_way
+        self._progress.advanced(len(so_far.ended), len(so_far.marks), so_far.rows_ended, sum(so_far.rows.values()))
 
     async def _adopt(self, calls: Calls) -> list[Submission]:
         """Give the submissions the jobs that were started for them, as far as the list shows any."""

@@ -49,6 +49,20 @@ class AwsTrigger(BaseTrigger):
         """Return what this trigger shares its client and its watcher by."""
         return AwsConnection.of(self)
 
+    async def push(self, key: str, value: Any) -> None:
+        """Push to XCom as a worker does; an event's own `xcoms` would arrive encoded twice (seen on Airflow 3.3).
+
+        :param key: The key.
+        :param value: JSON primitives.
+        """
+        from airflow.sdk.execution_time.xcom import XCom
+        from asgiref.sync import sync_to_async
+
+        ti: Any = self.task_instance
+        await sync_to_async(XCom.set, thread_sensitive=False)(
+            key=key, value=value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
+        )
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the path of this class and the parameters that make this trigger again."""
         signatures = (inspect.signature(base.__init__) for base in type(self).__mro__ if issubclass(base, AwsTrigger))

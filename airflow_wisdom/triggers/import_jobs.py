@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
+    from airflow_wisdom.runs.progress import Progress
     from airflow_wisdom.runs.waiting import ImportJobs
     from airflow_wisdom.watcher import Outcome
 
@@ -107,22 +108,11 @@ class WisdomJobSensorTrigger(JobsTrigger):
         _delete(self, [self.import_job_id])
 
     async def _push(self, job: ImportJob) -> None:
-        """Push to XCom as a worker does; the event's own `xcoms` would arrive encoded twice (seen on Airflow 3.3)."""
-        from airflow.sdk.execution_time.xcom import XCom
-        from asgiref.sync import sync_to_async
-
         from airflow_wisdom.runs.reports import RefusedRecords
         from airflow_wisdom.runs.single import JobAccount
 
-        ti: Any = self.task_instance
-        await sync_to_async(XCom.set, thread_sensitive=False)(
-            key="return_value",
-            value=JobAccount(job, RefusedRecords()).summary(include_urls=self.include_urls),
-            dag_id=ti.dag_id,
-            task_id=ti.task_id,
-            run_id=ti.run_id,
-            map_index=ti.map_index,
-        )
+        summary = JobAccount(job, RefusedRecords()).summary(include_urls=self.include_urls)
+        await self.push("return_value", summary)
 
 
 class WisdomRunImportTrigger(JobsTrigger):
@@ -139,6 +129,7 @@ class WisdomRunImportTrigger(JobsTrigger):
         the task by itself is lost in ``dag.test()`` (seen on Airflow 3.0 to 3.3).
     :param submitted_at: POSIX time at which `submissions` were made. A trigger that begins much later has most likely
         begun before.
+    :param push_progress: Whether how far it has got is pushed to XCom now and then. Default: no.
 
     The rest: as for :class:`~airflow_wisdom.triggers.base.JobsTrigger`.
     """
@@ -150,6 +141,7 @@ class WisdomRunImportTrigger(JobsTrigger):
         max_active_jobs: int,
         manifest: dict[str, Any],
         submitted_at: float,
+        push_progress: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -157,6 +149,9 @@ class WisdomRunImportTrigger(JobsTrigger):
         self.max_active_jobs = max_active_jobs
         self.manifest = manifest
         self.submitted_at = submitted_at
+        self.push_progress = push_progress
+        self._pushes: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         self._jobs: ImportJobs | None = None
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -184,7 +179,6 @@ class WisdomRunImportTrigger(JobsTrigger):
 
     def _import_jobs(self) -> ImportJobs:
         from airflow_wisdom.runs.manifest import Manifest
-        from airflow_wisdom.runs.progress import task_progress
         from airflow_wisdom.runs.starting import Submission
         from airflow_wisdom.runs.waiting import ImportJobs
 
@@ -194,9 +188,33 @@ class WisdomRunImportTrigger(JobsTrigger):
             max_active=self.max_active_jobs,
             deadline=self.ends_at(),
             poll_interval=self.poll_interval,
-            progress=task_progress(),
+            progress=self._progress(),
             rows=Manifest.from_dict(self.manifest).rows_by_mark(),
         )
+
+    def _progress(self) -> Progress:
+        from airflow_wisdom.runs.counting import Counting, both
+        from airflow_wisdom.runs.progress import task_progress
+
+        counting = [Counting(self.knowledge_base_id, self._report)] if self.push_progress else []
+        return both(task_progress(), *counting)
+
+    def _report(self, members: dict[str, Any]) -> None:
+        """Push how far it has got; the event loop goes on meanwhile."""
+        pushed = asyncio.get_running_loop().create_task(self._push_progress(members))
+        # The loop itself remembers no task.
+        self._pushes.add(pushed)
+        pushed.add_done_callback(self._pushes.discard)
+
+    async def _push_progress(self, members: dict[str, Any]) -> None:
+        from airflow_wisdom.runs.counting import XCOM_KEY
+
+        try:
+            # One after the other: of two at once, the older might be the one that stays.
+            async with self._turn:
+                await self.push(XCOM_KEY, members)
+        except Exception as exc:  # noqa: BLE001 - an import is worth more than a look at it
+            self.log.debug("How far the import has got is not pushed: %r", exc)
 
 
 def _heard(import_job_ids: Sequence[str]) -> AbstractContextManager[None]:

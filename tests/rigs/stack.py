@@ -83,6 +83,7 @@ class Airflow:
     :param variables: Environment variables that the DAGs need.
     :param layout: Which processes it consists of.
     :param broker: What Celery's workers are reached through, if there are any.
+    :param login: Name and password of who uses the REST API. Default: everybody is an administrator.
     """
 
     def __init__(
@@ -95,9 +96,11 @@ class Airflow:
         variables: Mapping[str, str],
         layout: Layout,
         broker: Redis | None = None,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.home = home
         self.variables = variables
+        self.login = login
         self.database = database
         self.broker = broker
         self.endpoint = endpoint
@@ -213,11 +216,17 @@ class Airflow:
 
     def _log_in(self) -> bool:
         with suppress(requests.RequestException):
-            answer = self._session.get(f"{self.url}/auth/token", timeout=10)
+            answer = self._ask_for_token(f"{self.url}/auth/token")
             if answer.ok:
                 self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
                 return True
         return False
+
+    def _ask_for_token(self, url: str) -> requests.Response:
+        if self.login is None:
+            return self._session.get(url, timeout=10)
+        name, password = self.login
+        return self._session.post(url, json={"username": name, "password": password}, timeout=10)
 
     def _call(self, method: str, path: str, body: dict) -> dict:
         return self._send(method, path, body).json()
@@ -287,6 +296,7 @@ def airflow(
     dags: Path = DAGS,
     layout: Layout = Layout(),
     prepare=knowledge_bases,
+    login: tuple[str, str] | None = None,
     **settings: str,
 ):
     """Start everything, yield the Airflow and stop everything.
@@ -297,6 +307,7 @@ def airflow(
     :param layout: Which processes it consists of.
     :param prepare: Is called with the address of the fake service, before Airflow starts, and returns environment
         variables that the DAGs need.
+    :param login: As for :class:`Airflow`.
     :param settings: As for :class:`Airflow`.
     """
     with ExitStack() as stack:
@@ -310,7 +321,8 @@ def airflow(
         data.start(stack)
         broker = _start_broker(stack, folder, data, settings) if layout.workers else None
         endpoint = fake_service(stack, folder)
-        real = Airflow(folder / "airflow", data, endpoint, dags, settings, prepare(endpoint), layout, broker)
+        variables = prepare(endpoint)
+        real = Airflow(folder / "airflow", data, endpoint, dags, settings, variables, layout, broker, login)
         real.start(stack)
         yield real
 

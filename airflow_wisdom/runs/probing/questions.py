@@ -195,6 +195,7 @@ QUESTIONS = (
 """Every question that a probe can ask."""
 
 _ON_DEMAND = "AWS fails no change of a quick response on demand"
+_IN_BROWSER = "it takes a browser, and a person who is signed in"
 
 NOT_ASKED: Mapping[str, str] = MappingProxyType(
     {
@@ -207,7 +208,8 @@ NOT_ASKED: Mapping[str, str] = MappingProxyType(
         "edited-by-hand": "it takes a person who changes a quick response in the admin site",
         "plain-in-email": "it shows in the agent's workspace alone",
         "tag-permission": "it takes credentials without this permission",
-        "console-page": "it takes a browser, and a person who is signed in",
+        "console-page": _IN_BROWSER,
+        "console-object": _IN_BROWSER,
     }
 )
 """Id of a row that no probe can answer -> the reason."""
