@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom.operators.quick_responses import WisdomImportTask
+from airflow_wisdom.values import Readers, mapping, optional, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,12 +38,13 @@ class SqlToWisdomOperator(WisdomImportTask):
 
     The rest: as for :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
 
-    :raises ValueError: The connection does not point to a database, or the query is not one statement that selects
+    :raises ParameterError: The connection does not point to a database, or the query is not one statement that selects
         rows.
     """
 
     template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomImportTask.template_fields)
     template_ext: Sequence[str] = (".sql",)
+    readers: ClassVar[Readers] = {"fetch_size": partial(whole_number, least=1), "sql_hook_params": optional(mapping)}
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own annotation
 
     def __init__(
@@ -55,9 +58,9 @@ class SqlToWisdomOperator(WisdomImportTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.sql = sql
-        self.sql_conn_id = sql_conn_id
-        self.parameters = parameters
+        self.sql: Any = sql
+        self.sql_conn_id: Any = sql_conn_id
+        self.parameters: Any = parameters
         self.fetch_size = fetch_size
         self.sql_hook_params = sql_hook_params
 

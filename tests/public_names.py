@@ -22,6 +22,7 @@ PUBLIC = {
         "InvalidCredentialsError",
         "InvalidRowsError",
         "OptionError",
+        "ParameterError",
         "PlanChangedError",
         "PlanError",
         "ResourceNotFoundError",

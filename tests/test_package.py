@@ -69,6 +69,7 @@ ROOMS = [
     "links",
     "assets",
     "lineage",
+    "templates",
     "tasks",
     "sensors",
     "operators",
@@ -197,6 +198,7 @@ def test_parsing_a_dag_loads_next_to_nothing_of_the_package_itself():
         "airflow_wisdom.settings",
         "airflow_wisdom.sensors",
         "airflow_wisdom.tasks",
+        "airflow_wisdom.templates",
         "airflow_wisdom.values",
     }
 

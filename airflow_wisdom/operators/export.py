@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom import settings
-from airflow_wisdom.tasks import WisdomStorageTask
-from airflow_wisdom.values import ONE_DAY
+from airflow_wisdom.tasks import WisdomStorageTask, guarded
+from airflow_wisdom.values import ONE_DAY, Readers, duration, optional
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -42,7 +42,7 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
 
     :raises RunTimeoutError: The time was over before everything was read.
     :raises StorageError: The file cannot be written to where it should be.
-    :raises ValueError: A parameter makes no sense.
+    :raises ParameterError: Parameters make no sense; nothing was sent.
     """
 
     template_fields: Sequence[str] = (
@@ -51,12 +51,14 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
         *WisdomStorageTask.template_fields,
     )
 
+    readers: ClassVar[Readers] = {"timeout": optional(duration, ONE_DAY)}
+
     def __init__(
         self,
         *,
         path: str | os.PathLike[str],
         owner_tag: str | None = None,
-        timeout: timedelta | float = ONE_DAY,
+        timeout: timedelta | float | None = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,6 +68,11 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
         self._export: Export | None = None
         self._account: ExportAccount | None = None
 
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self._options]
+
+    @guarded
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - as Airflow calls it
         """Read the knowledge base, write the file, and return the summary."""
         deadline = self.ends_at(self.timeout)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from airflow_wisdom.exceptions import SourceError
 from airflow_wisdom.operators.given import Given, given
 from airflow_wisdom.tasks import WisdomStorageTask
-from airflow_wisdom.values import ONE_DAY
+from airflow_wisdom.values import ONE_DAY, Readers, duration, optional
 
 if TYPE_CHECKING:
     import os
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.runs.options import RowOptions
     from airflow_wisdom.sources import Source, SqlSource
 
 
@@ -68,6 +71,8 @@ class WisdomRowsTask(WisdomStorageTask):
         *WisdomStorageTask.template_fields,
     )
 
+    readers: ClassVar[Readers] = {"timeout": optional(duration, ONE_DAY)}
+
     def __init__(
         self,
         *,
@@ -82,7 +87,7 @@ class WisdomRowsTask(WisdomStorageTask):
         on_invalid_rows: Literal["fail", "skip"] = "fail",
         strict: bool = False,
         invalid_rows_path: str | None = None,
-        timeout: timedelta | float = ONE_DAY,
+        timeout: timedelta | float | None = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -94,10 +99,24 @@ class WisdomRowsTask(WisdomStorageTask):
         self.null_values = null_values
         self.on_placeholders = on_placeholders
         self.extra_checks = extra_checks
-        self.on_invalid_rows = on_invalid_rows
+        self.on_invalid_rows: Any = on_invalid_rows
         self.strict = strict
         self.invalid_rows_path = invalid_rows_path
         self.timeout = timeout
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self.row_options, self._check_source]
+
+    def _check_source(self) -> None:
+        # A source that is none has an error of its own, once it is needed.
+        with suppress(SourceError):
+            source = self.rows()
+            self.row_options().check_places(source)
+
+    @abstractmethod
+    def row_options(self) -> RowOptions:
+        """Return how the rows are judged, and what is done with them."""
 
     @abstractmethod
     def rows(self) -> Source:
@@ -148,10 +167,10 @@ class WisdomSourceTask(WisdomRowsTask):
     ) -> None:
         super().__init__(**kwargs)
         self.source = given(source)
-        self.source_format = source_format
-        self.delimiter = delimiter
-        self.encoding = encoding
-        self.sheet = sheet
+        self.source_format: Any = source_format
+        self.delimiter: Any = delimiter
+        self.encoding: Any = encoding
+        self.sheet: Any = sheet
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
