@@ -11,7 +11,7 @@ from airflow.sdk import DAG, BaseOperator
 from rigs.imports import ROWS, importing
 from rigs.running import PARTLY_BAD_CSV, FakeTaskInstance, run, run_dag, start_job
 
-from airflow_wisdom.exceptions import AwsError, ParameterError
+from airflow_wisdom.exceptions import AwsError, ParameterError, SourceError
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomExportQuickResponsesOperator,
@@ -365,7 +365,7 @@ def test_a_sensor_understands_it_too(fake_wisdom, knowledge_base, values, poke_i
     assert run(task)["status"] == "COMPLETE"
 
 
-# Tasks in tasks
+# Tasks in tasks, and tasks in place of what they return
 
 
 class Outer(BaseOperator):
@@ -403,3 +403,16 @@ def test_a_mapped_task_may_defer(airflow_database, example_connection, monkeypat
     tasks = run_dag("nested", monkeypatch).get_task_instances()
     states = {(ti.task_id, ti.map_index): str(ti.state) for ti in tasks}
     assert states == {("mapped", 0): "success", ("mapped", 1): "success", ("nested", -1): "failed"}
+
+
+@pytest.mark.parametrize("given", ["task", "function", "list"])
+def test_a_task_in_place_of_its_output_is_refused_at_parse(given):
+    with DAG("d", schedule=None):
+        upstream = Outer(task_id="upstream")
+        assert importing("kb", upstream.output).upstream_task_ids == {"upstream"}
+    wrong = {"task": upstream, "function": lambda: ROWS, "list": [upstream]}[given]
+    said = "call it, and pass what it returns" if given == "function" else "the task upstream: pass its output"
+    with pytest.raises(SourceError, match=said):
+        importing("kb", wrong)
+    with pytest.raises(SourceError, match=said):
+        WisdomImportQuickResponsesOperator.partial(task_id="t", source=wrong)

@@ -177,7 +177,7 @@ class WisdomSourceTask(WisdomRowsTask):
         """Return what is to be expanded, as for any operator of Airflow.
 
         :param kwargs: Parameters of the operator.
-        :raises SourceError: The source can be gone through only once.
+        :raises SourceError: The source can be gone through only once, or is a task in place of what it returns.
         """
         given(kwargs.get("source"))
         return super().partial(**kwargs)
