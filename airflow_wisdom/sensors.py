@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
+    from typing_extensions import Unpack
 
     from airflow_wisdom.cadence import Patience
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.parameters import SensorParameters
 
 
 __all__ = [
@@ -79,7 +81,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
         timeout: timedelta | float | None = None,
         start_from_trigger: bool = False,
         end_from_trigger: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
         # Here, unlike in operators, as Airflow's own sensors do: neither is a template.
         self.poll_interval = None if poke_interval is None else duration("poke_interval", poke_interval)

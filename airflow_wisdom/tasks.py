@@ -6,6 +6,7 @@ whatever is needed only where a task runs is imported there: boto3 above all, bu
 
 from __future__ import annotations
 
+import inspect
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -25,7 +26,7 @@ from airflow_wisdom.values import ONE_DAY, Problems, Readers, duration, mapping,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
     from airflow.triggers.base import BaseTrigger
 
     from airflow_wisdom.hooks import WisdomHook
@@ -78,6 +79,20 @@ def _verify(_name: str, value: Any) -> Any:
     return switch("verify", value) if str(value).lower() in ("true", "false") else value
 
 
+class _WholeSignature:
+    """The signature of a task with what its bases add to it, for ``help()``: Python itself shows ``**kwargs`` for that.
+
+    Airflow looks at each constructor by itself, and not at this.
+    """
+
+    def __get__(self, _task: object, kind: type[WisdomTask]) -> inspect.Signature:
+        makers = [base.__init__ for base in kind.__mro__ if issubclass(base, WisdomTask) and "__init__" in vars(base)]
+        every = [each for maker in makers for each in inspect.signature(maker).parameters.values()]
+        own = {each.name: each for each in reversed(every) if each.kind is each.KEYWORD_ONLY}
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD, annotation="Any")
+        return inspect.Signature([*reversed(own.values()), rest], return_annotation="None")
+
+
 class WisdomTask(LinksToConsole, BaseOperator):
     """Base of the operators and sensors of this package: how AWS is reached.
 
@@ -90,6 +105,8 @@ class WisdomTask(LinksToConsole, BaseOperator):
 
     template_fields: Sequence[str] = AWS_PARAMETERS
 
+    __signature__ = _WholeSignature()
+
     readers: ClassVar[Readers] = {
         "verify": _verify,
         "botocore_config": optional(mapping),
@@ -100,11 +117,11 @@ class WisdomTask(LinksToConsole, BaseOperator):
     def __init__(
         self,
         *,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-        service_name: str | None = None,
+        aws_conn_id: str | XComArg | None = "aws_default",
+        region_name: str | XComArg | None = None,
+        verify: bool | str | XComArg | None = None,
+        botocore_config: dict[str, Any] | XComArg | None = None,
+        service_name: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -230,8 +247,8 @@ class WisdomKnowledgeBaseTask(WisdomTask):
     def __init__(
         self,
         *,
-        knowledge_base_id: str | None = None,
-        instance_id: str | None = None,
+        knowledge_base_id: str | XComArg | None = None,
+        instance_id: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -298,7 +315,7 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
     def __init__(
         self,
         *,
-        storage_conn_id: str | None = None,
+        storage_conn_id: str | XComArg | None = None,
         sample_size: int | None = None,
         retry_data_errors: bool = False,
         **kwargs: Any,
@@ -332,8 +349,8 @@ class WisdomReportTask(WisdomStorageTask):
     def __init__(
         self,
         *,
-        on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
-        failed_records_path: str | None = None,
+        on_failed_records: Literal["fail", "warn", "ignore"] | int | XComArg = "fail",
+        failed_records_path: str | XComArg | None = None,
         max_report_bytes: int = MAX_REPORT_BYTES,
         **kwargs: Any,
     ) -> None:
@@ -412,6 +429,6 @@ class WisdomExistingJobTask(WisdomKnowledgeBaseTask):
 
     template_fields: Sequence[str] = ("import_job_id", *WisdomKnowledgeBaseTask.template_fields)
 
-    def __init__(self, *, import_job_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, import_job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.import_job_id: Any = import_job_id

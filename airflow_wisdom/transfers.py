@@ -11,6 +11,10 @@ from airflow_wisdom.values import Readers, mapping, optional, whole_number
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow.sdk import XComArg
+    from typing_extensions import Unpack
+
+    from airflow_wisdom.parameters import ImportParameters
     from airflow_wisdom.sources import Source
 
 
@@ -50,12 +54,12 @@ class SqlToWisdomOperator(WisdomImportTask):
     def __init__(
         self,
         *,
-        sql: str,
-        sql_conn_id: str,
-        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        sql: str | XComArg,
+        sql_conn_id: str | XComArg,
+        parameters: Mapping[str, Any] | Sequence[Any] | XComArg | None = None,
         fetch_size: int = 1_000,
         sql_hook_params: dict[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImportParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.sql: Any = sql

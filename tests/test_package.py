@@ -70,6 +70,7 @@ ROOMS = [
     "assets",
     "lineage",
     "templates",
+    "parameters",
     "tasks",
     "sensors",
     "operators",

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
+    from airflow_wisdom.parameters import StorageParameters
     from airflow_wisdom.runs.export import Export, ExportAccount, ExportOptions
 
 
@@ -56,10 +58,10 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
     def __init__(
         self,
         *,
-        path: str | os.PathLike[str],
-        owner_tag: str | None = None,
+        path: str | os.PathLike[str] | XComArg,
+        owner_tag: str | XComArg | None = None,
         timeout: timedelta | float | None = ONE_DAY,
-        **kwargs: Any,
+        **kwargs: Unpack[StorageParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.path = path

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.parameters import ExistingJobParameters, ExistingSingleJobParameters, SingleJobParameters
     from airflow_wisdom.runs.single import SingleImport
 
 
@@ -48,7 +50,7 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask, WisdomSingleJobTask):
 
     readers: ClassVar[Readers] = {"require_complete": switch}
 
-    def __init__(self, *, require_complete: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *, require_complete: bool = True, **kwargs: Unpack[ExistingSingleJobParameters]) -> None:
         super().__init__(**kwargs)
         self.require_complete = require_complete
 
@@ -128,20 +130,20 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     def __init__(
         self,
         *,
-        upload_id: str | None = None,
-        source: str | None = None,
-        content_type: str = "text/csv",
+        upload_id: str | XComArg | None = None,
+        source: str | XComArg | None = None,
+        content_type: str | XComArg = "text/csv",
         max_bytes: int | None = None,
-        import_job_type: str = "QUICK_RESPONSES",
-        client_token: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        external_source_configuration: Mapping[str, Any] | None = None,
+        import_job_type: str | XComArg = "QUICK_RESPONSES",
+        client_token: str | XComArg | None = None,
+        metadata: Mapping[str, str] | XComArg | None = None,
+        external_source_configuration: Mapping[str, Any] | XComArg | None = None,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: timedelta | float | None = None,
         timeout: timedelta | float | None = ONE_DAY,
         delete_jobs_on_kill: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[SingleJobParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.upload_id = upload_id
@@ -287,7 +289,7 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
         wait_for_completion: bool = False,
         poll_interval: timedelta | float | None = None,
         timeout: timedelta | float | None = ONE_DAY,
-        **kwargs: Any,
+        **kwargs: Unpack[ExistingJobParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.wait_for_completion = wait_for_completion

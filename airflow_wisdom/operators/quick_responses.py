@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
+    from airflow_wisdom.parameters import ImportSourceParameters
     from airflow_wisdom.runs.imports import Import, ImportOptions
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.starting import Submission
@@ -82,12 +84,12 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     def __init__(
         self,
         *,
-        mode: Literal["import", "check"] = "import",
-        max_rows_per_file: int | str = MAX_FILE_ROWS,
-        max_active_jobs: int | str | None = None,
+        mode: Literal["import", "check"] | XComArg = "import",
+        max_rows_per_file: int | str | XComArg = MAX_FILE_ROWS,
+        max_active_jobs: int | str | XComArg | None = None,
         max_bytes: int | None = None,
-        metadata: Mapping[str, str] | None = None,
-        external_source_configuration: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, str] | XComArg | None = None,
+        external_source_configuration: Mapping[str, Any] | XComArg | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: timedelta | float | None = None,
         delete_jobs_on_kill: bool = False,
@@ -232,3 +234,6 @@ class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):
     """
 
     template_fields: Sequence[str] = templates_of(WisdomSourceTask, WisdomImportTask)
+
+    def __init__(self, **kwargs: Unpack[ImportSourceParameters]) -> None:
+        super().__init__(**kwargs)

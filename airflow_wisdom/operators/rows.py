@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath, XComArg
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_wisdom.rows.reading.formats import Format
@@ -76,17 +76,17 @@ class WisdomRowsTask(WisdomStorageTask):
     def __init__(
         self,
         *,
-        import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | None = None,
-        column_mapping: Mapping[str, str] | None = None,
-        extra_columns: Literal["fail", "ignore"] = "fail",
-        spaces: Literal["trim", "invalid"] = "trim",
-        allowed_values: Mapping[str, Collection[str] | None] | None = None,
-        null_values: Collection[str] | None = None,
-        on_placeholders: Literal["warn", "invalid", "ignore"] = "warn",
+        import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | XComArg | None = None,
+        column_mapping: Mapping[str, str] | XComArg | None = None,
+        extra_columns: Literal["fail", "ignore"] | XComArg = "fail",
+        spaces: Literal["trim", "invalid"] | XComArg = "trim",
+        allowed_values: Mapping[str, Collection[str] | None] | XComArg | None = None,
+        null_values: Collection[str] | XComArg | None = None,
+        on_placeholders: Literal["warn", "invalid", "ignore"] | XComArg = "warn",
         extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] | None = None,
-        on_invalid_rows: Literal["fail", "skip"] = "fail",
+        on_invalid_rows: Literal["fail", "skip"] | XComArg = "fail",
         strict: bool = False,
-        invalid_rows_path: str | None = None,
+        invalid_rows_path: str | XComArg | None = None,
         timeout: timedelta | float | None = ONE_DAY,
         **kwargs: Any,
     ) -> None:
@@ -158,11 +158,11 @@ class WisdomSourceTask(WisdomRowsTask):
     def __init__(
         self,
         *,
-        source: str | os.PathLike[str] | ObjectStoragePath | SqlSource | Iterable[Any],
-        source_format: Format | None = None,
-        delimiter: str | None = None,
-        encoding: str | None = None,
-        sheet: str | None = None,
+        source: str | os.PathLike[str] | ObjectStoragePath | SqlSource | Iterable[Any] | XComArg,
+        source_format: Format | XComArg | None = None,
+        delimiter: str | XComArg | None = None,
+        encoding: str | XComArg | None = None,
+        sheet: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

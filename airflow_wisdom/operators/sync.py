@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
+    from airflow_wisdom.parameters import SourceParameters
     from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
 
 
@@ -83,20 +85,20 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     def __init__(
         self,
         *,
-        key: Literal["name", "shortcut_key"] = "name",
-        owner_tag: str | None = None,
+        key: Literal["name", "shortcut_key"] | XComArg = "name",
+        owner_tag: str | XComArg | None = None,
         adopt: bool = False,
-        on_missing: Literal["keep", "deactivate", "delete"] = "keep",
-        max_removal_share: float | str = 0.3,
-        min_removals: int | str = 10,
+        on_missing: Literal["keep", "deactivate", "delete"] | XComArg = "keep",
+        max_removal_share: float | str | XComArg = 0.3,
+        min_removals: int | str | XComArg = 10,
         protection: bool = True,
-        mode: Literal["apply", "plan"] = "apply",
-        expected_plan: str | None = None,
-        plan_path: str | None = None,
-        content_format: Literal["markdown", "plain"] = "markdown",
-        on_unremovable: Literal["warn", "fail"] = "warn",
-        on_failed_items: Literal["fail", "warn", "ignore"] | int = "fail",
-        **kwargs: Any,
+        mode: Literal["apply", "plan"] | XComArg = "apply",
+        expected_plan: str | XComArg | None = None,
+        plan_path: str | XComArg | None = None,
+        content_format: Literal["markdown", "plain"] | XComArg = "markdown",
+        on_unremovable: Literal["warn", "fail"] | XComArg = "warn",
+        on_failed_items: Literal["fail", "warn", "ignore"] | int | XComArg = "fail",
+        **kwargs: Unpack[SourceParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.key = key
