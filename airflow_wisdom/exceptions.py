@@ -17,6 +17,7 @@
     ├── AirflowConnectionNotFoundError    the Airflow connection does not exist
     ├── ClientTokenUsedError              the client token was used for another import
     ├── OptionError                       an option of Airflow's configuration makes no sense
+    ├── ParameterError                    parameters of a task make no sense; nothing was sent
     ├── UploadError                       Amazon S3 did not take the file
     │   ├── UploadUrlExpiredError
     │   └── UploadTooLargeError
@@ -55,7 +56,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_wisdom.redaction import cut, redact, redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     Where = Mapping[str, str | None] | None
 
@@ -77,6 +78,7 @@ __all__ = [
     "InvalidCredentialsError",
     "InvalidRowsError",
     "OptionError",
+    "ParameterError",
     "PlanChangedError",
     "PlanError",
     "ResourceNotFoundError",
@@ -277,6 +279,27 @@ class OptionError(WisdomError):
     ) -> None:
         super().__init__(message, where=where)
         self.option = option
+
+
+class ParameterError(WisdomError, ValueError):
+    """Parameters make no sense: all that is wrong with them, found before anything was sent.
+
+    :param problems: What is wrong, each with the name of its parameter. Default: what the message says.
+    :param retryable: Whether another try may find other values. Default: no; it may where a template could not be
+        filled in.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: Sequence[str] = (),
+        retryable: bool = False,
+        where: Where = None,
+    ) -> None:
+        super().__init__(message, where=where)
+        self.problems = [redact(cut(problem)) for problem in problems] or [self.message]
+        self.retryable = retryable
 
 
 class UploadError(WisdomError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations, product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.redaction import cut, redact
 
@@ -91,6 +91,19 @@ class Place:
         if self.is_folder:
             return posixpath.dirname(other.path) == self.path
         return "*" in self.path and _fits(other.path, self.path)
+
+
+def output(name: str, value: Any) -> Any:
+    """Return the path or URI of a file that is to be written.
+
+    :param name: Name of the parameter, for the error.
+    :param value: The path or URI; None, or an empty text, for no file.
+    :raises ValueError: It is something else.
+    """
+    is_airflows = type(value).__module__.startswith("airflow.sdk.io")
+    if not (value is None or is_airflows or isinstance(value, (str, os.PathLike))):
+        raise ValueError(f"{name} must be a path or a URI, not {value!r:.100}")
+    return value
 
 
 def shown(place: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.exceptions import SourceFormatError
+from airflow_wisdom.exceptions import ParameterError, SourceFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,13 +25,13 @@ def first_word(sql: str) -> str:
     What is no statement of SQL's own, such as the call of a procedure, may have a result: the database says so.
 
     :param sql: The text of the query.
-    :raises ValueError: It is not one statement, or one that writes; nothing has run of it then.
+    :raises ParameterError: It is not one statement, or one that writes; nothing has run of it then.
     """
     from sqlparse import split
 
     statements = [words for words in map(_words, split(sql)) if words]
     if len(statements) != 1:
-        raise ValueError(f"The query must be one statement, and one that selects rows; it is {len(statements)}")
+        raise ParameterError(f"The query must be one statement, and one that selects rows; it is {len(statements)}")
     before = ""
     for word, kind in statements[0]:
         if _writes(before, word, kind):
@@ -40,13 +40,13 @@ def first_word(sql: str) -> str:
     return statements[0][0][0]
 
 
-def no_rows(word: str = "") -> ValueError:
+def no_rows(word: str = "") -> ParameterError:
     """Return the error of what is no query.
 
     :param word: What tells that it is none, if known.
     """
     is_other = f": {word} is another statement" if word else ""
-    return ValueError(f"The query has no result, but must be one that selects rows{is_other}")
+    return ParameterError(f"The query has no result, but must be one that selects rows{is_other}")
 
 
 def _writes(before: str, word: str, kind: str) -> bool:

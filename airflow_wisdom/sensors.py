@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
@@ -16,17 +16,20 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
-from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, without_vain_retries
-from airflow_wisdom.values import check_interval, seconds
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, guarded
+from airflow_wisdom.templates import templates_of
+from airflow_wisdom.values import Readers, duration, switch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
+    from typing_extensions import Unpack
 
     from airflow_wisdom.cadence import Patience
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.parameters import SensorParameters
 
 
 __all__ = [
@@ -46,9 +49,10 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
 
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
         ``[operators] default_deferrable``.
-    :param poke_interval: Seconds between two looks. Default: Airflow's 60 in a worker; in the triggerer, intervals
-        that grow with the job's age, see :class:`~airflow_wisdom.cadence.Cadence`.
-
+    :param poke_interval: Seconds, or a timedelta, between two looks. Default: Airflow's 60 in a worker; in the
+        triggerer, intervals that grow with the job's age, see :class:`~airflow_wisdom.cadence.Cadence`.
+    :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: Airflow's option
+        ``[sensors] default_timeout``, by itself seven days.
     :param start_from_trigger: Whether the task begins in the triggerer, without a worker (Airflow 3.3; before, it
         defers as usual). Default: no. Its drawbacks are Airflow's: an XComArg arrives as text, and a template that
         pulls an XCom needs ``map_indexes=-1``; a mapped task begins in a worker all the same.
@@ -56,43 +60,49 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
         without a worker. Default: no. Its drawbacks are Airflow's: no asset events and no ``on_success_callback``.
 
     Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. What is done about
-    refused records: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`. The rest, `timeout` among it: as for
-    ``BaseSensorOperator``.
+    refused records: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`. The rest: as for ``BaseSensorOperator``.
 
     :raises ImportJobError: The job can no longer succeed.
     :raises FailedRecordsError: AWS refused more records than are tolerated.
     :raises FailedRecordReportError: How many AWS refused is not known.
     :raises StorageError: The refused records cannot be written to where they should be.
-    :raises ValueError: A parameter makes no sense.
+    :raises ParameterError: Parameters make no sense; nothing was sent.
     """
 
-    template_fields: Sequence[str] = ("import_job_id", *WisdomSingleJobTask.template_fields)
+    template_fields: Sequence[str] = templates_of(WisdomExistingJobTask, WisdomSingleJobTask)
+
+    readers: ClassVar[Readers] = {"deferrable": switch, "end_from_trigger": switch}
 
     def __init__(
         self,
         *,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float | None = None,
+        timeout: timedelta | float | None = None,
         start_from_trigger: bool = False,
         end_from_trigger: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorParameters],
     ) -> None:
+        # Here, unlike in operators, as Airflow's own sensors do: neither is a template.
+        self.poll_interval = None if poke_interval is None else duration("poke_interval", poke_interval)
+        given: dict[str, Any] = {**kwargs}
         if poke_interval is not None:
-            kwargs["poke_interval"] = poke_interval
-        super().__init__(**kwargs)
+            given["poke_interval"] = self.poll_interval
+        if timeout is not None:
+            # With 0, Airflow's sensors look once.
+            given["timeout"] = duration("timeout", timeout) if timeout else 0
+        super().__init__(**given)
         self.deferrable = deferrable
-        self.poll_interval = None if poke_interval is None else seconds(poke_interval)
         self.end_from_trigger = end_from_trigger
-        self.start_from_trigger = start_from_trigger
-        if start_from_trigger:
+        self.start_from_trigger = switch("start_from_trigger", start_from_trigger)
+        if self.start_from_trigger:
             self.start_trigger_args = self._start_trigger_args()
         self._seen: ImportJob | None = None
 
-    @without_vain_retries
+    @guarded
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Wait for the job, read its report, and return what they say."""
         self._refuse_to_hide_failures()
-        self.report_options()
         if self.deferrable or self.start_from_trigger:
             return self._look_then_defer(context)
         began = self._began(context)
@@ -131,7 +141,6 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
         return Patience(self.log, f"Still waiting for import job {self.import_job_id}")
 
     def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
-        check_interval(self.poll_interval)
         deadline = self.ends_at(self.timeout)
         if not self.poke(context).is_done:
             from airflow_wisdom.triggers import WisdomJobSensorTrigger

@@ -13,10 +13,12 @@ from __future__ import annotations
 import csv
 import logging
 import math
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_wisdom.exceptions import OptionError
 from airflow_wisdom.provider_info import get_provider_info
+from airflow_wisdom.values import one_of, switch, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,22 +35,22 @@ log = logging.getLogger(__name__)
 
 def service_name() -> str:
     """Return the name of the boto3 client where a task names none: ``wisdom`` or ``qconnect``."""
-    return _read("service_name", _service_name)
+    return str(_read("service_name", partial(one_of, words=SERVICE_NAMES)))
 
 
 def upload_max_bytes() -> int:
     """Return the size of the largest file that is uploaded where a task names none, in bytes."""
-    return _read("upload_max_bytes", _at_least(1))
+    return _read("upload_max_bytes", partial(whole_number, least=1))
 
 
 def max_active_import_jobs() -> int:
     """Return how many import jobs one task keeps running at a time where it names no number."""
-    return _read("max_active_import_jobs", _at_least(1))
+    return _read("max_active_import_jobs", partial(whole_number, least=1))
 
 
 def sample_size() -> int:
     """Return how many invalid and refused rows go to log and XCom where a task names no number; 0 stands for none."""
-    return _read("sample_size", _at_least(0))
+    return _read("sample_size", partial(whole_number, least=0))
 
 
 def import_template() -> str | tuple[str, ...] | None:
@@ -62,7 +64,7 @@ def import_template() -> str | tuple[str, ...] | None:
 
 def redacted_parameters() -> tuple[str, ...]:
     """Return the query parameters by which a presigned URL is recognised beside Amazon S3's own."""
-    return _read("redacted_parameters", lambda text: tuple(filter(None, map(str.strip, text.split(",")))))
+    return _read("redacted_parameters", lambda _, text: tuple(filter(None, map(str.strip, text.split(",")))))
 
 
 def calls_per_second() -> float:
@@ -72,70 +74,47 @@ def calls_per_second() -> float:
 
 def gc_freeze() -> bool:
     """Return whether a process that calls AWS again and again hides what it has loaded from the garbage collector."""
-    return _read_or_default("gc_freeze", _boolean)
+    return _read_or_default("gc_freeze", switch)
 
 
 def _default(option: str) -> str:
     return str(get_provider_info()["config"][SECTION]["options"][option]["default"])
 
 
-def _read(option: str, parse: Callable[[str], T]) -> T:
+def _read(option: str, parse: Callable[[str, Any], T]) -> T:
     # Imported here so that a run, which knows nothing of Airflow, can ask for what it shares with others.
     from airflow.providers.common.compat.sdk import conf
 
     text = conf.get(SECTION, option, fallback=_default(option)) or ""
     try:
-        return parse(text.strip())
+        return parse(option, text.strip())
     except ValueError as exc:
-        raise OptionError(f"[{SECTION}] {option} is invalid: {exc}", option=option) from None
+        raise OptionError(f"[{SECTION}] {exc}", option=option) from None
 
 
-def _read_or_default(option: str, parse: Callable[[str], T]) -> T:
+def _read_or_default(option: str, parse: Callable[[str, Any], T]) -> T:
     try:
         return _read(option, parse)
     except Exception as exc:  # noqa: BLE001 - Airflow has errors of its own, such as for a secret that is not there
         log.error("%s; using the default, %s", exc, _default(option))  # noqa: TRY400 - the text says it all
-        return parse(_default(option))
+        return parse(option, _default(option))
 
 
-def _service_name(text: str) -> str:
-    if text not in SERVICE_NAMES:
-        raise ValueError(f"must be one of {', '.join(SERVICE_NAMES)}, got {text!r}")
-    return text
+def _rate(name: str, text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise ValueError(f"{name} must be more than 0, not {text!r}")
+    return rate
 
 
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise ValueError(f"must be a whole number, at least {least}, got {text!r}")
-        return number
-
-    return parse
-
-
-def _rate(text: str) -> float:
-    if not 0 < float(text) < math.inf:
-        raise ValueError(f"must be more than 0, got {text}")
-    return float(text)
-
-
-def _boolean(text: str) -> bool:
-    # The words that Airflow itself takes.
-    words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
-    if text.lower() not in words:
-        raise ValueError(f"must be True or False, got {text!r}")
-    return words[text.lower()]
-
-
-def _template(text: str) -> str | tuple[str, ...] | None:
+def _template(name: str, text: str) -> str | tuple[str, ...] | None:
     if "," not in text:
         return text or None
     (row,) = csv.reader([text], skipinitialspace=True)
     labels = tuple(map(str.strip, row))
     if "" in labels or len(set(labels)) < len(labels):
-        raise ValueError(f"must be labels that are not empty and differ, got {text!r}")
+        raise ValueError(f"{name} must be labels that are not empty and differ, not {text!r}")
     return labels

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from airflow_wisdom.exceptions import SourceError, SourceFormatError
+from airflow_wisdom.exceptions import ParameterError, SourceError, SourceFormatError
 from airflow_wisdom.listing import MAX_FILES
 from airflow_wisdom.places import shown
 from airflow_wisdom.queries import Columns, cursor_of, first_word, no_rows
@@ -22,7 +23,7 @@ from airflow_wisdom.rows.reading.objects import read_rows
 from airflow_wisdom.rows.reading.parts import check_part
 from airflow_wisdom.rows.reading.table import any_column
 from airflow_wisdom.rows.reading.text import EmptyFileError, check_encoding
-from airflow_wisdom.values import must_be_one_of
+from airflow_wisdom.values import Problems, Readers, one_of, optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,18 +66,21 @@ class SourceOptions:
     :raises ValueError: An option makes no sense.
     """  # noqa: D205 - one sentence
 
+    readers: ClassVar[Readers] = {
+        "source_format": optional(partial(one_of, words=tuple(dict.fromkeys(FORMATS.values())))),
+        "delimiter": optional(lambda _, delimiter: check_delimiter(str(delimiter))),
+        "encoding": optional(lambda _, encoding: check_encoding(str(encoding))),
+    }
+
     source_format: Format | None = None
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
 
     def __post_init__(self) -> None:
-        if self.source_format is not None:
-            must_be_one_of("source_format", self.source_format, tuple(dict.fromkeys(FORMATS.values())))
-        if self.delimiter is not None:
-            check_delimiter(self.delimiter)
-        if self.encoding is not None:
-            check_encoding(self.encoding)
+        problems = Problems()
+        problems.read(self.readers, self)
+        problems.check()
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,7 @@ class SqlSource:
     def open(self, knows: Knows = any_column) -> Iterator[Table]:  # noqa: ARG002 - a query can name its columns
         """Run the query and return its rows.
 
-        :raises ValueError: The connection does not point to a database, or the query is not one that selects rows.
+        :raises ParameterError: The connection does not point to a database, or the query is not one that selects rows.
         :raises SourceFormatError: Two columns have the same name.
         """
         word = first_word(self.sql)
@@ -245,7 +249,7 @@ class SqlSource:
 
         hook = BaseHook.get_connection(self.conn_id).get_hook(hook_params=self.hook_params or {})
         if not isinstance(hook, DbApiHook):
-            raise ValueError(f"Airflow connection {self.conn_id!r} does not point to a database")  # noqa: TRY004 - a parameter
+            raise ParameterError(f"Airflow connection {self.conn_id!r} does not point to a database")
         return hook.get_conn()
 
 

@@ -1,4 +1,4 @@
-"""What operators and sensors have in common: the AWS connection, and the way into and out of a deferral.
+"""What operators and sensors have in common: parameters that are read first, the AWS connection, deferral.
 
 The modules that a DAG imports are imported again in every parse of it, so here, in `sensors` and in `operators`
 whatever is needed only where a task runs is imported there: boto3 above all, but also the run and the trigger.
@@ -6,25 +6,27 @@ whatever is needed only where a task runs is imported there: boto3 above all, bu
 
 from __future__ import annotations
 
+import inspect
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import cached_property, partial, wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import WisdomError
+from airflow_wisdom.exceptions import ParameterError, WisdomError
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
-from airflow_wisdom.values import seconds
+from airflow_wisdom.templates import rendered, unrendered_in
+from airflow_wisdom.values import ONE_DAY, Problems, Readers, duration, mapping, one_of, optional, readers_of, switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
     from airflow.triggers.base import BaseTrigger
 
     from airflow_wisdom.hooks import WisdomHook
@@ -49,13 +51,14 @@ def _without_vain_retries(task: BaseOperator) -> Iterator[None]:
     try:
         yield
     except WisdomError as exc:
-        if exc.retryable or getattr(task, "retry_data_errors", False):
+        is_of_data = not isinstance(exc, ParameterError)
+        if exc.retryable or (is_of_data and getattr(task, "retry_data_errors", False)):
             raise
         raise FinalError(str(exc)) from exc
 
 
-def without_vain_retries(execute: Callable[[Any, Context], T]) -> Callable[[Any, Context], T]:
-    """Let a task fail at once where its data are at fault; for the method ``execute`` of a :class:`WisdomTask`.
+def guarded(execute: Callable[[Any, Context], T]) -> Callable[[Any, Context], T]:
+    """Let a task read its parameters first, and fail at once where no retry can help; for ``execute`` of a task.
 
     This is the edge to Airflow, which retries after every exception that is not one of its own.
 
@@ -65,17 +68,29 @@ def without_vain_retries(execute: Callable[[Any, Context], T]) -> Callable[[Any,
     @wraps(execute)
     def executed(self: Any, context: Context) -> T:
         with _without_vain_retries(self):
+            self.settle(context)
             return execute(self, context)
 
     return executed
 
 
-def templates_of(*kinds: type[WisdomTask]) -> tuple[str, ...]:
-    """Return the template fields of several bases of a task, each once: Airflow would render twice what is there twice.
+def _verify(_name: str, value: Any) -> Any:
+    # Other texts are paths.
+    return switch("verify", value) if str(value).lower() in ("true", "false") else value
 
-    :param kinds: The bases.
+
+class _WholeSignature:
+    """The signature of a task with what its bases add to it, for ``help()``: Python itself shows ``**kwargs`` for that.
+
+    Airflow looks at each constructor by itself, and not at this.
     """
-    return tuple(dict.fromkeys(name for kind in kinds for name in kind.template_fields))
+
+    def __get__(self, _task: object, kind: type[WisdomTask]) -> inspect.Signature:
+        makers = [base.__init__ for base in kind.__mro__ if issubclass(base, WisdomTask) and "__init__" in vars(base)]
+        every = [each for maker in makers for each in inspect.signature(maker).parameters.values()]
+        own = {each.name: each for each in reversed(every) if each.kind is each.KEYWORD_ONLY}
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD, annotation="Any")
+        return inspect.Signature([*reversed(own.values()), rest], return_annotation="None")
 
 
 class WisdomTask(LinksToConsole, BaseOperator):
@@ -90,20 +105,30 @@ class WisdomTask(LinksToConsole, BaseOperator):
 
     template_fields: Sequence[str] = AWS_PARAMETERS
 
+    __signature__ = _WholeSignature()
+
+    readers: ClassVar[Readers] = {
+        "verify": _verify,
+        "botocore_config": optional(mapping),
+        "service_name": lambda name, value: one_of(name, value, settings.SERVICE_NAMES) if value else None,
+    }
+    """Parameter -> what reads it when the task begins, for those that a class adds and no run reads."""
+
     def __init__(
         self,
         *,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-        service_name: str | None = None,
+        aws_conn_id: str | XComArg | None = "aws_default",
+        region_name: str | XComArg | None = None,
+        verify: bool | str | XComArg | None = None,
+        botocore_config: dict[str, Any] | XComArg | None = None,
+        service_name: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
+        # What a template has become by the time the task runs, no type can say.
+        self.aws_conn_id: Any = aws_conn_id
         self.region_name = region_name
-        self.verify = verify
+        self.verify: Any = verify
         self.botocore_config = botocore_config
         self.service_name = service_name
 
@@ -119,21 +144,57 @@ class WisdomTask(LinksToConsole, BaseOperator):
         self.link_to_console(hook)
         return hook
 
+    def settle(self, context: Context) -> None:
+        """Let every parameter be what it means, such as the number ``50`` for the text ``"50"``.
+
+        :param context: The task's context.
+        :raises ParameterError: Parameters make no sense: it says so of all of them, before anything is sent.
+        """
+        problems = Problems()
+        for name, value in problems.read(readers_of(type(self)), self).items():
+            setattr(self, name, value)
+        for check in self.checks():
+            with problems.noting():
+                check()
+        if getattr(self, "deferrable", False) and self._is_called_by_another(context):
+            problems.found.append(
+                "deferrable must be False where another task calls this one: Airflow would defer that"
+            )
+        if missing := unrendered_in(self):
+            # What else there is to say of them comes from what stands in for them.
+            told = [problem for problem in problems.found if problem.partition(" ")[0] not in missing]
+            problems.found, problems.retryable = [*missing.values(), *told], True
+        problems.check()
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return []
+
+    def _is_called_by_another(self, context: Context) -> bool:
+        running: Any = context.get("task", self)
+        kind = getattr(running, "operator_class", None)
+        return not issubclass(kind if isinstance(kind, type) else type(running), type(self))
+
+    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
+        """Render a template as Airflow does; one that cannot be is no error until the task begins, see `settle`."""
+        return rendered(content, partial(super().render_template, content, *args, **kwargs))
+
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Come back from a deferral, and fail at once where the data are at fault."""
+        """Come back from a deferral, and fail at once where no retry can help."""
         with _without_vain_retries(self):
+            self.settle(context)
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def ends_at(self, timeout: timedelta | float) -> float:
+    def ends_at(self, timeout: timedelta | float | None) -> float:
         """Return the POSIX time at which the task stops waiting: the earliest of all limits, however it waits.
 
         Airflow applies an ``execution_timeout`` only while a worker has the task, and not while it is deferred.
 
-        :param timeout: The task's own limit: seconds, or a timedelta.
+        :param timeout: The task's own limit: seconds, or a timedelta; None for one day.
         """
-        limits = [seconds(timeout)]
+        limits = [duration("timeout", ONE_DAY if timeout is None else timeout)]
         if self.execution_timeout is not None:
-            limits.append(seconds(self.execution_timeout))
+            limits.append(self.execution_timeout.total_seconds())
         return time.time() + min(limits)
 
     def defer_to(self, trigger: BaseTrigger, deadline: float) -> None:
@@ -175,32 +236,59 @@ class WisdomTask(LinksToConsole, BaseOperator):
 class WisdomKnowledgeBaseTask(WisdomTask):
     """Base of the tasks that are about a knowledge base: which one it is.
 
-    :param knowledge_base_id: Id or ARN of the knowledge base. Default: that of `instance_id`.
+    :param knowledge_base_id: Id or ARN of the knowledge base. Default: that of `instance_id`; where neither is given,
+        what the extra of the Airflow connection names under these two keys.
     :param instance_id: Id or ARN of the Amazon Connect instance that the knowledge base serves, by which the knowledge
         base and routing profiles are found; AWS operations ``ListIntegrationAssociations`` and ``ListRoutingProfiles``.
-        Default: not known, and then `knowledge_base_id` is needed.
+        Default: not known.
 
     How AWS is reached: as for :class:`WisdomTask`.
     """
 
     template_fields: Sequence[str] = ("knowledge_base_id", "instance_id", *WisdomTask.template_fields)
 
-    def __init__(self, *, knowledge_base_id: str | None = None, instance_id: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        knowledge_base_id: str | XComArg | None = None,
+        instance_id: str | XComArg | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.knowledge_base_id = knowledge_base_id
-        self.instance_id = instance_id
+        self.knowledge_base_id: Any = knowledge_base_id
+        self.instance_id: Any = instance_id
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self._check_ids]
+
+    def _check_ids(self) -> None:
+        from airflow_wisdom.model.knowledge_base import check_id
+
+        problems = Problems()
+        for name, resource in (("knowledge_base_id", "knowledge-base"), ("instance_id", "instance")):
+            if getattr(self, name):
+                with problems.noting():
+                    check_id(name, str(getattr(self, name)), resource)
+        problems.check()
 
     def find_knowledge_base(self) -> str:
         """Return the id or ARN of the knowledge base: as given, or that of the Amazon Connect instance.
 
-        :raises ValueError: Neither `knowledge_base_id` nor `instance_id` was given.
+        :raises ParameterError: Neither the parameters nor the Airflow connection name one of them.
         :raises ResourceNotFoundError: There is no such instance, or it has no knowledge base of quick responses.
         """
         if not (self.knowledge_base_id or self.instance_id):
-            raise ValueError("knowledge_base_id or instance_id is needed")
+            self.knowledge_base_id, self.instance_id = self.hook.named_in_connection()
+            self._check_ids()
+        if not (self.knowledge_base_id or self.instance_id):
+            needed = (
+                "knowledge_base_id or instance_id is needed, as a parameter or in the extra of the Airflow connection"
+            )
+            raise ParameterError(needed)
         if not self.knowledge_base_id:
             self.knowledge_base_id = self.hook.find_knowledge_base(str(self.instance_id))
-        return self.knowledge_base_id
+        return str(self.knowledge_base_id)
 
     def routing_profiles(self) -> dict[str, str] | None:
         """Return the routing profiles of the Amazon Connect instance, name -> ARN; None if no instance is named.
@@ -225,16 +313,18 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
 
     template_fields: Sequence[str] = ("storage_conn_id", *WisdomKnowledgeBaseTask.template_fields)
 
+    readers: ClassVar[Readers] = {"retry_data_errors": switch}
+
     def __init__(
         self,
         *,
-        storage_conn_id: str | None = None,
+        storage_conn_id: str | XComArg | None = None,
         sample_size: int | None = None,
         retry_data_errors: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.storage_conn_id = storage_conn_id
+        self.storage_conn_id: Any = storage_conn_id
         self.sample_size = sample_size
         self.retry_data_errors = retry_data_errors
 
@@ -262,8 +352,8 @@ class WisdomReportTask(WisdomStorageTask):
     def __init__(
         self,
         *,
-        on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail",
-        failed_records_path: str | None = None,
+        on_failed_records: Literal["fail", "warn", "ignore"] | int | XComArg = "fail",
+        failed_records_path: str | XComArg | None = None,
         max_report_bytes: int = MAX_REPORT_BYTES,
         **kwargs: Any,
     ) -> None:
@@ -282,15 +372,21 @@ class WisdomSingleJobTask(WisdomReportTask):
     What is done about refused records: as for :class:`WisdomReportTask`.
     """
 
+    readers: ClassVar[Readers] = {"include_urls": switch}
+
     def __init__(self, *, include_urls: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.include_urls = include_urls
         self._records: dict[str, int] = {}
 
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self.report_options]
+
     def report_options(self) -> ReportOptions:
         """Return what is done about refused records.
 
-        :raises ValueError: A parameter makes no sense.
+        :raises ParameterError: Parameters make no sense; nothing was sent.
         """
         from airflow_wisdom.runs.options import ReportOptions
 
@@ -336,6 +432,6 @@ class WisdomExistingJobTask(WisdomKnowledgeBaseTask):
 
     template_fields: Sequence[str] = ("import_job_id", *WisdomKnowledgeBaseTask.template_fields)
 
-    def __init__(self, *, import_job_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, import_job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.import_job_id = import_job_id
+        self.import_job_id: Any = import_job_id

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom.operators.quick_responses import WisdomImportTask
+from airflow_wisdom.values import Readers, mapping, optional, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow.sdk import XComArg
+    from typing_extensions import Unpack
+
+    from airflow_wisdom.parameters import ImportParameters
     from airflow_wisdom.sources import Source
 
 
@@ -36,28 +42,29 @@ class SqlToWisdomOperator(WisdomImportTask):
 
     The rest: as for :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`.
 
-    :raises ValueError: The connection does not point to a database, or the query is not one statement that selects
+    :raises ParameterError: The connection does not point to a database, or the query is not one statement that selects
         rows.
     """
 
     template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomImportTask.template_fields)
     template_ext: Sequence[str] = (".sql",)
+    readers: ClassVar[Readers] = {"fetch_size": partial(whole_number, least=1), "sql_hook_params": optional(mapping)}
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own annotation
 
     def __init__(
         self,
         *,
-        sql: str,
-        sql_conn_id: str,
-        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        sql: str | XComArg,
+        sql_conn_id: str | XComArg,
+        parameters: Mapping[str, Any] | Sequence[Any] | XComArg | None = None,
         fetch_size: int = 1_000,
         sql_hook_params: dict[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImportParameters],
     ) -> None:
         super().__init__(**kwargs)
-        self.sql = sql
-        self.sql_conn_id = sql_conn_id
-        self.parameters = parameters
+        self.sql: Any = sql
+        self.sql_conn_id: Any = sql_conn_id
+        self.parameters: Any = parameters
         self.fetch_size = fetch_size
         self.sql_hook_params = sql_hook_params
 

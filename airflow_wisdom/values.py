@@ -1,28 +1,51 @@
-"""Numbers and durations as templates, XComs and users write them, read in one way everywhere, and in words. Pure."""
+"""Parameters as templates, XComs and users write them: read in one way everywhere, and refused all at once. Pure."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from airflow_wisdom.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Reader = Callable[[str, Any], Any]
+"""What reads a parameter: it gets name and value, and returns what the value means, or raises a ``ValueError``."""
+
+Readers = Mapping[str, Reader]
+"""Name of a parameter -> what reads it."""
 
 ONE_DAY = 24 * 60 * 60.0
 """Seconds for which is waited where nobody says for how long."""
 
+LONGEST = 100 * 365 * ONE_DAY
+"""Seconds of the longest duration: beyond it, Airflow's dates end."""
+
 _DIGITS = 19
 """Digits of a number that is not looked at further: Python refuses to read texts of thousands."""
+
+_UNITS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
+"""Unit of a duration -> its seconds."""
+
+_SWITCHES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+"""The words that Airflow itself takes for a switch."""
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
     """Return a whole number that may have come as text or as a float out of a template.
 
     :param name: Name of the parameter, for the error.
-    :param value: The number, such as ``3``, ``"3"`` or ``3.0``.
+    :param value: The number, such as ``3``, ``"3"``, ``"3_000"`` or ``3.0``.
     :param least: The smallest that is allowed.
     :param most: The largest that is allowed. Default: any.
     :raises ValueError: It is not a whole number, or not within these limits.
     """
     text = str(value).strip()
-    whole = text.removesuffix(".0")
+    whole = text.removesuffix(".0").replace("_", "")
     number = int(whole) if whole.isdecimal() and len(whole) < _DIGITS and not isinstance(value, bool) else None
     if number is None or number < least or (most is not None and number > most):
         allowed = f"at least {least}" if most is None else f"from {least} to {most}"
@@ -30,34 +53,77 @@ def whole_number(name: str, value: Any, least: int, most: int | None = None) -> 
     return number
 
 
-def seconds(duration: timedelta | float) -> float:
+def share(name: str, value: Any) -> float:
+    """Return a share, which may have come as text.
+
+    :param name: Name of the parameter, for the error.
+    :param value: The share, such as ``0.3`` or ``"0.3"``.
+    :raises ValueError: It is not a number from 0 to 1.
+    """
+    number = _float(value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must be a number from 0 to 1, not {value!r:.100}")
+    return number
+
+
+def duration(name: str, value: Any) -> float:
     """Return a duration in seconds.
 
-    :param duration: Seconds, or a timedelta.
+    :param name: Name of the parameter, for the error.
+    :param value: Seconds, a timedelta, or either as text: ``"50"``, or a number with one of the units s, m, h and d.
+    :raises ValueError: It is none of these, not more than zero, or more than a hundred years.
     """
-    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+    unit = value.strip()[-1:] if isinstance(value, str) else ""
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif unit in _UNITS:
+        seconds = _float(value.strip()[:-1]) * _UNITS[unit]
+    else:
+        seconds = _float(value)
+    if not 0 < seconds <= LONGEST:
+        raise ValueError(
+            f"{name} must be more than 0 and at most 100 years: seconds, a timedelta, or a text such as 90m, "
+            f"not {value!r:.100}"
+        )
+    return seconds
 
 
-def check_interval(poll_interval: float | None) -> None:
-    """Refuse an interval that makes no sense before anything is done.
+def switch(name: str, value: Any) -> bool:
+    """Return whether something is switched on; the text ``"False"`` is not.
 
-    :param poll_interval: Seconds between two looks; None for intervals that grow.
-    :raises ValueError: It is not more than zero.
+    :param name: Name of the parameter, for the error.
+    :param value: ``True`` or ``False``, also as text or as 1 or 0.
+    :raises ValueError: It is neither.
     """
-    if poll_interval is not None and not poll_interval > 0:
-        raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
+    known = _SWITCHES.get(str(value).strip().lower())
+    if known is None:
+        raise ValueError(f"{name} must be True or False, not {value!r:.100}")
+    return known
 
 
-def must_be_one_of(name: str, value: object, words: tuple[str | None, ...]) -> None:
-    """Refuse a word that means nothing.
+def one_of(name: str, value: Any, words: tuple[str, ...]) -> Any:
+    """Return a word that means something.
 
-    :param name: Name of the parameter.
+    :param name: Name of the parameter, for the error.
     :param value: What was given.
-    :param words: What it may be; None where it need not be given.
+    :param words: What it may be.
     :raises ValueError: It is not one of them.
     """
     if value not in words:
-        raise ValueError(f"{name} must be one of {', '.join(filter(None, words))}, not {value!r:.100}")
+        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r:.100}")
+    return value
+
+
+def mapping(name: str, value: Any) -> Any:
+    """Return a mapping.
+
+    :param name: Name of the parameter, for the error.
+    :param value: The mapping.
+    :raises ValueError: It is something else, as where a template has made a text of it.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a dict, not {value!r:.100}")  # noqa: TRY004 - as for all parameters
+    return value
 
 
 def tolerated(name: str, value: Any) -> Any:
@@ -73,6 +139,70 @@ def tolerated(name: str, value: Any) -> Any:
         return whole_number(name, value, 0)
     except ValueError:
         raise ValueError(f"{name} must be fail, warn, ignore or a whole number, not {value!r:.100}") from None
+
+
+def optional(read: Reader, default: Any = None) -> Reader:
+    """Return what reads a parameter that need not be given.
+
+    :param read: What reads it where it is given.
+    :param default: What stands for None.
+    """
+    return lambda name, value: default if value is None else read(name, value)
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+class Problems:
+    """What is wrong with parameters, so that all of it can be said at once."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.retryable = False
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note what the block raises about a parameter, and go on after it."""
+        try:
+            yield
+        except ParameterError as exc:
+            self.found += [problem for problem in exc.problems if problem not in self.found]
+        except ValueError as exc:
+            self.found.append(str(exc))
+
+    def read(self, readers: Readers, given: Any) -> dict[str, Any]:
+        """Return what parameters mean, as far as they mean something.
+
+        :param readers: Name -> what reads it.
+        :param given: What has the values as attributes of these names.
+        """
+        values = {}
+        for name, read in readers.items():
+            with self.noting():
+                values[name] = read(name, getattr(given, name))
+        return values
+
+    def check(self) -> None:
+        """Raise if anything is wrong.
+
+        :raises ParameterError: Something is.
+        """
+        if self.found:
+            raise ParameterError("; ".join(self.found), problems=self.found, retryable=self.retryable)
+
+
+def readers_of(kind: type) -> dict[str, Reader]:
+    """Return what reads the parameters of a class, and of its bases: what each of them has in its ``readers``.
+
+    :param kind: The class.
+    """
+    return {name: read for base in reversed(kind.__mro__) for name, read in vars(base).get("readers", {}).items()}
 
 
 def most_tolerated(tolerated: str | int) -> int | None:

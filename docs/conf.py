@@ -11,6 +11,7 @@ from typing import Any
 airflow_home = TemporaryDirectory(prefix="airflow-docs-")
 os.environ["AIRFLOW_HOME"] = airflow_home.name
 logging.getLogger("airflow").setLevel(logging.WARNING)
+sys.path.insert(0, str(Path(__file__).parent))
 
 from airflow_wisdom import __version__  # noqa: E402 - see above
 
@@ -18,9 +19,7 @@ project = "airflow-wisdom"
 author = "the authors of airflow-wisdom"
 version = release = __version__
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-extensions = ["generated", "myst_parser", "narrow", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions = ["generated", "myst_parser", "narrow", "parameters", "sphinx.ext.autodoc", "sphinx_copybutton"]
 exclude_patterns = ["_build", "system-table.md"]
 # In the docstrings, `name` in single backticks is a parameter.
 default_role = "code"
@@ -46,7 +45,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|pathlib|threading|typing)\..*"),
     (r"py:class", r"AbstractContextManager|Asset|AssetWatcher|Connection|Context|Dataset|OperatorLineage|Path"),
     (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
-    (r"py:class", r"BaseTrigger|ObjectStoragePath|OperatorPartial|UploadSource"),
+    (r"py:class", r"BaseTrigger|ObjectStoragePath|OperatorPartial|UploadSource|XComArg"),
     # Values of a Literal, its name, other names of types, and a type variable.
     (r"py:class", r"'\w+'|Format|Flow|Knows|Kind|Step|Verb|Where|T|Values?|ABFSS|WASBS"),
 ]

@@ -23,6 +23,7 @@ PUBLIC = {
         "InvalidCredentialsError",
         "InvalidRowsError",
         "OptionError",
+        "ParameterError",
         "PlanChangedError",
         "PlanError",
         "ResourceNotFoundError",

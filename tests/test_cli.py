@@ -626,6 +626,14 @@ def test_a_connection_in_airflows_database_is_found(cli, fake_wisdom, knowledge_
     assert job in cli("jobs", "--conn-id", "in_database").out
 
 
+@pytest.mark.parametrize("option", ["--knowledge-base-id", "--instance-id"])
+def test_the_name_of_a_knowledge_base_is_no_id(cli, fake_wisdom, option):
+    ran = cli("jobs", option, "My knowledge base")
+    assert ran.code == USAGE
+    assert f"{option} must be the id of the " in ran.error
+    assert fake_wisdom.calls() == {}
+
+
 def test_an_endpoint_does_not_go_with_a_connection(cli, base):
     assert cli("jobs", "--conn-id", "aws_default", "--endpoint-url", "http://127.0.0.1:5").code == USAGE
 

@@ -15,6 +15,7 @@ from airflow_wisdom.exceptions import ImportJobFailedError, WisdomError, from_di
 from airflow_wisdom.redaction import redact
 
 NUMBERS = {"http_status", "elapsed", "max_bytes", "line", "rows_read", "rows_invalid"}
+LISTS = {"problems"}
 SIGNED = "https://bucket/key?X-Amz-Credential=me&X-Amz-Signature=abc123"
 
 
@@ -31,7 +32,8 @@ def fields(kind):
             parameters = inspect.signature(base.__init__).parameters.values()
             names += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     where = {"where": {"knowledge_base_id": "kb", "import_job_id": "job"}}
-    return {name: f"the {name}" for name in names} | {"message": "What happened"} | numbers(names) | where
+    lists = {name: [f"one of the {name}"] for name in names if name in LISTS}
+    return {name: f"the {name}" for name in names} | {"message": "What happened"} | numbers(names) | lists | where
 
 
 def numbers(names):

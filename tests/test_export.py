@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
-from rigs.running import FakeTaskInstance, run
+from rigs.running import run
 
 from airflow_wisdom.exceptions import (
     AccessDeniedError,
@@ -444,7 +444,7 @@ def test_a_file_stays_if_the_knowledge_base_cannot_be_read(fake_wisdom, knowledg
         export(tmp_path / "a.csv", knowledge_base_id=knowledge_base)
     fake_wisdom.clear_faults()
     with pytest.raises(RunTimeoutError, match="was not exported in time"):
-        export(tmp_path / "a.csv", knowledge_base_id=knowledge_base, timeout=timedelta(0))
+        export(tmp_path / "a.csv", knowledge_base_id=knowledge_base, timeout=timedelta(microseconds=1))
     with pytest.raises(ResourceNotFoundError):
         export(tmp_path / "a.csv", instance_id=fake_wisdom.create_instance())
     assert (tmp_path / "a.csv").read_text() == "yesterday's"
@@ -470,7 +470,7 @@ def test_a_file_that_cannot_be_written_is_named(fake_wisdom, knowledge_base):
 def test_a_path_has_to_be_one(fake_wisdom, knowledge_base, path):
     exporting = WisdomExportQuickResponsesOperator(task_id="export", path=path, knowledge_base_id=knowledge_base)
     with pytest.raises(ValueError, match="path must be a path or a URI"):
-        exporting.execute({"ti": FakeTaskInstance()})
+        run(exporting)
 
 
 # Lineage

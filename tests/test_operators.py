@@ -111,9 +111,9 @@ def test_exactly_one_of_upload_and_source_is_needed(fake_wisdom, knowledge_base,
 
 @pytest.mark.parametrize("interval", [0, -1])
 def test_an_interval_of_nothing_is_refused_before_anything_is_started(fake_wisdom, knowledge_base, source, interval):
-    with pytest.raises(ValueError, match="more than 0 seconds"):
+    with pytest.raises(ValueError, match="poll_interval must be more than 0"):
         run(start(knowledge_base, source=str(source), poll_interval=interval))
-    with pytest.raises(ValueError, match="more than 0 seconds"):
+    with pytest.raises(ValueError, match="poll_interval must be more than 0"):
         run(delete(knowledge_base, "job", poll_interval=interval))
     assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
 

@@ -69,6 +69,8 @@ ROOMS = [
     "links",
     "assets",
     "lineage",
+    "templates",
+    "parameters",
     "tasks",
     "sensors",
     "operators",
@@ -198,6 +200,7 @@ def test_parsing_a_dag_loads_next_to_nothing_of_the_package_itself():
         "airflow_wisdom.settings",
         "airflow_wisdom.sensors",
         "airflow_wisdom.tasks",
+        "airflow_wisdom.templates",
         "airflow_wisdom.values",
     }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_wisdom.cli.commands import KNOWLEDGE_BASE
 from airflow_wisdom.cli.exits import UsageError
 from airflow_wisdom.hooks.connection import AwsConnection
+from airflow_wisdom.model.knowledge_base import check_id
 from airflow_wisdom.sources import FileSource, SourceOptions
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def reach(args: Namespace) -> tuple[WisdomHook, str]:
         raise UsageError("--endpoint-url does not go with --conn-id: put endpoint_url into the connection's extra")
     if not args.conn_id and not _names_base(args):
         raise _no_knowledge_base()
+    _check_ids(args)
     hook = AwsConnection(args.conn_id, args.region, service_name=args.service_name).hook()
     return hook, args.knowledge_base_id or _of_instance(args.instance_id, hook) or _of_connection(
         args.conn_id, hook
@@ -53,6 +55,16 @@ def file_source(args: Namespace, storage: Storage) -> FileSource:
     return FileSource(args.files[0], storage, options, tuple(args.files[1:]))
 
 
+def _check_ids(args: Namespace) -> None:
+    try:
+        if args.knowledge_base_id:
+            check_id("--knowledge-base-id", args.knowledge_base_id, "knowledge-base")
+        if args.instance_id:
+            check_id("--instance-id", args.instance_id, "instance")
+    except ValueError as exc:
+        raise UsageError(str(exc)) from None
+
+
 def _names_base(args: Namespace) -> bool:
     return bool(args.knowledge_base_id or args.instance_id or os.environ.get(KNOWLEDGE_BASE))
 
@@ -62,7 +74,8 @@ def _of_instance(instance_id: str | None, hook: WisdomHook) -> str:
 
 
 def _of_connection(conn_id: str | None, hook: WisdomHook) -> str:
-    return str(hook.get_connection(conn_id).extra_dejson.get("knowledge_base_id") or "") if conn_id else ""
+    knowledge_base_id, instance_id = hook.named_in_connection() if conn_id else (None, None)
+    return knowledge_base_id or _of_instance(instance_id, hook)
 
 
 def _of_environment() -> str:
@@ -75,5 +88,5 @@ def _of_environment() -> str:
 def _no_knowledge_base() -> UsageError:
     return UsageError(
         f"no knowledge base is named: pass --knowledge-base-id or --instance-id, set {KNOWLEDGE_BASE}, "
-        "or put knowledge_base_id into the extra of the Airflow connection that --conn-id names"
+        "or put knowledge_base_id or instance_id into the extra of the Airflow connection that --conn-id names"
     )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from argparse import ArgumentTypeError
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airflow_wisdom import values
 from airflow_wisdom.rows.reading.dialect import check_delimiter
 from airflow_wisdom.rows.reading.text import check_encoding
-from airflow_wisdom.values import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_SECONDS = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 
 
 def duration(text: str) -> float:
@@ -23,14 +20,10 @@ def duration(text: str) -> float:
     :param text: Seconds, or a number with one of the units s, m, h and d.
     :raises ArgumentTypeError: It is neither, or not more than zero.
     """
-    unit = text[-1:] if text[-1:] in _SECONDS else ""
     try:
-        seconds = float(text.removesuffix(unit)) * _SECONDS.get(unit, 1)
+        return values.duration("it", text)
     except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ArgumentTypeError(f"must be seconds, or a number with s, m, h or d, such as 90m, not {text!r}")
-    return seconds
+        raise ArgumentTypeError(f"must be seconds, or a number with s, m, h or d, such as 90m, not {text!r}") from None
 
 
 def mapping(text: str) -> tuple[str, str]:
@@ -94,7 +87,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         try:
-            return whole_number("it", text, least)
+            return values.whole_number("it", text, least)
         except ValueError:
             raise ArgumentTypeError(f"must be a whole number, at least {least}, not {text!r}") from None
 
@@ -108,12 +101,9 @@ def share(text: str) -> float:
     :raises ArgumentTypeError: It is none.
     """
     try:
-        number = float(text)
+        return values.share("it", text)
     except ValueError:
-        number = math.nan
-    if not 0 <= number <= 1:
-        raise ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
-    return number
+        raise ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}") from None
 
 
 def tolerated(text: str) -> str | int:
@@ -122,9 +112,7 @@ def tolerated(text: str) -> str | int:
     :param text: The word or the number.
     :raises ArgumentTypeError: It is neither.
     """
-    if text in ("fail", "warn", "ignore"):
-        return text
     try:
-        return whole_number("it", text, 0)
+        return values.tolerated("it", text)  # type: ignore[no-any-return]
     except ValueError:
         raise ArgumentTypeError(f"must be fail, warn, ignore or a whole number, not {text!r}") from None

@@ -23,6 +23,15 @@ class ConnectVerbs:
     _region_name: str | None
     _verify: bool | str | None
     _config: Any
+    get_connection: Any
+
+    def named_in_connection(self) -> tuple[str | None, str | None]:
+        """Return the knowledge base and the Amazon Connect instance that the connection's extra names, None for none.
+
+        :raises AirflowConnectionNotFoundError: The Airflow connection does not exist.
+        """
+        extra = self.get_connection(self.aws_conn_id).extra_dejson if self.aws_conn_id else {}
+        return extra.get("knowledge_base_id") or None, extra.get("instance_id") or None
 
     def find_knowledge_base(self, instance_id: str) -> str:
         """Return the ARN of the knowledge base of an instance's quick responses; ``ListIntegrationAssociations``.

@@ -40,10 +40,11 @@ from airflow_wisdom.model.failed_records import FailedRecords
 from airflow_wisdom.model.import_job import ImportJob, timed_out
 from airflow_wisdom.model.knowledge_base import CONNECT_TAG
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
-from airflow_wisdom.values import ONE_DAY
+from airflow_wisdom.values import ONE_DAY, duration, optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import timedelta
 
     from airflow.sdk import Connection
 
@@ -390,7 +391,7 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         import_job_id: str,
         *,
         deadline: float | None = None,
-        poll_interval: float | None = None,
+        poll_interval: timedelta | float | None = None,
     ) -> ImportJob:
         """Block until an import job is COMPLETE and return it.
 
@@ -399,8 +400,8 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         :param knowledge_base_id: As for :meth:`get_import_job`.
         :param import_job_id: As for :meth:`get_import_job`.
         :param deadline: POSIX time at which waiting ends. Default: one day from now.
-        :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
-            :class:`~airflow_wisdom.cadence.Cadence`.
+        :param poll_interval: Seconds, or a timedelta, between two looks. Default: intervals that grow with the job's
+            age, see :class:`~airflow_wisdom.cadence.Cadence`.
         :raises ImportJobFailedError: The job can no longer succeed.
         :raises UnknownImportJobStatusError: AWS reports a status that this version does not know.
         :raises ImportJobTimeoutError: The deadline passed first.
@@ -439,7 +440,7 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         import_job_id: str,
         *,
         deadline: float | None = None,
-        poll_interval: float | None = None,
+        poll_interval: timedelta | float | None = None,
     ) -> None:
         """Block until a deleted import job is gone: until AWS no longer finds it, or reports it DELETED.
 
@@ -470,11 +471,11 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         import_job_id: str,
         *,
         deadline: float | None,
-        poll_interval: float | None,
+        poll_interval: timedelta | float | None,
         is_done: Callable[[ImportJob], bool],
         age: Callable[[ImportJob, float], float | None],
     ) -> ImportJob:
-        began, cadence = time.time(), Cadence.of(poll_interval)
+        began, cadence = time.time(), Cadence.of(optional(duration)("poll_interval", poll_interval))
         deadline = began + ONE_DAY if deadline is None else deadline
         job: ImportJob | None = None
 

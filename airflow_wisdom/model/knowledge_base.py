@@ -34,6 +34,7 @@ _ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<resource>.+)"
 )
 _RESOURCE = re.compile(r"knowledge-base/(?P<id>[\w-]+)")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ACCOUNT = re.compile(r"\d{12}")
 _OWNER = re.compile(r"[\w.-]+")
 _PATH = re.compile(r"/(?P<region>[a-z0-9-]+)/(?P<id>[\w-]+|arn:.*)")
@@ -190,6 +191,22 @@ class KnowledgeBaseData:
                 "nothing of it. Set the tag"
             )
         return None
+
+
+def check_id(name: str, value: str, resource: str) -> None:
+    """Refuse what is neither an id nor an ARN, such as the name of what is meant.
+
+    :param name: Name of the parameter, for the error.
+    :param value: What was given.
+    :param resource: What it is the id of, as in its ARN: ``knowledge-base`` or ``instance``.
+    :raises ValueError: It is neither.
+    """
+    if not _ID.fullmatch(short_id(value) if is_arn(value) and f":{resource}/" in value else value):
+        what = resource.replace("-", " ")
+        raise ValueError(
+            f"{name} must be the id of the {what} (01234567-89ab-cdef-0123-456789abcdef) or its ARN, not its name or "
+            f"anything else: {value!r:.200}"
+        )
 
 
 def is_arn(text: str) -> bool:

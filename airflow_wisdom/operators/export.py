@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom import settings
-from airflow_wisdom.tasks import WisdomStorageTask
-from airflow_wisdom.values import ONE_DAY
+from airflow_wisdom.tasks import WisdomStorageTask, guarded
+from airflow_wisdom.values import ONE_DAY, Readers, duration, optional
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
+    from airflow_wisdom.parameters import StorageParameters
     from airflow_wisdom.runs.export import Export, ExportAccount, ExportOptions
 
 
@@ -42,7 +44,7 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
 
     :raises RunTimeoutError: The time was over before everything was read.
     :raises StorageError: The file cannot be written to where it should be.
-    :raises ValueError: A parameter makes no sense.
+    :raises ParameterError: Parameters make no sense; nothing was sent.
     """
 
     template_fields: Sequence[str] = (
@@ -51,13 +53,15 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
         *WisdomStorageTask.template_fields,
     )
 
+    readers: ClassVar[Readers] = {"timeout": optional(duration, ONE_DAY)}
+
     def __init__(
         self,
         *,
-        path: str | os.PathLike[str],
-        owner_tag: str | None = None,
-        timeout: timedelta | float = ONE_DAY,
-        **kwargs: Any,
+        path: str | os.PathLike[str] | XComArg,
+        owner_tag: str | XComArg | None = None,
+        timeout: timedelta | float | None = ONE_DAY,
+        **kwargs: Unpack[StorageParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
@@ -66,6 +70,11 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
         self._export: Export | None = None
         self._account: ExportAccount | None = None
 
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self._options]
+
+    @guarded
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - as Airflow calls it
         """Read the knowledge base, write the file, and return the summary."""
         deadline = self.ends_at(self.timeout)

@@ -70,9 +70,13 @@ def given(source: Any) -> Any:
     A list of paths stays as it is: those are templates.
 
     :param source: What a task was given: rows, or anything else.
-    :raises SourceError: It can be gone through only once.
+    :raises SourceError: It can be gone through only once, or is a task or a function in place of what it returns.
     """
     for item in source if isinstance(source, (list, tuple)) else [source]:
+        if hasattr(item, "task_id"):
+            raise SourceError(f"source is the task {item.task_id}: pass its output, as in source=task.output")
+        if callable(item):
+            raise SourceError("source is a function: call it, and pass what it returns, as in source=rows()")
         if isinstance(item, (Iterator, MappingView)):
             raise SourceError(
                 f"source is of type {type(item).__name__}, which gives the DAG a new version in each parse and can be "

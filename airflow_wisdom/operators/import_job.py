@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
-from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, without_vain_retries
-from airflow_wisdom.values import ONE_DAY, check_interval
+from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, guarded
+from airflow_wisdom.templates import templates_of
+from airflow_wisdom.values import ONE_DAY, Readers, duration, mapping, optional, switch, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
     from airflow_wisdom.model.import_job import ImportJob
+    from airflow_wisdom.parameters import ExistingJobParameters, ExistingSingleJobParameters, SingleJobParameters
     from airflow_wisdom.runs.single import SingleImport
 
 
@@ -34,6 +38,7 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask, WisdomSingleJobTask):
     Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`. The rest: as for
     :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
+    :raises ParameterError: Parameters make no sense; nothing was sent.
     :raises ImportJobError: The job is not COMPLETE.
     :raises FailedRecordsError: AWS refused more records than are tolerated.
     :raises FailedRecordReportError: How many AWS refused is not known.
@@ -41,13 +46,15 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask, WisdomSingleJobTask):
     :raises ResourceNotFoundError: There is no such job.
     """
 
-    template_fields: Sequence[str] = ("import_job_id", *WisdomSingleJobTask.template_fields)
+    template_fields: Sequence[str] = templates_of(WisdomExistingJobTask, WisdomSingleJobTask)
 
-    def __init__(self, *, require_complete: bool = True, **kwargs: Any) -> None:
+    readers: ClassVar[Readers] = {"require_complete": switch}
+
+    def __init__(self, *, require_complete: bool = True, **kwargs: Unpack[ExistingSingleJobParameters]) -> None:
         super().__init__(**kwargs)
         self.require_complete = require_complete
 
-    @without_vain_retries
+    @guarded
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the job and its report, and return what they say."""
         job = self.hook.get_import_job(self.find_knowledge_base(), self.import_job_id)
@@ -71,16 +78,17 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         ``[wisdom] upload_max_bytes``, by itself 1,000,000.
     :param import_job_type: As for :meth:`WisdomHook.start_import_job()
         <airflow_wisdom.hooks.WisdomHook.start_import_job>`.
-    :param client_token: As for `start_import_job`; after a job that failed, the next is started with a number added to
-        it. Default: one that stays the same for all tries of the task.
-    :param metadata: As for `start_import_job`; at most 5 pairs, the others say where the job comes from.
-    :param external_source_configuration: As for `start_import_job`.
+    :param client_token: Makes starting the job idempotent; after a job that failed, the next is started with a number
+        added to it. Default: one that stays the same for all tries of the task.
+    :param metadata: At most 5 pairs of text to keep with the job; the others say where it comes from. Default: none.
+    :param external_source_configuration: As for :meth:`WisdomHook.start_import_job()
+        <airflow_wisdom.hooks.WisdomHook.start_import_job>`.
     :param wait_for_completion: Whether the task ends only when the job is COMPLETE, and its report is read. Default:
         yes.
     :param deferrable: Whether to wait in the triggerer rather than in a worker. Default: Airflow's option
         ``[operators] default_deferrable``.
-    :param poll_interval: Seconds between two looks. Default: intervals that grow with the job's age, see
-        :class:`~airflow_wisdom.cadence.Cadence`.
+    :param poll_interval: Seconds, or a timedelta, between two looks. Default: intervals that grow with the job's age,
+        see :class:`~airflow_wisdom.cadence.Cadence`.
     :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
     :param delete_jobs_on_kill: Whether the job is deleted when a user ends the task while it waits, by marking or
         clearing it; never when a worker or triggerer ends, or at a time-out. While deferred, this needs Airflow 3.3.
@@ -88,7 +96,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
 
     The rest: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
-    :raises ValueError: Neither or both of `upload_id` and `source` were given, or another parameter makes no sense.
+    :raises ParameterError: Neither or both of `upload_id` and `source` were given, or parameters make no sense.
     :raises ClientTokenUsedError: `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
     :raises FailedRecordsError: AWS refused more records than are tolerated.
@@ -109,27 +117,37 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         *WisdomSingleJobTask.template_fields,
     )
 
+    readers: ClassVar[Readers] = {
+        "max_bytes": optional(partial(whole_number, least=1)),
+        "external_source_configuration": optional(mapping),
+        "wait_for_completion": switch,
+        "deferrable": switch,
+        "poll_interval": optional(duration),
+        "timeout": optional(duration, ONE_DAY),
+        "delete_jobs_on_kill": switch,
+    }
+
     def __init__(
         self,
         *,
-        upload_id: str | None = None,
-        source: str | None = None,
-        content_type: str = "text/csv",
+        upload_id: str | XComArg | None = None,
+        source: str | XComArg | None = None,
+        content_type: str | XComArg = "text/csv",
         max_bytes: int | None = None,
-        import_job_type: str = "QUICK_RESPONSES",
-        client_token: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        external_source_configuration: Mapping[str, Any] | None = None,
+        import_job_type: str | XComArg = "QUICK_RESPONSES",
+        client_token: str | XComArg | None = None,
+        metadata: Mapping[str, str] | XComArg | None = None,
+        external_source_configuration: Mapping[str, Any] | XComArg | None = None,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | None = None,
-        timeout: timedelta | float = ONE_DAY,
+        poll_interval: timedelta | float | None = None,
+        timeout: timedelta | float | None = ONE_DAY,
         delete_jobs_on_kill: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[SingleJobParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.upload_id = upload_id
-        self.source = source
+        self.source: Any = source
         self.content_type = content_type
         self.max_bytes = max_bytes
         self.import_job_type = import_job_type
@@ -146,11 +164,18 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         self._started: ImportJob | None = None
         self._job: ImportJob | None = None
 
-    @without_vain_retries
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self._check_import]
+
+    def _check_import(self) -> None:
+        from airflow_wisdom.runs.single import SingleOptions
+
+        SingleOptions.of(self)
+
+    @guarded
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the job, or find the one that an earlier try started, and wait for it if asked."""
-        check_interval(self.poll_interval)
-        self.report_options()
         self._ti = context["ti"]
         deadline = self.ends_at(self.timeout)
         single = self._single(context, deadline)
@@ -247,26 +272,33 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
 
     Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
 
+    :raises ParameterError: Parameters make no sense; nothing was sent.
     :raises ImportJobError: The job could not be deleted, or was not gone in time.
     :raises AwsError: AWS did not accept the deletion.
     """
+
+    readers: ClassVar[Readers] = {
+        "wait_for_completion": switch,
+        "poll_interval": optional(duration),
+        "timeout": optional(duration, ONE_DAY),
+    }
 
     def __init__(
         self,
         *,
         wait_for_completion: bool = False,
-        poll_interval: float | None = None,
-        timeout: timedelta | float = ONE_DAY,
-        **kwargs: Any,
+        poll_interval: timedelta | float | None = None,
+        timeout: timedelta | float | None = ONE_DAY,
+        **kwargs: Unpack[ExistingJobParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
         self.timeout = timeout
 
+    @guarded
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Delete the job, and wait until it is gone if asked."""
-        check_interval(self.poll_interval)
         deadline = self.ends_at(self.timeout)
         try:
             self.hook.delete_import_job(self.find_knowledge_base(), self.import_job_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
@@ -11,15 +11,20 @@ from airflow_wisdom import settings
 from airflow_wisdom.exceptions import ImportIncompleteError, SourceError, StorageError, WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
-from airflow_wisdom.tasks import FinalError, WisdomReportTask, templates_of, without_vain_retries
+from airflow_wisdom.tasks import FinalError, WisdomReportTask, guarded
+from airflow_wisdom.templates import templates_of
+from airflow_wisdom.values import Readers, switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
     from airflow_wisdom.model.import_job import ImportJob, JobEnd
+    from airflow_wisdom.parameters import ImportSourceParameters
     from airflow_wisdom.runs.imports import Import, ImportOptions
     from airflow_wisdom.runs.manifest import Manifest
     from airflow_wisdom.runs.starting import Submission
@@ -52,8 +57,8 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     :param external_source_configuration: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
     :param deferrable: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
     :param poll_interval: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`.
-    :param delete_jobs_on_kill: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`; it is the jobs
-        that run.
+    :param delete_jobs_on_kill: As for :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`; here it is
+        all jobs that run.
 
     How rows are judged: as for :class:`~airflow_wisdom.operators.rows.WisdomRowsTask`. What is done about refused
     records: as for :class:`~airflow_wisdom.tasks.WisdomReportTask`.
@@ -63,7 +68,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     :raises FailedRecordsError: AWS refused more records than are tolerated.
     :raises FailedRecordReportError: How many AWS refused is not known.
     :raises StorageError: A file cannot be written to where it should be.
-    :raises ValueError: A parameter makes no sense.
+    :raises ParameterError: Parameters make no sense; nothing was sent.
     """
 
     template_fields: Sequence[str] = (
@@ -75,17 +80,19 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         *templates_of(WisdomRowsTask, WisdomReportTask),
     )
 
+    readers: ClassVar[Readers] = {"deferrable": switch, "delete_jobs_on_kill": switch}
+
     def __init__(
         self,
         *,
-        mode: Literal["import", "check"] = "import",
-        max_rows_per_file: int = MAX_FILE_ROWS,
-        max_active_jobs: int | None = None,
+        mode: Literal["import", "check"] | XComArg = "import",
+        max_rows_per_file: int | str | XComArg = MAX_FILE_ROWS,
+        max_active_jobs: int | str | XComArg | None = None,
         max_bytes: int | None = None,
-        metadata: Mapping[str, str] | None = None,
-        external_source_configuration: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, str] | XComArg | None = None,
+        external_source_configuration: Mapping[str, Any] | XComArg | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | None = None,
+        poll_interval: timedelta | float | None = None,
         delete_jobs_on_kill: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -106,7 +113,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         self._records: dict[str, int] = {}
         self._arn: str | None = None
 
-    @without_vain_retries
+    @guarded
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and send the rows, and wait for the jobs, here or in the triggerer."""
         deadline = self.ends_at(self.timeout)
@@ -171,10 +178,11 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
 
         self._ti = context["ti"]
         self.find_knowledge_base()
-        self._import = Import.of_task(self, context, self._options(), self.storage(), deadline)
+        self._import = Import.of_task(self, context, self.row_options(), self.storage(), deadline)
         return self._import
 
-    def _options(self) -> ImportOptions:
+    def row_options(self) -> ImportOptions:
+        """Return how the rows are judged, and what is done with them."""
         from airflow_wisdom.runs.imports import ImportOptions
 
         return ImportOptions.of(
@@ -233,3 +241,6 @@ class WisdomImportQuickResponsesOperator(WisdomSourceTask, WisdomImportTask):
     """
 
     template_fields: Sequence[str] = templates_of(WisdomSourceTask, WisdomImportTask)
+
+    def __init__(self, **kwargs: Unpack[ImportSourceParameters]) -> None:
+        super().__init__(**kwargs)

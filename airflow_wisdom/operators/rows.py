@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from airflow_wisdom.exceptions import SourceError
 from airflow_wisdom.operators.given import Given, given
 from airflow_wisdom.tasks import WisdomStorageTask
-from airflow_wisdom.values import ONE_DAY
+from airflow_wisdom.values import ONE_DAY, Readers, duration, optional
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath, XComArg
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.runs.options import RowOptions
     from airflow_wisdom.sources import Source, SqlSource
 
 
@@ -68,21 +71,23 @@ class WisdomRowsTask(WisdomStorageTask):
         *WisdomStorageTask.template_fields,
     )
 
+    readers: ClassVar[Readers] = {"timeout": optional(duration, ONE_DAY)}
+
     def __init__(
         self,
         *,
-        import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | None = None,
-        column_mapping: Mapping[str, str] | None = None,
-        extra_columns: Literal["fail", "ignore"] = "fail",
-        spaces: Literal["trim", "invalid"] = "trim",
-        allowed_values: Mapping[str, Collection[str] | None] | None = None,
-        null_values: Collection[str] | None = None,
-        on_placeholders: Literal["warn", "invalid", "ignore"] = "warn",
+        import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | XComArg | None = None,
+        column_mapping: Mapping[str, str] | XComArg | None = None,
+        extra_columns: Literal["fail", "ignore"] | XComArg = "fail",
+        spaces: Literal["trim", "invalid"] | XComArg = "trim",
+        allowed_values: Mapping[str, Collection[str] | None] | XComArg | None = None,
+        null_values: Collection[str] | XComArg | None = None,
+        on_placeholders: Literal["warn", "invalid", "ignore"] | XComArg = "warn",
         extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] | None = None,
-        on_invalid_rows: Literal["fail", "skip"] = "fail",
+        on_invalid_rows: Literal["fail", "skip"] | XComArg = "fail",
         strict: bool = False,
-        invalid_rows_path: str | None = None,
-        timeout: timedelta | float = ONE_DAY,
+        invalid_rows_path: str | XComArg | None = None,
+        timeout: timedelta | float | None = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -94,10 +99,24 @@ class WisdomRowsTask(WisdomStorageTask):
         self.null_values = null_values
         self.on_placeholders = on_placeholders
         self.extra_checks = extra_checks
-        self.on_invalid_rows = on_invalid_rows
+        self.on_invalid_rows: Any = on_invalid_rows
         self.strict = strict
         self.invalid_rows_path = invalid_rows_path
         self.timeout = timeout
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self.row_options, self._check_source]
+
+    def _check_source(self) -> None:
+        # A source that is none has an error of its own, once it is needed.
+        with suppress(SourceError):
+            source = self.rows()
+            self.row_options().check_places(source)
+
+    @abstractmethod
+    def row_options(self) -> RowOptions:
+        """Return how the rows are judged, and what is done with them."""
 
     @abstractmethod
     def rows(self) -> Source:
@@ -139,26 +158,26 @@ class WisdomSourceTask(WisdomRowsTask):
     def __init__(
         self,
         *,
-        source: str | os.PathLike[str] | ObjectStoragePath | SqlSource | Iterable[Any],
-        source_format: Format | None = None,
-        delimiter: str | None = None,
-        encoding: str | None = None,
-        sheet: str | None = None,
+        source: str | os.PathLike[str] | ObjectStoragePath | SqlSource | Iterable[Any] | XComArg,
+        source_format: Format | XComArg | None = None,
+        delimiter: str | XComArg | None = None,
+        encoding: str | XComArg | None = None,
+        sheet: str | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = given(source)
-        self.source_format = source_format
-        self.delimiter = delimiter
-        self.encoding = encoding
-        self.sheet = sheet
+        self.source_format: Any = source_format
+        self.delimiter: Any = delimiter
+        self.encoding: Any = encoding
+        self.sheet: Any = sheet
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
         """Return what is to be expanded, as for any operator of Airflow.
 
         :param kwargs: Parameters of the operator.
-        :raises SourceError: The source can be gone through only once.
+        :raises SourceError: The source can be gone through only once, or is a task in place of what it returns.
         """
         given(kwargs.get("source"))
         return super().partial(**kwargs)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom import settings
 from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.operators.rows import WisdomSourceTask
-from airflow_wisdom.tasks import without_vain_retries
+from airflow_wisdom.tasks import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
+    from typing_extensions import Unpack
 
+    from airflow_wisdom.parameters import SourceParameters
     from airflow_wisdom.runs.sync import Sync, SyncAccount, SyncOptions
 
 
@@ -62,7 +64,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
     :raises PlanError: The plan is unsafe, is not the one that was approved, or could not be done.
     :raises StorageError: A file cannot be written to where it should be.
-    :raises ValueError: A parameter makes no sense.
+    :raises ParameterError: Parameters make no sense; nothing was sent.
     """
 
     template_fields: Sequence[str] = (
@@ -83,20 +85,20 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     def __init__(
         self,
         *,
-        key: Literal["name", "shortcut_key"] = "name",
-        owner_tag: str | None = None,
+        key: Literal["name", "shortcut_key"] | XComArg = "name",
+        owner_tag: str | XComArg | None = None,
         adopt: bool = False,
-        on_missing: Literal["keep", "deactivate", "delete"] = "keep",
-        max_removal_share: float = 0.3,
-        min_removals: int = 10,
+        on_missing: Literal["keep", "deactivate", "delete"] | XComArg = "keep",
+        max_removal_share: float | str | XComArg = 0.3,
+        min_removals: int | str | XComArg = 10,
         protection: bool = True,
-        mode: Literal["apply", "plan"] = "apply",
-        expected_plan: str | None = None,
-        plan_path: str | None = None,
-        content_format: Literal["markdown", "plain"] = "markdown",
-        on_unremovable: Literal["warn", "fail"] = "warn",
-        on_failed_items: Literal["fail", "warn", "ignore"] | int = "fail",
-        **kwargs: Any,
+        mode: Literal["apply", "plan"] | XComArg = "apply",
+        expected_plan: str | XComArg | None = None,
+        plan_path: str | XComArg | None = None,
+        content_format: Literal["markdown", "plain"] | XComArg = "markdown",
+        on_unremovable: Literal["warn", "fail"] | XComArg = "warn",
+        on_failed_items: Literal["fail", "warn", "ignore"] | int | XComArg = "fail",
+        **kwargs: Unpack[SourceParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.key = key
@@ -115,7 +117,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         self._sync: Sync | None = None
         self._account: SyncAccount | None = None
 
-    @without_vain_retries
+    @guarded
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge and compare the rows, make the changes, and return the summary."""
         deadline = self.ends_at(self.timeout)
@@ -141,10 +143,11 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
     def _new_sync(self, context: Context, deadline: float) -> Sync:
         from airflow_wisdom.runs.sync import Sync
 
-        self._sync = Sync.of_task(self, context, self._options(), self.storage(), deadline)
+        self._sync = Sync.of_task(self, context, self.row_options(), self.storage(), deadline)
         return self._sync
 
-    def _options(self) -> SyncOptions:
+    def row_options(self) -> SyncOptions:
+        """Return how the rows are judged, and what is done with them."""
         from airflow_wisdom.runs.sync import SyncOptions
 
         return SyncOptions.of(self, import_template=settings.import_template(), sample_size=settings.sample_size())
@@ -154,7 +157,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         self._account, summary = account, account.summary()
         self.push_summary(context, summary)
         self.log.info("%s", account)
-        account.judge(self._options().on_failed_items)
+        account.judge(self.row_options().on_failed_items)
         if self.outlets:
             self._record(context, account)
         return summary

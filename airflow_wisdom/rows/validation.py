@@ -19,7 +19,7 @@ from airflow_wisdom.rows.mistake import Doubt, Mistake, listing, shorten
 from airflow_wisdom.rows.nothing import NULL_VALUES, is_error
 from airflow_wisdom.rows.reading.dialect import DELIMITERS
 from airflow_wisdom.rows.template import LABELS, fold, unmarked
-from airflow_wisdom.values import must_be_one_of
+from airflow_wisdom.values import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -152,9 +152,9 @@ class Rules:
     extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] = ()
 
     def __post_init__(self) -> None:
-        must_be_one_of("spaces", self.spaces, ("trim", "invalid"))
-        must_be_one_of("extra_columns", self.extra_columns, ("fail", "ignore"))
-        must_be_one_of("on_placeholders", self.on_placeholders, ("warn", "invalid", "ignore"))
+        one_of("spaces", self.spaces, ("trim", "invalid"))
+        one_of("extra_columns", self.extra_columns, ("fail", "ignore"))
+        one_of("on_placeholders", self.on_placeholders, ("warn", "invalid", "ignore"))
         given: Any = self.null_values
         if isinstance(given, str) or not all(isinstance(text, str) for text in given):
             raise ValueError(f"null_values must be a list of texts, not {given!r:.100}")

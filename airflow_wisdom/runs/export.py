@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom.exceptions import RunTimeoutError
 from airflow_wisdom.hooks.connection import ReadyConnection
@@ -25,13 +26,11 @@ from airflow_wisdom.runs.limit import Contact, Limit
 from airflow_wisdom.runs.options import Options, RowOptions
 from airflow_wisdom.runs.plan import OWNER
 from airflow_wisdom.runs.summary import summary_of
-from airflow_wisdom.values import whole_number
+from airflow_wisdom.values import Readers, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from typing_extensions import Self
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.quick_response import QuickResponse, Value
@@ -44,24 +43,23 @@ log = logging.getLogger(__name__)
 _LABEL_OF = {name: label for label, name in LABELS.items()}
 
 
+def _path(name: str, value: Any) -> str:
+    if not (value and isinstance(value, (str, os.PathLike))):
+        raise ValueError(f"{name} must be a path or a URI, not {value!r:.100}")
+    return os.fspath(value)
+
+
 @dataclass(frozen=True)
 class ExportOptions(Options):
     """How an export is done; what each option means says
     :class:`~airflow_wisdom.operators.WisdomExportQuickResponsesOperator`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
+    readers: ClassVar[Readers] = {"path": _path, "sample_size": partial(whole_number, least=0)}
+
     path: str
     owner_tag: str | None = None
     sample_size: int = SAMPLE_SIZE
-
-    def checked(self) -> Self:
-        """Return the options with a path as text and numbers as numbers.
-
-        :raises ValueError: An option makes no sense.
-        """
-        if not (self.path and isinstance(self.path, (str, os.PathLike))):
-            raise ValueError(f"path must be a path or a URI, not {self.path!r:.100}")
-        return replace(self, path=os.fspath(self.path), sample_size=whole_number("sample_size", self.sample_size, 0))
 
     @property
     def format(self) -> Format:

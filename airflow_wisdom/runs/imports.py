@@ -7,7 +7,8 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_wisdom.exceptions import AccessDeniedError, TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
@@ -26,17 +27,15 @@ from airflow_wisdom.runs.options import ReportOptions, RowOptions
 from airflow_wisdom.runs.presence import Presence
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports
-from airflow_wisdom.runs.run import USERS_PAIRS, Memory, Origin, Remembered, Run
+from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, users_metadata
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.starting import left_of, mark_of
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
-from airflow_wisdom.values import check_interval, must_be_one_of, whole_number
+from airflow_wisdom.values import Readers, duration, mapping, one_of, optional, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from typing_extensions import Self
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.import_job import ImportJob
@@ -56,6 +55,16 @@ class ImportOptions(RowOptions, ReportOptions):
     :class:`~airflow_wisdom.operators.quick_responses.WisdomImportTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
+    readers: ClassVar[Readers] = {
+        "max_rows_per_file": partial(whole_number, least=1, most=MAX_FILE_ROWS),
+        "max_active_jobs": partial(whole_number, least=1),
+        "max_bytes": partial(whole_number, least=1),
+        "metadata": users_metadata,
+        "external_source_configuration": optional(mapping),
+        "poll_interval": optional(duration),
+        "mode": partial(one_of, words=("import", "check")),
+    }
+
     max_rows_per_file: int = MAX_FILE_ROWS
     max_active_jobs: int = 1
     max_bytes: int = MAX_FILE_BYTES
@@ -68,21 +77,6 @@ class ImportOptions(RowOptions, ReportOptions):
     def outputs(self) -> dict[str, str | None]:
         """The parameters that name a file which is written, and what they name."""
         return {**super().outputs, "failed_records_path": self.failed_records_path}
-
-    def checked(self) -> Self:
-        """Return the options with numbers as numbers.
-
-        :raises ValueError: An option makes no sense.
-        """
-        check_interval(self.poll_interval)
-        must_be_one_of("mode", self.mode, ("import", "check"))
-        if len(self.metadata or {}) > USERS_PAIRS:
-            raise ValueError(f"metadata may have {USERS_PAIRS} pairs, not {len(self.metadata or {})}")
-        return replace(
-            super().checked(),
-            max_rows_per_file=whole_number("max_rows_per_file", self.max_rows_per_file, 1, MAX_FILE_ROWS),
-            max_active_jobs=whole_number("max_active_jobs", self.max_active_jobs, 1),
-        )
 
 
 class Import(HasFolder):

@@ -6,19 +6,30 @@ import os
 from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_wisdom.exceptions import SourceError
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES, SAMPLE_SIZE
-from airflow_wisdom.places import check_places, shown
+from airflow_wisdom.places import check_places, output, shown
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate, Rules, field_limits
 from airflow_wisdom.rows.nothing import NULL_VALUES
 from airflow_wisdom.rows.template import FIELDS, unmarked
 from airflow_wisdom.rows.validation import meaningful
-from airflow_wisdom.values import must_be_one_of, tolerated, whole_number
+from airflow_wisdom.values import (
+    Problems,
+    Readers,
+    mapping,
+    one_of,
+    optional,
+    readers_of,
+    switch,
+    tolerated,
+    whole_number,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -30,6 +41,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Options:
     """How a run is done. The options are parameters of a task, by the same names; its docstring says what they mean."""
+
+    readers: ClassVar[Readers] = {}
+    """Option -> what reads it, for those that this class adds."""
 
     @classmethod
     def of(cls, task: Any, **defaults: Any) -> Self:
@@ -43,25 +57,28 @@ class Options:
         return cls(**given).checked()
 
     def checked(self) -> Self:
-        """Return the options with numbers as numbers.
+        """Return the options as what they mean, such as numbers as numbers.
 
-        :raises ValueError: An option makes no sense.
+        :raises ParameterError: Options make no sense, or do not go together: it names all of them.
         """
-        return self
+        problems = Problems()
+        read = replace(self, **problems.read(readers_of(type(self)), self))
+        problems.found += read.contradictions()
+        problems.check()
+        return read
+
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with options that make sense each for itself."""
+        yield from ()
 
 
 @dataclass(frozen=True)
 class SampleOptions(Options):
     """How much of a run is shown; what the option means says :class:`~airflow_wisdom.tasks.WisdomStorageTask`."""
 
+    readers: ClassVar[Readers] = {"sample_size": partial(whole_number, least=0)}
+
     sample_size: int = SAMPLE_SIZE
-
-    def checked(self) -> Self:
-        """Return the options with numbers as numbers.
-
-        :raises ValueError: An option makes no sense.
-        """
-        return replace(super().checked(), sample_size=whole_number("sample_size", self.sample_size, 0))
 
 
 @dataclass(frozen=True)
@@ -70,17 +87,28 @@ class ReportOptions(SampleOptions):
     :class:`~airflow_wisdom.tasks.WisdomReportTask`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
+    readers: ClassVar[Readers] = {
+        "on_failed_records": tolerated,
+        "failed_records_path": output,
+        "max_report_bytes": partial(whole_number, least=1),
+    }
+
     on_failed_records: Literal["fail", "warn", "ignore"] | int = "fail"
     failed_records_path: str | None = None
     max_report_bytes: int = MAX_REPORT_BYTES
 
-    def checked(self) -> Self:
-        """Return the options with numbers as numbers.
 
-        :raises ValueError: An option makes no sense.
-        """
-        most = tolerated("on_failed_records", self.on_failed_records)
-        return replace(super().checked(), on_failed_records=most)
+def _null_values(name: str, value: Any) -> Collection[str] | None:
+    texts = (value,) if isinstance(value, str) else value
+    if texts is None or (isinstance(texts, Collection) and all(isinstance(text, str) for text in texts)):
+        return texts
+    raise ValueError(f"{name} must be a list of texts, not {value!r:.100}")
+
+
+def _extra_checks(name: str, value: Any) -> Any:
+    if value is None or (isinstance(value, Collection) and all(map(callable, value))):
+        return value
+    raise ValueError(f"{name} must be a list of functions, not {value!r:.100}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +119,19 @@ class RowOptions(SampleOptions):
 
     words: ClassVar[Mapping[str, Collection[str]]] = {}
     """As for :class:`~airflow_wisdom.rows.validation.Rules`."""
+
+    readers: ClassVar[Readers] = {
+        "column_mapping": optional(mapping),
+        "extra_columns": partial(one_of, words=("fail", "ignore")),
+        "spaces": partial(one_of, words=("trim", "invalid")),
+        "allowed_values": optional(mapping),
+        "on_invalid_rows": partial(one_of, words=("fail", "skip")),
+        "strict": switch,
+        "invalid_rows_path": output,
+        "null_values": _null_values,
+        "on_placeholders": partial(one_of, words=("warn", "invalid", "ignore")),
+        "extra_checks": _extra_checks,
+    }
 
     import_template: str | os.PathLike[str] | Sequence[str] | Mapping[str, str | None] | None = None
     column_mapping: Mapping[str, str] | None = None
@@ -109,15 +150,11 @@ class RowOptions(SampleOptions):
         """The parameters that name a file which is written, and what they name."""
         return {"invalid_rows_path": self.invalid_rows_path}
 
-    def checked(self) -> Self:
-        """Return the options with numbers as numbers, and a single null value as a list of it.
-
-        :raises ValueError: An option makes no sense.
-        """
-        must_be_one_of("on_invalid_rows", self.on_invalid_rows, ("fail", "skip"))
-        _check_allowed_values(self.allowed_values or {}, self.words)
-        nulls = (self.null_values,) if isinstance(self.null_values, str) else self.null_values
-        return replace(super().checked(), null_values=nulls)
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with options that make sense each for itself."""
+        yield from super().contradictions()
+        if isinstance(self.allowed_values, Mapping):
+            yield from _wrong_allowed_values(self.allowed_values, self.words)
 
     def check_places(self, source: Source) -> None:
         """Refuse outputs that would replace what is read, or one another.
@@ -167,14 +204,17 @@ class RowOptions(SampleOptions):
         return ImportTemplate.of(given, fields={unmarked(label): name for label, name in given.items() if name})
 
 
-def _check_allowed_values(allowed: Mapping[str, Collection[str] | None], words: Mapping[str, Collection[str]]) -> None:
+def _wrong_allowed_values(
+    allowed: Mapping[str, Collection[str] | None], words: Mapping[str, Collection[str]]
+) -> Iterator[str]:
     for name, values in allowed.items():
-        must_be_one_of("Each field of allowed_values", name, tuple(sorted(FIELDS)))
-        if isinstance(values, str):
-            raise ValueError(f"allowed_values must have a list for {name}, or None, not {values!r:.100}")  # noqa: TRY004 - as for all parameters
-        if name in words and not meaningful(values, words[name]):
+        if name not in FIELDS:
+            yield f"Each field of allowed_values must be one of {', '.join(sorted(FIELDS))}, not {name!r:.100}"
+        elif values is not None and (isinstance(values, str) or not isinstance(values, Collection)):
+            yield f"allowed_values must have a list for {name}, or None, not {values!r:.100}"
+        elif name in words and not meaningful(values, words[name]):
             known = ", ".join(sorted(words[name]))
-            raise ValueError(f"allowed_values has no value for {name} that Amazon Connect can be given: {known}")
+            yield f"allowed_values has no value for {name} that Amazon Connect can be given: {known}"
 
 
 def _template_file(name: str, storage: Storage) -> ImportTemplate:

@@ -18,6 +18,7 @@ from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from airflow_wisdom.redaction import cut, redact
 from airflow_wisdom.runs.limit import Contact, Limit
 from airflow_wisdom.runs.progress import Progress
+from airflow_wisdom.values import mapping
 
 if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob
@@ -33,13 +34,34 @@ TASK = ("airflow-dag", "airflow-run", "airflow-task")
 FILE = "airflow-file"
 """Key in an import job's metadata that says what the job imports."""
 
+OURS = frozenset((MARK, FILE, *TASK))
+"""Keys in an import job's metadata that are not the user's."""
+
 _SERIES_LENGTH = 12
 
-USERS_PAIRS = MAX_METADATA_PAIRS - len((MARK, FILE, *TASK))
+USERS_PAIRS = MAX_METADATA_PAIRS - len(OURS)
 """Pairs of metadata that are left to the user, of those that AWS allows."""
 
 COMMAND = "airflow-wisdom"
 """What stands in place of a task where the command line imports."""
+
+
+def users_metadata(name: str, value: Any) -> Any:
+    """Return the metadata that a user wants to keep with a job.
+
+    :param name: Name of the parameter, for the error.
+    :param value: Key -> value, texts; None for none.
+    :raises ValueError: It is something else, there are too many, or a key is one by which jobs are found again.
+    """
+    pairs = mapping(name, value) if value is not None else {}
+    if len(pairs) > USERS_PAIRS:
+        raise ValueError(f"{name} may have {USERS_PAIRS} pairs, not {len(pairs)}")
+    for key, text in pairs.items():
+        if not (isinstance(key, str) and isinstance(text, str)):
+            raise ValueError(f"{name} must map texts to texts, not {key!r:.100} to {text!r:.100}")  # noqa: TRY004 - as for all parameters
+        if key in OURS:
+            raise ValueError(f"{name} must not have the key {key}, by which a job says where it comes from")
+    return value
 
 
 @dataclass(frozen=True)

@@ -8,25 +8,26 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_wisdom.exceptions import FailedRecordReportError, ImportJobFailedError, WisdomError
 from airflow_wisdom.model.import_job import ImportJob, ImportJobStatus
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.runs.limit import patiently
+from airflow_wisdom.runs.options import Options, ReportOptions
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
-from airflow_wisdom.runs.run import Origin, Run
+from airflow_wisdom.runs.run import Origin, Run, users_metadata
 from airflow_wisdom.runs.starting import Standing, Submission, drive, finding, starting
 from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, reread
-from airflow_wisdom.values import counted, most_tolerated
+from airflow_wisdom.values import Readers, counted, most_tolerated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import timedelta
 
     from airflow_wisdom.hooks import WisdomHook
-    from airflow_wisdom.runs.options import ReportOptions
     from airflow_wisdom.storage import Storage
 
 T = TypeVar("T")
@@ -35,6 +36,24 @@ log = logging.getLogger(__name__)
 
 PIECE = 1024 * 1024
 """Bytes of a file that are in memory at once while its hash is taken."""
+
+
+@dataclass(frozen=True)
+class SingleOptions(Options):
+    """What a job is started with that can be wrong; what each option means says
+    :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`, whose parameters they are.
+    """  # noqa: D205 - one sentence
+
+    readers: ClassVar[Readers] = {"metadata": users_metadata}
+
+    upload_id: str | None
+    source: str | None
+    metadata: Mapping[str, str] | None
+
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with options that make sense each for itself."""
+        if bool(self.upload_id) == bool(self.source):
+            yield "Exactly one of upload_id and source is needed"
 
 
 @dataclass(frozen=True)
@@ -74,10 +93,9 @@ class SingleImport:
         :param hook: What AWS is reached with.
         :param context: The context in which it runs.
         :param deadline: POSIX time at which starting ends.
-        :raises ValueError: Neither or both of `upload_id` and `source` were given.
+        :raises ParameterError: Neither or both of `upload_id` and `source` were given, or `metadata` makes no sense.
         """
-        if bool(task.upload_id) == bool(task.source):
-            raise ValueError("Exactly one of upload_id and source is needed")
+        SingleOptions.of(task)
         is_first_try = context["ti"].try_number == 1
         run = Run(Origin.of_task(task, context), deadline, progress=task_progress(), is_first_try=is_first_try)
         own = [name for name in cls.__dataclass_fields__ if name not in ("hook", "run")]
@@ -110,11 +128,11 @@ class SingleImport:
         except WisdomError:
             return job
 
-    def wait(self, job: ImportJob, poll_interval: float | None) -> ImportJob:
+    def wait(self, job: ImportJob, poll_interval: timedelta | float | None) -> ImportJob:
         """Wait in this thread until a job has ended, well or not, and return it, read whole.
 
         :param job: The job.
-        :param poll_interval: Seconds between two looks; None for intervals that grow.
+        :param poll_interval: Seconds, or a timedelta, between two looks; None for intervals that grow.
         :raises ImportJobError: The job was deleted, or did not end in time.
         """
         which = (self.knowledge_base_id, job.import_job_id)

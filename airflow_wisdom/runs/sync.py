@@ -8,15 +8,16 @@ import json
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_wisdom.exceptions import RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
+from airflow_wisdom.exceptions import ParameterError, RunTimeoutError, StorageError, SyncIncompleteError, WisdomError
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.asset_events import event_extra
 from airflow_wisdom.model.knowledge_base import arn_of
 from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.places import output
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.cells import safe
 from airflow_wisdom.rows.keeping import keeping
@@ -36,13 +37,11 @@ from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, 
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.summary import summary_of
-from airflow_wisdom.values import most_tolerated, must_be_one_of, tolerated, whole_number
+from airflow_wisdom.values import Readers, most_tolerated, one_of, share, switch, tolerated, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from typing_extensions import Self
 
     from airflow_wisdom.hooks import WisdomHook
     from airflow_wisdom.model.quick_response import QuickResponse
@@ -71,6 +70,20 @@ class SyncOptions(RowOptions):
 
     words = WORDS
 
+    readers: ClassVar[Readers] = {
+        "key": partial(one_of, words=tuple(KEYS)),
+        "content_format": partial(one_of, words=tuple(CONTENT_FORMATS)),
+        "adopt": switch,
+        "on_missing": partial(one_of, words=("keep", "deactivate", "delete")),
+        "protection": switch,
+        "max_removal_share": share,
+        "min_removals": partial(whole_number, least=0),
+        "on_unremovable": partial(one_of, words=("warn", "fail")),
+        "on_failed_items": tolerated,
+        "mode": partial(one_of, words=("apply", "plan")),
+        "plan_path": output,
+    }
+
     key: Literal["name", "shortcut_key"] = "name"
     content_format: Literal["markdown", "plain"] = "markdown"
     owner_tag: str | None = None
@@ -90,27 +103,11 @@ class SyncOptions(RowOptions):
         """The parameters that name a file which is written, and what they name."""
         return {**super().outputs, "plan_path": self.plan_path}
 
-    def checked(self) -> Self:
-        """Return the options with numbers as numbers.
-
-        :raises ValueError: An option makes no sense.
-        """
-        must_be_one_of("key", self.key, tuple(KEYS))
-        must_be_one_of("content_format", self.content_format, tuple(CONTENT_FORMATS))
-        must_be_one_of("on_missing", self.on_missing, ("keep", "deactivate", "delete"))
-        must_be_one_of("on_unremovable", self.on_unremovable, ("warn", "fail"))
-        must_be_one_of("mode", self.mode, ("apply", "plan"))
-        if not self.owner_tag and (self.on_missing != "keep" or self.adopt):
-            raise ValueError("owner_tag is needed where on_missing is not keep, or adopt is set: it marks your items")
-        share = float(self.max_removal_share)
-        if not 0 <= share <= 1:
-            raise ValueError(f"max_removal_share must be from 0 to 1, not {self.max_removal_share!r}")
-        return replace(
-            super().checked(),
-            max_removal_share=share,
-            min_removals=whole_number("min_removals", self.min_removals, 0),
-            on_failed_items=tolerated("on_failed_items", self.on_failed_items),
-        )
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with options that make sense each for itself."""
+        yield from super().contradictions()
+        if not self.owner_tag and (self.on_missing in ("deactivate", "delete") or self.adopt is True):
+            yield "owner_tag is needed where on_missing is not keep, or adopt is set: it marks your items"
 
     @property
     def intent(self) -> Intent:
@@ -415,7 +412,7 @@ def _with_key(template: ImportTemplate, key: str) -> ImportTemplate:
     """Return the template with the key required: a row without it can be matched with nothing."""
     label = next((label for label, name in template.fields.items() if name == key), None)
     if label is None:
-        raise ValueError(f"The template has no column for {key}, by which rows are to be matched")
+        raise ParameterError(f"The template has no column for {key}, by which rows are to be matched")
     return replace(template, required=template.required | {label})
 
 

@@ -13,7 +13,12 @@ import importlib
 import pkgutil
 import re
 import sys
+from contextlib import contextmanager
 from threading import RLock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ALIAS = "moto.wisdom"
 PACKAGE = f"{__package__}.wisdom"
@@ -28,10 +33,20 @@ def is_registered() -> bool:
 
 def register() -> None:
     """Let `mock_aws` and moto's server know the service: from any thread, any time, any number of times."""
-    with _lock:
+    with _lock, installed():
         if not is_registered():
             _add_urls()
             _alias()
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Say how to install what an import in the block does not find."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        missing = f"The fake service needs {exc.name}: pip install 'airflow-wisdom[testing]'"
+        raise ModuleNotFoundError(missing, name=exc.name) from exc
 
 
 def _alias() -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.testing._register import register
+from airflow_wisdom.testing._register import installed, register
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 def make_server(host: str = "127.0.0.1", port: int = 0, *, verbose: bool = False) -> BaseWSGIServer:
     """Bind the port; `serve_forever` then answers in as many threads as there are requests."""
-    from moto.moto_server import werkzeug_app
-    from werkzeug import serving
+    with installed():
+        from moto.moto_server import werkzeug_app
+        from werkzeug import serving
 
     class Handler(werkzeug_app.MotoRequestHandler):
         def log_request(self, *args: Any) -> None:
@@ -61,7 +62,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("-H", "--host", default="127.0.0.1", help="the address to bind (default: 127.0.0.1)")
     parser.add_argument("-v", "--verbose", action="store_true", help="log every request")
     args = parser.parse_args(argv)
-    server = make_server(args.host, args.port, verbose=args.verbose)
+    try:
+        server = make_server(args.host, args.port, verbose=args.verbose)
+    except ModuleNotFoundError as exc:
+        parser.exit(1, f"{exc}\n")
     print(f"Listening on {url_of(server)}", flush=True)  # noqa: T201  # what a parent process waits for
     server.serve_forever()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger
 
 from airflow_wisdom.hooks.connection import AwsConnection
+from airflow_wisdom.values import duration, optional, switch
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,8 +82,8 @@ class JobsTrigger(AwsTrigger):
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param deadline: POSIX time at which waiting ends, the same after a restart of the triggerer. Default: shortly
         before Airflow itself ends the deferral, if it does.
-    :param poll_interval: Seconds between two looks at a job. Default: intervals that grow with the job's age, see
-        :class:`~airflow_wisdom.cadence.Cadence`.
+    :param poll_interval: Seconds, or a timedelta, between two looks at a job. Default: intervals that grow with the
+        job's age, see :class:`~airflow_wisdom.cadence.Cadence`.
     :param delete_jobs_on_kill: Whether the jobs are deleted when a user ends the deferred task, by marking or clearing
         it; never when a triggerer restarts. Needs Airflow 3.3. What deleting does to a running job is not documented.
         Default: no.
@@ -95,15 +96,15 @@ class JobsTrigger(AwsTrigger):
         *,
         knowledge_base_id: str,
         deadline: float | None = None,
-        poll_interval: float | None = None,
+        poll_interval: timedelta | float | None = None,
         delete_jobs_on_kill: bool = False,
         **aws: Any,
     ) -> None:
         super().__init__(**aws)
         self.knowledge_base_id = knowledge_base_id
         self.deadline = deadline
-        self.poll_interval = poll_interval
-        self.delete_jobs_on_kill = delete_jobs_on_kill
+        self.poll_interval = optional(duration)("poll_interval", poll_interval)
+        self.delete_jobs_on_kill = switch("delete_jobs_on_kill", delete_jobs_on_kill)
 
     def ends_at(self) -> float | None:
         """Return the POSIX time at which waiting ends; None if it does not."""

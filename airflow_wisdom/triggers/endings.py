@@ -16,9 +16,11 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_wisdom.exceptions import EndpointError
 from airflow_wisdom.triggers.base import AwsTrigger
+from airflow_wisdom.values import duration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+    from datetime import timedelta
 
     from airflow_wisdom.model.endings import Endings
     from airflow_wisdom.model.import_job import ImportJob
@@ -103,10 +105,10 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param statuses: Which endings are reported, in AWS's words, such as ``["COMPLETE"]``. Default: every one. A job
         that is deleted while it runs ends as well, and so does one that was deleted before its end was seen.
-    :param catch_up: Seconds: where nothing is known of earlier, how long ago jobs may have ended to be reported. More
-        than the longest pause of the triggerer loses no ending on Airflow before 3.3 either, but reports some again
-        after a restart. Default 0: only what ends from then on.
-    :param poll_interval: Seconds between two looks at the list of jobs, at most. Default 10.
+    :param catch_up: Seconds, or a timedelta: where nothing is known of earlier, how long ago jobs may have ended to be
+        reported. More than the longest pause of the triggerer loses no ending on Airflow before 3.3 either, but reports
+        some again after a restart. Default 0: only what ends from then on.
+    :param poll_interval: Seconds, or a timedelta, between two looks at the list of jobs, at most. Default 10.
 
     How AWS is reached: as for :class:`~airflow_wisdom.triggers.base.AwsTrigger`.
 
@@ -121,23 +123,21 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         *,
         knowledge_base_id: str,
         statuses: Sequence[str] | None = None,
-        catch_up: float = 0.0,
-        poll_interval: float = 10.0,
+        catch_up: timedelta | float = 0.0,
+        poll_interval: timedelta | float = 10.0,
         **aws: Any,
     ) -> None:
         super().__init__(**aws)
         self.knowledge_base_id = knowledge_base_id
         self.statuses = None if statuses is None else sorted(statuses)
-        self.catch_up = catch_up
-        self.poll_interval = poll_interval
+        self.catch_up = duration("catch_up", catch_up) if catch_up else 0.0
+        self.poll_interval = duration("poll_interval", poll_interval)
         self._check()
 
     def _check(self) -> None:
         # Here, unlike in operators: nothing is a template, and the triggerer would start what is wrong again and again.
         if not self.knowledge_base_id:
             raise ValueError("knowledge_base_id is needed")
-        if not self.poll_interval > 0 or self.catch_up < 0:
-            raise ValueError("poll_interval must be more than 0 seconds, and catch_up not less")
         if self.statuses is not None:
             self._check_statuses(self.statuses)
 

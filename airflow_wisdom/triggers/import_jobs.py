@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
 from airflow_wisdom.triggers.base import JobsTrigger
+from airflow_wisdom.values import switch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -86,8 +87,8 @@ class WisdomJobSensorTrigger(JobsTrigger):
     ) -> None:
         super().__init__(**kwargs)
         self.import_job_id = import_job_id
-        self.include_urls = include_urls
-        self.end_from_trigger = end_from_trigger
+        self.include_urls = switch("include_urls", include_urls)
+        self.end_from_trigger = switch("end_from_trigger", end_from_trigger)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the event, or what ends the task."""

@@ -19,6 +19,20 @@ def run_python(code):
     return json.loads(done.stdout)
 
 
+@pytest.mark.parametrize("missing", ["moto", "werkzeug"])
+def test_the_server_says_what_to_install(missing):
+    code = f"""
+import sys
+sys.modules["{missing}"] = None
+from airflow_wisdom.testing.server import main
+main(["--port", "0"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"The fake service needs {missing}")
+    assert done.stderr.endswith(": pip install 'airflow-wisdom[testing]'\n")
+
+
 def test_importing_the_package_is_cheap():
     """Neither moto, boto3, pytest nor Airflow is loaded by it."""
     code = """
