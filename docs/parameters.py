@@ -92,6 +92,8 @@ def docstring(_app: Any, what: str, _name: str, obj: Any, _options: Any, said: l
 
 def setup(app: Any) -> dict[str, Any]:
     """Connect the above."""
+    # Whose event this is about.
+    app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", docstring)
     return {"parallel_read_safe": True}
 
