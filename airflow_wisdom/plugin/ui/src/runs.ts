@@ -144,6 +144,8 @@ async function listInstances(most: number, since: Date | undefined, signal?: Abo
 }
 
 function instanceOf(found: Members): Instance {
+  const [started, ended] = [time(found.start_date), time(found.end_date)];
+  const seconds = number(found.duration);
   return {
     dagId: text(found.dag_id) ?? "",
     runId: text(found.dag_run_id) ?? "",
@@ -153,9 +155,10 @@ function instanceOf(found: Members): Instance {
     operator: text(found.operator),
     state: text(found.state),
     tries: number(found.try_number) ?? 0,
-    started: time(found.start_date),
-    ended: time(found.end_date),
-    seconds: number(found.duration),
+    started,
+    ended,
+    // Seen on Airflow 3.1.8: a duration below 0, of a task whose times are right.
+    seconds: seconds === null || seconds >= 0 ? seconds : started && ended && (ended.getTime() - started.getTime()) / 1000,
   };
 }
 

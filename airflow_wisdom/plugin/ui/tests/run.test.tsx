@@ -137,6 +137,12 @@ it("what failed can be tried again", async () => {
   expect(await screen.findByText("Sync with 1 row left out")).toBeTruthy();
 });
 
+it("a duration that cannot be is not shown", async () => {
+  oneRun(SYNC, { duration: -16.1, start_date: "2026-11-25T10:00:00Z", end_date: "2026-11-25T10:00:22Z" });
+  show(WHICH);
+  expect(await screen.findByText("22 s")).toBeTruthy();
+});
+
 it("a mapped task is asked for by its index", async () => {
   const { asked } = oneRun(SYNC, { map_index: 3 }, { [`${INSTANCE}/3`]: instance({ map_index: 3 }) });
   show({ ...WHICH, mapIndex: "3" });
