@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom.exceptions import RunTimeoutError
@@ -146,10 +147,10 @@ class Export(HasFolder):
         self._connection = ReadyConnection(hook)
         self._knowledge_base_id = knowledge_base_id
         self._storage = storage
-        self._is_stopped = False
+        self._ended = Event()
         self._limit = Limit(
             deadline,
-            lambda: self._is_stopped,
+            self._ended.is_set,
             Contact(),
             what="The knowledge base was not exported",
             error=RunTimeoutError,
@@ -168,7 +169,7 @@ class Export(HasFolder):
 
     def stop(self) -> None:
         """End it from another thread or a signal handler: no file is replaced any more."""
-        self._is_stopped = True
+        self._ended.set()
 
     def plan(self, routing_profiles: Mapping[str, str] | None = None) -> ExportPlan:
         """Read the knowledge base into a file of this machine, and the file as a sync would.

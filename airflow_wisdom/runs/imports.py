@@ -251,8 +251,8 @@ class Import(HasFolder):
             progress=self._run.progress,
             on_start=self._remember,
             rows=self._rows,
+            ended=self._run.ended,
         )
-        self._jobs.under_way.stopped = self._run.ended.is_set()
         ends = asyncio.run(self._jobs.run())
         # Only now: where an error ends the wait, Airflow asks next what goes on.
         self._jobs = None
@@ -291,13 +291,11 @@ class Import(HasFolder):
         if self._jobs is None:
             log.warning("The task is ended: nothing more is sent")
             return
-        under_way = self._jobs.under_way
-        under_way.stopped = True
         if delete():
-            delete_running(self._hook, self._knowledge_base_id, under_way)
+            delete_running(self._hook, self._knowledge_base_id, self._jobs.under_way)
         else:
             # Named, because nothing else may say after this which they are.
-            log.warning("The task is ended. %s", under_way)
+            log.warning("The task is ended. %s", self._jobs.under_way)
 
     def say_what_was_started(self) -> None:
         """Log which jobs were started, as after a wait that was ended from outside."""
@@ -368,8 +366,6 @@ class Import(HasFolder):
             # The other try finds this job by its mark.
             log.warning("%s", exc)
             self._run.ended.set()
-            if self._jobs:
-                self._jobs.under_way.stopped = True
 
     def _remember_ends(self, account: Account) -> None:
         """Remember which jobs a trigger started, and forget the uploads from which AWS would start none later either.

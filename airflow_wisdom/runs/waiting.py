@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.cadence import Cadence
@@ -41,7 +42,6 @@ class UnderWay:
     :param series: Which tries of the task they are for.
     :param running: Ids of the import jobs that are known to be running.
     :param ended: Ids of the import jobs that are known to have ended, well or not.
-    :param stopped: Whether no further job is to be started.
     :param rows: How many rows the file of each mark has, as far as that is known.
     :param rows_ended: How many rows are in files whose jobs have ended.
     """
@@ -50,7 +50,6 @@ class UnderWay:
     series: Series = ALL_TRIES
     running: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
-    stopped: bool = False
     rows: Mapping[str, int] = field(default_factory=dict)
     rows_ended: int = 0
 
@@ -116,6 +115,7 @@ class ImportJobs:
     :param progress: Who is notified. Default: nobody.
     :param on_start: Called with a submission and the id of its job, as soon as it is known. Default: nothing is called.
     :param rows: How many rows the file of each mark has, for whoever is notified. Default: not known.
+    :param ended: Set when the task is ended: from then on, no further job is started. Default: one of its own.
     """
 
     def __init__(
@@ -129,7 +129,9 @@ class ImportJobs:
         progress: Progress | None = None,
         on_start: Callable[[Submission, str], None] = lambda _submission, _import_job_id: None,
         rows: Mapping[str, int] | None = None,
+        ended: Event | None = None,
     ) -> None:
+        self.ended = ended or Event()
         self.under_way = UnderWay.of(submissions, rows or {})
         self._connection = connection
         self._submissions = submissions
@@ -138,7 +140,7 @@ class ImportJobs:
         self._poll_interval = poll_interval
         self._progress = progress or Progress()
         self._on_start = on_start
-        self._limit = Limit(deadline, lambda: self.under_way.stopped)
+        self._limit = Limit(deadline, self.ended.is_set)
 
     async def run(self, *, started_before: bool = False) -> list[JobEnd]:
         """Start and wait, and return how each job ended, in the order of the submissions.

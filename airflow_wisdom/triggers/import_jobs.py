@@ -164,7 +164,7 @@ class WisdomRunImportTrigger(JobsTrigger):
     async def on_kill(self) -> None:
         """Start no further job, and delete those that run, if that was asked for, or else say which they are."""
         if self._jobs:
-            self._jobs.under_way.stopped = True
+            self._jobs.ended.set()
         await super().on_kill()
 
     def where_it_stands(self) -> str:
