@@ -35,6 +35,8 @@ LABELS = {
     "rowsImported": "Imported",
     "itemsRemoved": "Removed",
     "rowsUnchanged": "Unchanged",
+    "rowsPresent": "Already there",
+    "rowsDiffering": "There with other values",
     "rowsRefused": "Refused by AWS",
     "rowsInvalid": "Invalid",
     "rowsPlanned": "Planned, not applied",

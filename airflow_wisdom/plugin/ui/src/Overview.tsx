@@ -96,7 +96,7 @@ function BaseView({ base }: { readonly base: Base }) {
     <section aria-labelledby={title} className="acw-card">
       <header className="acw-head">
         <div>
-          <h2 id={title}>{base.id ?? "Knowledge base not known yet"}</h2>
+          <h2 id={title}>{nameOf(base) ?? base.id ?? "Knowledge base not known yet"}</h2>
           <Place base={base} />
         </div>
       </header>
@@ -112,14 +112,21 @@ function BaseView({ base }: { readonly base: Base }) {
   );
 }
 
-/** The account or connection, and the region, as the URI of the asset has them. */
-function Place({ base: { asset } }: { readonly base: Base }) {
+/** The name that a DAG has given to the asset of a knowledge base; its URI is none. */
+function nameOf({ asset }: Base): string | undefined {
+  return asset && asset.name !== asset.uri ? asset.name : undefined;
+}
+
+/** The id where there is a name, the account or connection, and the region, as the URI of the asset has them. */
+function Place({ base }: { readonly base: Base }) {
+  const { asset } = base;
   const [, owner, region] = asset?.uri.match(/^wisdom:\/\/([^/]+)\/([^/]+)\//) ?? [];
   if (!asset) return null;
   return (
     <p className="acw-muted">
+      {nameOf(base) && `${base.id} · `}
       {region && `${region}, ${owner} · `}
-      <Link to={`/assets/${asset.id}`}>{asset.name === asset.uri ? "Asset" : asset.name}</Link>
+      <Link to={`/assets/${asset.id}`}>Asset</Link>
     </p>
   );
 }

@@ -224,6 +224,8 @@ const LINES: Readonly<Record<Plotted, string>> = {
   removed: "M4 0 V8",
   deactivated: "M0 2 H8 M0 6 H8",
   unchanged: "",
+  present: "M3 3 h2 v2 h-2 z",
+  differing: "M0 4 H8 M4 0 V8",
   refused: "M-2 2 L2 -2 M0 8 L8 0 M6 10 L10 6",
   invalid: "M1 1 h2 v2 h-2 z M5 5 h2 v2 h-2 z",
   failed: "M0 0 L8 8 M0 8 L8 0",

@@ -54,8 +54,8 @@ export function outcomeOf(run: Run): string {
 }
 
 function needsSomebody({ summary }: Run): number {
-  const { refused, invalid, failed } = summary?.numbers ?? {};
-  return (refused ?? 0) + (invalid ?? 0) + (failed ?? 0);
+  const { differing, refused, invalid, failed } = summary?.numbers ?? {};
+  return (differing ?? 0) + (refused ?? 0) + (invalid ?? 0) + (failed ?? 0);
 }
 
 /** How far a run has got. */

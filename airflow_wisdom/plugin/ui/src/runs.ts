@@ -2,6 +2,7 @@
 import { ApiError, each, find, get, type Query } from "./api";
 import { list, type Members, members, number, text, time } from "./reading";
 import { type Numbers, readSummary, shortId, type Summary } from "./summary";
+import { PLOTTED } from "./words";
 
 /** Operators that bring quick responses into a knowledge base, by the names that Airflow knows them by. */
 export const FEEDING = [
@@ -252,12 +253,13 @@ function eventOf(found: Members, asset: Asset): Run | undefined {
 function summaryOf(extra: Members, asset: Asset): Summary {
   const records = members(extra.records);
   const numbers: Record<string, number | null> = {};
-  for (const outcome of ["created", "updated", "imported", "unchanged", "refused", "invalid", "failed", "deactivated", "removed"]) {
+  for (const outcome of PLOTTED) {
     if (outcome in records) numbers[outcome] = number(records[outcome]);
   }
   return {
     version: number(extra.summaryVersion) ?? 0,
-    kind: "importJobs" in extra ? "import" : "sync",
+    // Every event lists import jobs: none in a sync, nor in an import that found every row already there.
+    kind: list(extra.importJobs).length || "imported" in records ? "import" : "sync",
     knowledgeBaseId: asset.knowledgeBaseId,
     status: text(extra.status),
     rowsRead: null,

@@ -19,6 +19,8 @@ export type Outcome =
   | "removed"
   | "deactivated"
   | "unchanged"
+  | "present"
+  | "differing"
   | "refused"
   | "invalid"
   | "failed"
@@ -96,6 +98,8 @@ const NUMBERS: readonly (readonly [Outcome, string])[] = [
   ["removed", "itemsRemoved"],
   ["deactivated", "itemsDeactivated"],
   ["unchanged", "rowsUnchanged"],
+  ["present", "rowsPresent"],
+  ["differing", "rowsDiffering"],
   ["refused", "rowsRefused"],
   ["invalid", "rowsInvalid"],
   ["notStarted", "rowsNotStarted"],

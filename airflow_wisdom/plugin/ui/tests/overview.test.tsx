@@ -73,17 +73,18 @@ it("a range of days asks for what has begun since", async () => {
 
 it("what only an asset event knows is shown as such, and no run twice", async () => {
   const known = runs(SYNC);
-  const event = { asset_id: 5, source_dag_id: "d", source_task_id: "t", source_map_index: -1, timestamp: "2026-11-20T10:00:00Z", extra: { knowledgeBaseId: "kb-1", status: "COMPLETE", records: { created: 41 } } };
+  const event = { asset_id: 5, source_dag_id: "d", source_task_id: "t", source_map_index: -1, timestamp: "2026-11-20T10:00:00Z", extra: { knowledgeBaseId: "kb-1", status: "COMPLETE", importJobs: [], records: { created: 41 } } };
   airflow({
     ...known,
     assets: { assets: [{ id: 5, name: "answers", uri: "wisdom://123456789012/us-east-1/kb-1" }, { id: 6, name: "x", uri: "wisdom://a/b/kb-9" }] },
     "assets/events": { asset_events: [{ ...event, source_run_id: `r${run}` }, { ...event, source_run_id: "gone" }, { ...event, source_dag_id: null }] },
   });
   show();
-  const base = await screen.findByRole("region", { name: "kb-1" });
+  const base = await screen.findByRole("region", { name: "answers" });
   expect(within(base).getByText(/created 41/)).toBeTruthy();
+  expect(within(base).getByText("Sync complete")).toBeTruthy();
   expect(within(base).getAllByText(/by its asset event/)).toHaveLength(1);
-  expect(within(base).getByText(/us-east-1, 123456789012/)).toBeTruthy();
+  expect(within(base).getByText(/kb-1 · us-east-1, 123456789012/)).toBeTruthy();
   expect(within(base).getAllByRole("row")).toHaveLength(3);
 });
 

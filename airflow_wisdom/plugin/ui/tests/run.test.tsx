@@ -127,6 +127,15 @@ it("who may not see it, who is signed out, and a run that is gone, each have the
   }
 });
 
+it("a cleared import says what it found", async () => {
+  oneRun({ ...IMPORT, rowsSent: 0, rowsImported: 0, rowsRefused: 0, rowsPresent: 100, rowsDiffering: 10, importJobs: [], failedRecords: [] });
+  show(WHICH);
+  expect(await screen.findByText("Already there")).toBeTruthy();
+  expect(screen.getByText("There with other values")).toBeTruthy();
+  // Two are invalid.
+  expect(screen.getByText("Import with 12 rows left out")).toBeTruthy();
+});
+
 it("what failed can be tried again", async () => {
   let works = false;
   oneRun(SYNC, {}, { [INSTANCE]: () => (works ? instance() : new TypeError("no network")) });
