@@ -13,6 +13,8 @@ SYSTEM_VENV := .venv-system
 SYSTEM_READY := $(SYSTEM_VENV)/.ready
 SCREENSHOTS_VENV := .venv-screenshots
 SCREENSHOTS_READY := $(SCREENSHOTS_VENV)/.ready
+PLUGIN := airflow_wisdom/plugin/ui
+PLUGIN_READY := $(PLUGIN)/node_modules/.ready
 # What is supported besides the everyday Airflow of constraints.txt: the newest patch of each, and the day after its release.
 AIRFLOWS := 3.0 3.1 3.2
 AIRFLOW_3.0 := 3.0.6
@@ -30,7 +32,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # An Airflow of the user's own must not shine through.
 unexport AIRFLOW_HOME AIRFLOW_CONFIG
 
-.PHONY: help demo test lint types unit docs linkcheck compat package bench system e2e screenshots format constraints clean
+.PHONY: help demo test lint types unit docs linkcheck compat package bench system e2e screenshots plugin page format constraints clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -86,6 +88,19 @@ package: $(READY) ## Build wheel and sdist into dist, and check both; UNPINNED=1
 	$(UV) build --quiet --build-constraint constraints.txt --out-dir dist
 	UNPINNED=$(UNPINNED) $(BIN)/python tests/packaging/run.py
 
+# Node.js 20 or newer; `npm ci` installs exactly what the lock file names.
+$(PLUGIN_READY): $(PLUGIN)/package.json $(PLUGIN)/package-lock.json $(PLUGIN)/.npmrc
+	@command -v npm >/dev/null || { echo "npm was not found: on Debian, apt-get install npm" >&2; exit 1; }
+	cd $(PLUGIN) && npm ci
+	@touch $@
+
+plugin: $(PLUGIN_READY) ## Test and build the page in Airflow's UI; CHECK=1 fails if the built file was not up to date
+	cd $(PLUGIN) && npm test && npm run build
+	$(if $(CHECK),git diff --exit-code --stat -- airflow_wisdom/plugin/static)
+
+page: $(SCREENSHOTS_READY) ## Look at that page in a whole Airflow with Chromium; ARGS=--serve to look yourself, ARGS=--help for more
+	$(SCREENSHOTS_VENV)/bin/python tests/page/run.py $(ARGS)
+
 $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
 	@echo "Installing into $(BENCH_VENV) ..."
 	@test -x $(BENCH_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(BENCH_VENV)
@@ -115,6 +130,7 @@ $(SCREENSHOTS_READY): pyproject.toml constraints.txt $(READY)
 
 screenshots: $(SCREENSHOTS_READY) ## Take the screenshots of the docs in a whole Airflow; needs chromium and chromium-driver
 	$(SCREENSHOTS_VENV)/bin/python docs/screenshots.py
+	$(SCREENSHOTS_VENV)/bin/python tests/page/run.py --pictures
 
 format: $(READY) ## Format the code and fix what lint can fix
 	$(BIN)/ruff check --fix
@@ -136,4 +152,4 @@ constraints: $(READY) ## Pin the newest versions of everything that is installed
 	$(foreach airflow,$(AIRFLOWS),$(call COMPILE_FOR,$(airflow)))
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) $(BENCH_VENV) $(SYSTEM_VENV) $(SCREENSHOTS_VENV) .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) $(BENCH_VENV) $(SYSTEM_VENV) $(SCREENSHOTS_VENV) $(PLUGIN)/node_modules .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache

@@ -191,6 +191,28 @@ def test_the_summary_of_a_sync_has_the_members_that_the_docs_show(fake_wisdom, k
     assert shown["rowsRead"] == sum(shown[f"rows{end}"] for end in ends)
 
 
+AWS_NAMES_IT = {"metadata", "failedRecords"}
+"""Members whose own members are not the package's to name."""
+
+
+def members_of(value):
+    """The names of all members of a summary, those of its lists included."""
+    if isinstance(value, list):
+        return {name for item in value for name in members_of(item)}
+    if not isinstance(value, dict):
+        return set()
+    below = [members_of(item) for name, item in value.items() if name not in AWS_NAMES_IT]
+    return set(value).union(*below)
+
+
+@pytest.mark.parametrize("page", ["guides/import.md", "guides/sync.md", "guides/export.md", "waiting.md"])
+def test_every_member_of_a_summary_is_documented_in_one_place(page):
+    """Each of the pages has an example, which other tests compare with what the tasks push."""
+    (shown,) = [found for each in blocks(DOCS / page, "json") if "summaryVersion" in (found := json.loads(each))]
+    documented = set(re.findall(r"`(\w+)`", (DOCS / "summary.md").read_text()))
+    assert members_of(shown) - documented == set()
+
+
 def marked(page, mark):
     """The block of a page after a comment that names it."""
     return re.search(rf"<!-- {mark} -->\n\n```\w+\n(.*?)```", page.read_text(), re.DOTALL)[1]

@@ -74,6 +74,7 @@ ROOMS = [
     "operators",
     "transfers",
     "cli",
+    "plugin",
 ]
 """A room imports only from rooms before it, at the top of a module or later."""
 

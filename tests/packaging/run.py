@@ -129,8 +129,10 @@ def contents_of_the_wheel() -> str:
     tops = {name.split("/")[0].split("-")[0] for name in names}
     require(tops == {"airflow_wisdom"}, f"nothing but the package, not {tops}")
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "airflow_wisdom").rglob("*.py")}
-    missing = {*sources, "airflow_wisdom/py.typed"} - set(names)
+    missing = {*sources, "airflow_wisdom/py.typed", "airflow_wisdom/plugin/static/amazon-connect.js"} - set(names)
     require(not missing, f"these are missing: {missing}")
+    page = [name for name in names if name.startswith("airflow_wisdom/plugin/ui/")]
+    require(not page, f"no sources of the page, as {page}")
     tests = [name for name in names if Path(name).name.startswith(("test_", "conftest"))]
     require(not tests, f"no tests, as {tests}")
     return f"{len(names)} files"

@@ -1,0 +1,251 @@
+/** What became of the rows, run by run: one bar a run, the oldest first. */
+import { type KeyboardEvent, useId, useRef, useState } from "react";
+
+import { Button } from "./host";
+import { useWidth } from "./hooks";
+import { taskName } from "./parts";
+import { keyOf, type Run } from "./runs";
+import { OUTCOMES, PLOTTED, type Plotted, count, day, inWords, moment } from "./words";
+
+const HEIGHT = 220;
+const TOP = 12;
+const BOTTOM = 24;
+const LEFT = 56;
+const NARROWEST = 14;
+const WIDEST = 48;
+/** Pixels that even one row of a million has: what needs somebody must not vanish. */
+const LEAST = 3;
+
+type Props = { readonly runs: readonly Run[]; readonly onOpen: (run: Run) => void };
+
+export function Plot({ runs, onOpen }: Props) {
+  const [hidden, setHidden] = useState<ReadonlySet<Plotted>>(new Set());
+  const [pointed, setPointed] = useState<number>();
+  const [stop, setStop] = useState(0);
+  const frame = useRef<HTMLDivElement>(null);
+  const id = useId().replace(/[^\w-]/g, "");
+  const width = useWidth(frame, 640);
+  const bars = [...runs].reverse();
+  const there = PLOTTED.filter((outcome) => bars.some((run) => (run.summary?.numbers[outcome] ?? 0) > 0));
+  const shown = there.filter((outcome) => !hidden.has(outcome));
+  const most = niceTop(Math.max(1, ...bars.map((run) => sum(run, shown))));
+  const step = Math.min(WIDEST, Math.max(NARROWEST, (width - LEFT) / Math.max(1, bars.length)));
+  const whole = Math.max(width, LEFT + step * bars.length);
+  const focus = Math.min(stop, bars.length - 1);
+
+  const toggle = (outcome: Plotted) =>
+    setHidden((before) => {
+      const after = new Set(before);
+      if (!after.delete(outcome)) after.add(outcome);
+      return after;
+    });
+
+  const move = (event: KeyboardEvent<SVGGElement>, place: number) => {
+    const next = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: bars.length - 1 }[event.key];
+    if (event.key === "Enter" || event.key === " ") onOpen(bars[place]!);
+    else if (next === undefined) return;
+    else if (next >= 0 && next < bars.length) {
+      setStop(next);
+      (event.currentTarget.parentNode?.children[next] as SVGGElement | undefined)?.focus();
+    }
+    event.preventDefault();
+  };
+
+  const at = pointed === undefined ? undefined : bars[pointed];
+  return (
+    <figure className="acw-plot">
+      <div className="acw-legend" role="group" aria-label="What the plot shows">
+        {there.map((outcome) => (
+          <Button aria-pressed={!hidden.has(outcome)} key={outcome} onClick={() => toggle(outcome)}>
+            <Swatch id={id} outcome={outcome} />
+            {OUTCOMES[outcome]}
+          </Button>
+        ))}
+      </div>
+      <div className="acw-frame" ref={frame}>
+        <div className="acw-scroll">
+          <svg aria-label={`Rows by what became of them in ${bars.length} runs, the oldest first`} height={HEIGHT} role="group" width={whole}>
+            <Patterns id={id} outcomes={there} />
+            <Axis most={most} width={whole} />
+            <g>
+              {bars.map((run, place) => (
+                <g
+                  aria-label={`${moment(run.instance.started)}, ${run.instance.dagName}: ${words(run, there)}`}
+                  className="acw-column"
+                  key={keyOf(run.instance)}
+                  onBlur={() => setPointed(undefined)}
+                  onClick={() => onOpen(run)}
+                  onFocus={() => {
+                    setStop(place);
+                    setPointed(place);
+                  }}
+                  onKeyDown={(event) => move(event, place)}
+                  onMouseEnter={() => setPointed(place)}
+                  onMouseLeave={() => setPointed(undefined)}
+                  role="link"
+                  tabIndex={place === focus ? 0 : -1}
+                >
+                  <rect className="acw-hover" height={HEIGHT - TOP - BOTTOM} width={step} x={LEFT + step * place} y={TOP} />
+                  <Bar id={id} most={most} outcomes={shown} run={run} width={step} x={LEFT + step * place} />
+                  <Day bars={bars} place={place} whole={whole} x={LEFT + step * place} />
+                </g>
+              ))}
+            </g>
+          </svg>
+          {at && pointed !== undefined && (
+            <Tip outcomes={there} run={at} x={LEFT + step * (pointed + 0.5)} whole={whole} />
+          )}
+        </div>
+      </div>
+    </figure>
+  );
+}
+
+function sum(run: Run, outcomes: readonly Plotted[]): number {
+  return outcomes.reduce((total, outcome) => total + (run.summary?.numbers[outcome] ?? 0), 0);
+}
+
+function words(run: Run, outcomes: readonly Plotted[]): string {
+  return run.summary ? inWords(run.summary.numbers, outcomes) : "no summary";
+}
+
+/** Return the least round number that is not less, half of which is whole, so that an axis has three marks. */
+export function niceTop(most: number): number {
+  const power = 10 ** Math.floor(Math.log10(most));
+  const tops = [1, 1.2, 1.4, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10, 20].map((digit) => Math.round(digit * power * 10) / 10);
+  return tops.find((top) => top >= most && (top % 2 === 0 || top === 1)) ?? most;
+}
+
+function y(rows: number, most: number): number {
+  return HEIGHT - BOTTOM - (rows / most) * (HEIGHT - TOP - BOTTOM);
+}
+
+function Axis({ most, width }: { readonly most: number; readonly width: number }) {
+  const ticks = most < 2 ? [0, most] : [0, most / 2, most];
+  return (
+    <g aria-hidden="true" className="acw-axis">
+      {ticks.map((rows) => (
+        <g key={rows}>
+          <line x1={LEFT} x2={width} y1={y(rows, most)} y2={y(rows, most)} />
+          <text textAnchor="end" x={LEFT - 8} y={y(rows, most) + 4}>
+            {count(rows)}
+          </text>
+        </g>
+      ))}
+    </g>
+  );
+}
+
+type BarProps = {
+  readonly id: string;
+  readonly run: Run;
+  readonly outcomes: readonly Plotted[];
+  readonly most: number;
+  readonly x: number;
+  readonly width: number;
+};
+
+function Bar({ id, run, outcomes, most, x, width }: BarProps) {
+  const bar = Math.max(6, width - 6);
+  let bottom = HEIGHT - BOTTOM;
+  if (!run.summary) {
+    return <circle className="acw-empty" cx={x + width / 2} cy={bottom - 6} r={3} />;
+  }
+  return outcomes.map((outcome) => {
+    const rows = run.summary?.numbers[outcome] ?? 0;
+    if (!rows) return null;
+    const height = Math.max(LEAST, (rows / most) * (HEIGHT - TOP - BOTTOM));
+    bottom = Math.max(0, bottom - height);
+    return (
+      <rect
+        className={`acw-segment acw-${outcome}`}
+        fill={`url(#${id}-${outcome})`}
+        height={height}
+        key={outcome}
+        width={bar}
+        x={x + (width - bar) / 2}
+        y={bottom}
+      />
+    );
+  });
+}
+
+type DayProps = { readonly bars: readonly Run[]; readonly place: number; readonly x: number; readonly whole: number };
+
+/** Pixels of a date. */
+const DATE = 36;
+
+/** The date, below the first run of a day, if there is room. */
+function Day({ bars, place, whole, x }: DayProps) {
+  const [before, here] = [bars[place - 1], bars[place]].map((run) => run?.instance.started && day(run.instance.started));
+  if (!here || here === before || x + DATE > whole) return null;
+  return (
+    <text aria-hidden="true" className="acw-day" x={x + 3} y={HEIGHT - 6}>
+      {here}
+    </text>
+  );
+}
+
+type TipProps = { readonly run: Run; readonly outcomes: readonly Plotted[]; readonly x: number; readonly whole: number };
+
+function Tip({ run, outcomes, x, whole }: TipProps) {
+  const { instance, summary } = run;
+  // Where there is no room to the right of the bar, it is to the left.
+  const place = x < whole / 2 ? { left: x + 12 } : { right: whole - x + 12 };
+  return (
+    <div aria-hidden="true" className="acw-tip" style={place}>
+      <strong>{moment(instance.started)}</strong>
+      <span>
+        {instance.dagName} · {taskName(instance)}
+      </span>
+      {summary ? (
+        <dl>
+          {outcomes.map((outcome) =>
+            summary.numbers[outcome] === undefined ? null : (
+              <div key={outcome}>
+                <dt>{OUTCOMES[outcome]}</dt>
+                <dd>{count(summary.numbers[outcome])}</dd>
+              </div>
+            ),
+          )}
+        </dl>
+      ) : (
+        <span>It has pushed no summary.</span>
+      )}
+    </div>
+  );
+}
+
+/** Outcomes differ in pattern as well as in colour, for those who cannot tell colours apart. */
+const LINES: Readonly<Record<Plotted, string>> = {
+  created: "",
+  updated: "M0 4 H8",
+  imported: "",
+  removed: "M4 0 V8",
+  deactivated: "M0 2 H8 M0 6 H8",
+  unchanged: "",
+  refused: "M-2 2 L2 -2 M0 8 L8 0 M6 10 L10 6",
+  invalid: "M1 1 h2 v2 h-2 z M5 5 h2 v2 h-2 z",
+  failed: "M0 0 L8 8 M0 8 L8 0",
+};
+
+function Patterns({ id, outcomes }: { readonly id: string; readonly outcomes: readonly Plotted[] }) {
+  return (
+    <defs>
+      {outcomes.map((outcome) => (
+        <pattern className={`acw-${outcome}`} height={8} id={`${id}-${outcome}`} key={outcome} patternUnits="userSpaceOnUse" width={8}>
+          <rect height={8} width={8} />
+          <path d={LINES[outcome]} />
+        </pattern>
+      ))}
+    </defs>
+  );
+}
+
+function Swatch({ id, outcome }: { readonly id: string; readonly outcome: Plotted }) {
+  return (
+    <svg aria-hidden="true" className={`acw-swatch acw-${outcome}`} height={14} width={14}>
+      <rect className="acw-segment" fill={`url(#${id}-${outcome})`} height={13} width={13} x={0.5} y={0.5} />
+    </svg>
+  );
+}
