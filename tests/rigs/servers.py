@@ -30,7 +30,7 @@ class Postgres:
         self.url = self.url_of_api_server = f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/postgres"
         # It refuses to run as root.
         self._user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-        self._binaries = _debian("postgresql", _postgres_binaries)
+        self._binaries = debian("postgresql", _postgres_binaries)
         data = str(folder / "data")
         settings = ["fsync=off", "max_connections=300", "listen_addresses=127.0.0.1", f"unix_socket_directories={data}"]
         options = [part for setting in settings for part in ("-c", setting)]
@@ -128,7 +128,7 @@ class Redis:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         settings = ["--port", self.port, "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--save", ""]
-        program = _debian("redis-server", lambda: shutil.which("redis-server"))
+        program = debian("redis-server", lambda: shutil.which("redis-server"))
         self.server = Component("redis", [program, *settings], folder / "log")
 
     def start(self, stack: ExitStack) -> None:
@@ -146,7 +146,7 @@ def _texts(table: str, values):
             yield f"{table}.{column}", str(value).encode()
 
 
-def _debian(package: str, find):
+def debian(package: str, find):
     """Return what is found of a package of Debian, which is installed if it is missing."""
     found = find()
     if not found:

@@ -82,6 +82,7 @@ class Airflow:
     :param settings: Options of Airflow's configuration, as ``SECTION__OPTION``, beside those that all need.
     :param layout: Which processes it consists of.
     :param broker: What Celery's workers are reached through, if there are any.
+    :param login: Name and password of who uses the REST API. Default: everybody is an administrator.
     """
 
     def __init__(
@@ -93,8 +94,10 @@ class Airflow:
         settings: Mapping[str, str],
         layout: Layout,
         broker: Redis | None = None,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.home = home
+        self.login = login
         self.database = database
         self.broker = broker
         self.endpoint = endpoint
@@ -104,6 +107,7 @@ class Airflow:
         fake = FakeWisdom(endpoint)
         self.watched, self.loaded = fake.create_knowledge_base("watched"), fake.create_knowledge_base("loaded")
         self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
         self._session = requests.Session()
         self._turn = threading.Lock()
         self._environment = self._make_environment(dags, settings)
@@ -208,17 +212,23 @@ class Airflow:
 
     def _log_in(self) -> bool:
         with suppress(requests.RequestException):
-            answer = self._session.get(f"http://127.0.0.1:{self._port}/auth/token", timeout=10)
+            answer = self._ask_for_token(f"{self.url}/auth/token")
             if answer.ok:
                 self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
                 return True
         return False
 
+    def _ask_for_token(self, url: str) -> requests.Response:
+        if self.login is None:
+            return self._session.get(url, timeout=10)
+        name, password = self.login
+        return self._session.post(url, json={"username": name, "password": password}, timeout=10)
+
     def _call(self, method: str, path: str, body: dict) -> dict:
         return self._send(method, path, body).json()
 
     def _send(self, method: str, path: str, body: dict | None = None) -> requests.Response:
-        url = f"http://127.0.0.1:{self._port}/api/v2{path}"
+        url = f"{self.url}/api/v2{path}"
         what = f"{method} {path} to be answered"
         (answer,) = until(lambda: self._answer(method, url, body), PATIENCE, what, every=0.5)
         if not answer.ok:
@@ -276,6 +286,7 @@ def airflow(
     database: type[Postgres | Sqlite] = Postgres,
     dags: Path = DAGS,
     layout: Layout = Layout(),
+    login: tuple[str, str] | None = None,
     **settings: str,
 ):
     """Start everything, yield the Airflow and stop everything.
@@ -284,6 +295,7 @@ def airflow(
     :param database: What Airflow keeps its data in.
     :param dags: The folder of DAGs.
     :param layout: Which processes it consists of.
+    :param login: As for :class:`Airflow`.
     :param settings: As for :class:`Airflow`.
     """
     with ExitStack() as stack:
@@ -296,7 +308,7 @@ def airflow(
         data = database(folder / "database")
         data.start(stack)
         broker = _start_broker(stack, folder, data, settings) if layout.workers else None
-        real = Airflow(folder / "airflow", data, fake_service(stack, folder), dags, settings, layout, broker)
+        real = Airflow(folder / "airflow", data, fake_service(stack, folder), dags, settings, layout, broker, login)
         real.start(stack)
         yield real
 
