@@ -12,6 +12,7 @@ BENCH_READY := $(BENCH_VENV)/.ready
 SYSTEM_VENV := .venv-system
 SYSTEM_READY := $(SYSTEM_VENV)/.ready
 SCREENSHOTS_VENV := .venv-screenshots
+LOWEST_VENV := .venv-lowest
 SCREENSHOTS_READY := $(SCREENSHOTS_VENV)/.ready
 PLUGIN := airflow_wisdom/plugin/ui
 PLUGIN_READY := $(PLUGIN)/node_modules/.ready
@@ -79,9 +80,18 @@ linkcheck: $(READY) ## Follow the links of the docs to the outside; needs a netw
 # Make would take them for something in between, and remove them.
 .PRECIOUS: .venv-3.%/.ready
 
-compat: $(addprefix compat-,$(or $(ONLY),$(AIRFLOWS) 3.3)) ## Run the tests on every supported Airflow; ONLY=3.0 for one
+compat: $(addprefix compat-,$(or $(ONLY),lowest $(AIRFLOWS) 3.3)) ## Run the tests on every supported Airflow, and with the lowest versions; ONLY=3.0 for one, ONLY=lowest
 
 compat-3.3: unit
+
+$(LOWEST_VENV)/.ready: pyproject.toml constraints-lowest.txt $(READY)
+	@echo "Installing into $(LOWEST_VENV) ..."
+	@test -x $(LOWEST_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(LOWEST_VENV)
+	@$(UV) pip install --quiet --python $(LOWEST_VENV)/bin/python --constraint constraints-lowest.txt --build-constraint constraints-lowest.txt --editable '.[testing]' --group tests
+	@touch $@
+
+compat-lowest: $(LOWEST_VENV)/.ready
+	$(LOWEST_VENV)/bin/pytest -n 2
 
 compat-3.%: .venv-3.%/.ready
 	.venv-3.$*/bin/pytest -n 2
@@ -153,6 +163,9 @@ constraints: $(READY) ## Pin the newest versions of everything that is installed
 	$(COMPILE) --extra testing --group dev --group system --group screenshots pyproject.toml --output-file constraints.txt
 	$(COMPILE) --extra testing --group bench pyproject.toml --output-file constraints-bench.txt
 	$(foreach airflow,$(AIRFLOWS),$(call COMPILE_FOR,$(airflow)))
+	$(BIN)/python tests/packaging/lowest.py | $(filter-out --universal,$(COMPILE:3.10=3.11)) --extra testing --group tests \
+	  --exclude-newer $(DAY_AFTER_3.0)T00:00:00Z $(NEWEST:%=--exclude-newer-package %=false) \
+	  --exclude-newer-package backports.zstd=false pyproject.toml - --output-file constraints-lowest.txt
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) $(BENCH_VENV) $(SYSTEM_VENV) $(SCREENSHOTS_VENV) $(PLUGIN)/node_modules .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) $(LOWEST_VENV) $(BENCH_VENV) $(SYSTEM_VENV) $(SCREENSHOTS_VENV) $(PLUGIN)/node_modules .demo .airflow-tests docs/_build build dist .mypy_cache .pytest_cache .ruff_cache

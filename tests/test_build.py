@@ -13,17 +13,34 @@ from threading import Thread
 from zipfile import ZipFile
 
 import pytest
+from packaging.version import Version
 
-SCRIPT = Path(__file__).parent / "packaging" / "run_uv.py"
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "tests" / "packaging" / "run_uv.py"
 MADE_UP = "nothing-anybody-published"
+
+
+def loaded(path):
+    spec = spec_from_file_location(path.stem, path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = spec_from_file_location("run_uv", SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(SCRIPT)
+
+
+def test_the_tests_run_with_the_lowest_versions_that_are_allowed():
+    """`make compat ONLY=lowest` installs them: a bound that is changed is pinned, and so tested."""
+    lowest = loaded(SCRIPT.with_name("lowest.py")).lowest((ROOT / "pyproject.toml").read_text())
+    pins = dict(line.split("==") for line in (ROOT / "constraints-lowest.txt").read_text().splitlines())
+    pins = {name: Version(version.partition(" ;")[0]) for name, version in pins.items()}
+    assert {"apache-airflow", "boto3", "moto", "pyarrow"} <= lowest.keys()
+    assert {name: pins[name.replace(".", "-")] for name in lowest} == {
+        name: Version(version) for name, version in lowest.items()
+    }
 
 
 def test_a_variable_counts_more_than_a_file(script):
