@@ -36,7 +36,7 @@ myst_heading_anchors = 3
 nitpick_ignore_regex = [
     # Other people's classes: their inventories would have to be downloaded.
     (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|pathlib|threading|typing)\..*"),
-    (r"py:class", r"AbstractContextManager|Asset|Connection|Context|Dataset|OperatorLineage|Path"),
+    (r"py:class", r"AbstractContextManager|Asset|Connection|Context|Dataset|Event|OperatorLineage|Path"),
     (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
     (r"py:class", r"BaseTrigger|ObjectStoragePath|OperatorPartial|UploadSource"),
     # Values of a Literal, its name, other names of types, and a type variable.
