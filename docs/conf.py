@@ -43,7 +43,7 @@ myst_heading_anchors = 3
 nitpick_ignore_regex = [
     # Other people's classes: their inventories would have to be downloaded.
     (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|pathlib|threading|typing)\..*"),
-    (r"py:class", r"AbstractContextManager|Asset|AssetWatcher|Connection|Context|Dataset|OperatorLineage|Path"),
+    (r"py:class", r"AbstractContextManager|Asset|AssetWatcher|Connection|Context|Dataset|Event|OperatorLineage|Path"),
     (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
     (r"py:class", r"BaseTrigger|ObjectStoragePath|OperatorPartial|UploadSource|XComArg"),
     # Values of a Literal, its name, other names of types, and a type variable.

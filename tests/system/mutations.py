@@ -50,7 +50,7 @@ MUTATIONS = {
     ),
     "a job that has failed taken for a complete one": Mutation(
         "runs/account.py",
-        "wrong = [each for each in self.parts if not each.end.is_complete]",
+        "wrong = [each for each in self.parts if not each.is_done]",
         "wrong = []",
         "jobs deleted by somebody else",
         "lost",

@@ -106,7 +106,6 @@ WINDOWS = {
     ),
 }
 WHILE_IT_WAITS = WINDOWS["while it waits"]
-KNOWN_OF_MARKED = {"during the upload": "a task that Airflow asks to end goes on to start its jobs"}
 
 
 @dataclass(frozen=True)
@@ -464,9 +463,7 @@ def _of_the_service() -> dict[str, Scenario]:
             nothing, dag="import_once_waiting", prepare=_refuses_starts
         ),
         "upload cut": Scenario(nothing, prepare=_cuts_uploads),
-        "upload cut, without retries": Scenario(
-            nothing, dag="import_once_waiting", prepare=_cuts_uploads, known="an upload is not tried again"
-        ),
+        "upload cut, without retries": Scenario(nothing, dag="import_once_waiting", prepare=_cuts_uploads),
         "upload goes nowhere": Scenario(_correct_uploads, prepare=_leads_nowhere, short=True),
         "upload URL expired": Scenario(nothing, prepare=lambda trial: trial.fake.expire_uploads(2)),
     }
@@ -477,9 +474,7 @@ def _of_users() -> dict[str, Scenario]:
     for window in ("during the upload", "between upload and start", "between start and remembering", "while it waits"):
         where = WINDOWS[window]
         found |= {
-            f"marked failed {window}": Scenario(
-                partial(_mark_failed, where), prepare=where.prepare, known=KNOWN_OF_MARKED.get(window, "")
-            ),
+            f"marked failed {window}": Scenario(partial(_mark_failed, where), prepare=where.prepare),
             f"cleared {window}": Scenario(partial(_clear, where), prepare=where.prepare),
         }
     deferred = {"dag": "import_deferred", "prepare": _waits}
@@ -487,17 +482,12 @@ def _of_users() -> dict[str, Scenario]:
         **found,
         "marked failed while deferred": Scenario(partial(_mark_failed, WHILE_IT_WAITS), **deferred),
         "cleared while deferred": Scenario(partial(_clear, WHILE_IT_WAITS), **deferred),
-        "cleared after its rows were deleted": Scenario(
-            _clear_what_is_gone, jobs_of_a_file=2, known="a cleared task adopts the jobs of its last run"
-        ),
-        "same run id again after its rows were deleted": Scenario(
-            _same_run_id, jobs_of_a_file=2, known="a run adopts the jobs of a deleted one of the same id"
-        ),
+        "cleared after its rows were deleted": Scenario(_clear_what_is_gone, jobs_of_a_file=2, short=True),
+        "same run id again after its rows were deleted": Scenario(_same_run_id, jobs_of_a_file=2),
         "two runs of the same file at once": Scenario(
             _same_file,
             jobs_of_a_file=2,
             ends="either",
-            known="each retry imports again what AWS has refused as a whole",
         ),
     }
 
