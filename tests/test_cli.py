@@ -21,6 +21,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from rigs.commands import Ran
 from rigs.running import GOOD_CSV, PARTLY_BAD_CSV, start_job
 
 from airflow_wisdom import exceptions
@@ -56,23 +57,6 @@ def file(tmp_path):
 
 def rows(number):
     return "Name,Content\n" + "".join(f"Name {n},Text {n}\n" for n in range(number))
-
-
-class Ran:
-    """What a command in this process wrote, and its exit code."""
-
-    def __init__(self, code, captured) -> None:
-        self.code, self.out, self.err = code, captured.out, captured.err
-
-    @property
-    def document(self):
-        return json.loads(self.out)
-
-    @property
-    def error(self):
-        """The line that says why it failed."""
-        (line,) = [line for line in self.err.splitlines() if line.startswith("airflow-wisdom")]
-        return line
 
 
 @pytest.fixture

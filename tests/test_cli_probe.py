@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from rigs.commands import Ran
 from rigs.network import before_call
 
 from airflow_wisdom.cli import main
@@ -19,21 +20,6 @@ from airflow_wisdom.runs.probing.questions import (
     OPERATIONS_OF_OWN_BASE,
     QUESTIONS,
 )
-
-
-class Ran:
-    """What a command wrote, and its exit code."""
-
-    def __init__(self, code, captured) -> None:
-        self.code, self.out, self.err = code, captured.out, captured.err
-
-    @property
-    def document(self):
-        return json.loads(self.out)
-
-    @property
-    def error(self):
-        return self.err.splitlines()[-1]
 
 
 @pytest.fixture
