@@ -102,6 +102,17 @@ def test_invalid_rows_are_kept_in_full_with_their_reasons():
         assert (made.mistakes_total, len(made.mistakes)) == (4, 2)
 
 
+def test_mistakes_and_doubts_say_what_their_row_is_called():
+    source = table(f"Title,Content\nA,\n,y\n{'B' * 41},x\nC,{{{{Name}}}}\nD\n")
+    with prepared(source, mapping={"Title": "Name"}) as made:
+        assert [mistake.name for mistake in made.mistakes] == ["A", None, "D"]
+        assert [mistake.name for mistake in made.doubts.first] == ["C"]
+    with prepared(table(f"Name,Content\n {'B' * 41} ,\n")) as made:
+        assert [mistake.name for mistake in made.mistakes] == [f"{'B' * 40}..."]
+    with prepared(table("Folder,Team,Note\na,b,c,d\n"), template=ANYTHING) as made:
+        assert [mistake.name for mistake in made.mistakes] == [None]
+
+
 def test_a_fixed_invalid_rows_file_is_a_source():
     with prepared(table("Name,Content,Language\nA,x,xx\nB,y,\n")) as made:
         fixed = made.invalid_path.read_bytes().replace(b",xx\r\n", b",en_US\r\n")

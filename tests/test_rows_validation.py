@@ -203,6 +203,7 @@ def test_rows_of_python_are_rows():
         "reason": "occurs already in row 1",
         "unit": "row",
         "part": None,
+        "name": None,
     }
 
 

@@ -29,6 +29,7 @@ class Mistake:
     :param reason: What is wrong, as the rest of a sentence about the value.
     :param unit: Whether `line` counts the lines of a file (default) or rows.
     :param part: The file that the row is in, where its source has several.
+    :param name: The name in the row, shortened as `value`; None where it is not known.
     """
 
     line: int
@@ -37,6 +38,7 @@ class Mistake:
     reason: str
     unit: Unit = "line"
     part: str | None = None
+    name: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the mistake as JSON primitives."""

@@ -174,11 +174,12 @@ def sift(
             if found:
                 invalid.add(row, found)
                 total += len(found)
-                mistakes += found[: max(0, sample - len(mistakes))]
+                mistakes += validator.named(row, found[: max(0, sample - len(mistakes))])
             elif row.doubts or validator.doubts:
                 found_doubts = [*row.doubts, *validator.doubts]
                 doubts.update(doubt.kind for doubt in found_doubts)
-                doubtful += [doubt.mistake for doubt in found_doubts][: max(0, sample - len(doubtful))]
+                shown = [doubt.mistake for doubt in found_doubts][: max(0, sample - len(doubtful))]
+                doubtful += validator.named(row, shown)
     return Sifted(
         rows_read=count,
         rows_invalid=invalid.count,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from types import MappingProxyType
@@ -282,6 +282,17 @@ class Validator:
             if text and (row.is_exact or text not in self._nulls):
                 return False
         return True
+
+    def named(self, row: Row, mistakes: Sequence[Mistake]) -> list[Mistake]:
+        """Return mistakes with the name of their row, by which people know it.
+
+        :param row: The row that was judged last.
+        :param mistakes: Its mistakes.
+        """
+        pairs = zip(self.template.columns, self._binding.sources, strict=True)
+        column = next((column for label, column in pairs if self.template.fields.get(label) == "name"), None)
+        name = row.values.get(column, "").strip() if column is not None else ""
+        return [replace(mistake, name=shorten(name)) for mistake in mistakes] if name else list(mistakes)
 
     def fields(self, cells: tuple[str, ...]) -> dict[str, str]:
         """Return the cells of the row that was judged last by field, as far as the row has a column for it.

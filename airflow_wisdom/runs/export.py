@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -229,7 +229,11 @@ class Export(HasFolder):
         with file.open("rb") as opened, Validator(DEFAULT_TEMPLATE, rules) as validator:
             table = read(opened, format=self.options.format)
             rows = zip(table.rows, items, strict=True)
-            return [mistake for row, item in rows for mistake in _mistakes(row, item, validator)]
+            return [mistake for row, item in rows for mistake in _named(item, _mistakes(row, item, validator))]
+
+
+def _named(item: QuickResponse, mistakes: Sequence[Mistake]) -> list[Mistake]:
+    return [replace(mistake, name=shorten(cell_of(item.values["name"]))) for mistake in mistakes]
 
 
 def _mistakes(row: Row, item: QuickResponse, validator: Validator) -> list[Mistake]:

@@ -135,9 +135,8 @@ export function where({ line, unit, part, within }: Problem): string {
 }
 
 function called({ name, column, value }: Problem): string {
-  const named = name ?? "";
-  if (!column || value === null || value === named) return named || (column ? `${column}: empty` : "");
-  return named ? `${named} · ${column}: ${value}` : `${column}: ${value}`;
+  const cell = column && (value === null || value !== name) ? `${column}: ${value ?? "empty"}` : "";
+  return [name, cell].filter(Boolean).join(" · ");
 }
 
 function Row({ problem }: { readonly problem: Problem }) {

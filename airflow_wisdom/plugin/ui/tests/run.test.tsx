@@ -127,6 +127,15 @@ it("who may not see it, who is signed out, and a run that is gone, each have the
   }
 });
 
+it("a row is known by its name, and its cell beside it", async () => {
+  const row = { line: 3, unit: "line", part: null, name: "Hello", reason: "is wrong" };
+  const invalidRows = [{ ...row, column: "Content", value: "" }, { ...row, column: "Name", value: "Hello" }, { ...row, column: null, value: "" }];
+  oneRun({ ...SYNC, rowsInvalid: 1, invalidRows });
+  show(WHICH);
+  expect(await screen.findByText("Hello · Content: empty")).toBeTruthy();
+  expect(screen.getAllByText("Hello")).toHaveLength(2);
+});
+
 it("a cleared import says what it found", async () => {
   oneRun({ ...IMPORT, rowsSent: 0, rowsImported: 0, rowsRefused: 0, rowsPresent: 100, rowsDiffering: 10, importJobs: [], failedRecords: [] });
   show(WHICH);
