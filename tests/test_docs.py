@@ -173,7 +173,7 @@ def test_the_summary_has_the_members_that_the_docs_show(fake_wisdom, knowledge_b
     rows = [
         {"Name": "imported", "Content": " text "},
         {"Name": "refused by AWS", "Content": "text", "Routing Profile": "Nobody"},
-        {"Name": "", "Content": "not valid"},
+        {"Name": "not valid", "Content": ""},
     ]
     task = WisdomImportQuickResponsesOperator(
         task_id="import",
@@ -194,7 +194,7 @@ def test_the_summary_of_a_sync_has_the_members_that_the_docs_show(fake_wisdom, k
     task = WisdomSyncQuickResponsesOperator(
         task_id="sync",
         knowledge_base_id=knowledge_base,
-        source=[{"Name": "refused by AWS", "Content": "text"}, {"Name": "", "Content": "not valid"}],
+        source=[{"Name": "refused by AWS", "Content": "text"}, {"Name": "not valid", "Content": ""}],
         on_invalid_rows="skip",
         invalid_rows_path=str(tmp_path / "invalid.csv"),
         on_failed_items="warn",
