@@ -87,6 +87,7 @@ def test_nothing_begins_without_a_yes(probe, fake_wisdom):
         (["--only", "max-jobs"], f"no such question: max-jobs. max-jobs: {NOT_ASKED['max-jobs']}"),
         (["--knowledge-base-id", "a", "--instance-id", "b"], "either names the knowledge base"),
         (["--conn-id", "aws_default", "--endpoint-url", "http://x"], "put endpoint_url into the connection's extra"),
+        (["--clean-up", "0123abcd", "--dry-run"], "which asks nothing and removes at once"),
         (["--clean-up", "nonsense"], "the id of a probe has 8 hexadecimal digits, unlike 'nonsense'"),
     ],
 )
@@ -225,7 +226,8 @@ def test_what_cannot_be_removed_fails_the_command(probe, fake_wisdom):
     assert "left behind is knowledge base" in still.error
     fake_wisdom.clear_faults()
     removed = probe("--clean-up", run, "-o", "json")
-    assert (removed.code, removed.document) == (DONE, {"probe": run, "left": []})
+    assert (removed.code, removed.document) == (DONE, {"probe": run, "found": True, "left": []})
+    assert "nothing was found: are id and region right?" in probe("--clean-up", run).out
 
 
 def test_what_is_left_in_a_named_knowledge_base_is_removed_by_the_command_that_it_names(probe, fake_wisdom):

@@ -517,8 +517,9 @@ def test_what_is_left_is_told_and_can_be_removed_later(probe, fake_wisdom, hook)
     fake_wisdom.clear_faults()
     other = fake_wisdom.create_knowledge_base("wisdom-probe-00000000-base")
     another = fake_wisdom.create_knowledge_base("wisdom-probe-11111111-base", tags={TAG: "22222222"})
+    assert clean_up(hook, account.run, None) == (True, [])
     for run in (account.run, "00000000", "11111111", "22222222"):
-        assert clean_up(hook, run, None) == []
+        assert clean_up(hook, run, None) == (False, [])
     assert [each["knowledgeBaseId"] for each in bases(fake_wisdom)] == [other, another]
 
 
@@ -529,11 +530,20 @@ def test_what_is_left_in_a_named_knowledge_base_can_be_removed_later(probe, fake
     assert len(account.left) == len(mine) > 0
     assert {each["quickResponseId"] for each in mine} == {each.split()[2].rstrip(":") for each in account.left}
     fake_wisdom.clear_faults()
-    assert clean_up(hook, "00000000", knowledge_base) == []
+    assert clean_up(hook, "00000000", knowledge_base) == (False, [])
     assert fake_wisdom.quick_responses(knowledge_base) == mine
-    assert clean_up(hook, account.run, knowledge_base) == []
+    assert clean_up(hook, account.run, knowledge_base) == (True, [])
     assert fake_wisdom.quick_responses(knowledge_base) == []
     assert len(bases(fake_wisdom)) == 1
+
+
+def test_a_knowledge_base_that_is_listed_but_gone_is_not_left(probe, fake_wisdom, hook):
+    denied(fake_wisdom, "DeleteKnowledgeBase")
+    account = probe("tag-time")
+    fake_wisdom.clear_faults()
+    # As a list shows it that lags behind.
+    fake_wisdom.fault("GetKnowledgeBase", "ResourceNotFoundException", http_status=404, times=10)
+    assert clean_up(hook, account.run, None) == (False, [])
 
 
 @pytest.mark.parametrize("run", ["", "a", "5d41402a-", "*", "5D41402A"])

@@ -45,6 +45,8 @@ def probe(args: Namespace, screen: Screen) -> Outcome:
         raise UsageError("--endpoint-url does not go with --conn-id: put endpoint_url into the connection's extra")
     if args.knowledge_base_id and args.instance_id:
         raise UsageError("--knowledge-base-id does not go with --instance-id: either names the knowledge base")
+    if args.clean_up and args.dry_run:
+        raise UsageError("--dry-run does not go with --clean-up, which asks nothing and removes at once")
     if args.clean_up:
         return _cleaned(args, screen)
     if args.dry_run:
@@ -204,13 +206,19 @@ def _cleaned(args: Namespace, screen: Screen) -> Outcome:
     base = hook.find_knowledge_base(args.instance_id) if args.instance_id else args.knowledge_base_id
     with screen.waiting(f"Removing what probe {args.clean_up} has left"):
         try:
-            left = clean_up(hook, args.clean_up, base)
+            has_found, left = clean_up(hook, args.clean_up, base)
         except ValueError as exc:
             raise UsageError(str(exc)) from exc
     shown = [scrubbed(each) for each in left]
     sheets = [
-        facts(probe=args.clean_up, removed="no" if left else "yes"),
+        facts(probe=args.clean_up, region=hook.region_name, removed=_removed(left, has_found=has_found)),
         Sheet("Left", _LEFT, [(each,) for each in shown]),
     ]
     failure = Failure(f"left behind is {'; '.join(shown[:3])}", AWS) if left else None
-    return Outcome({"probe": args.clean_up, "left": shown}, sheets, failure)
+    return Outcome({"probe": args.clean_up, "found": has_found, "left": shown}, sheets, failure)
+
+
+def _removed(left: list[str], *, has_found: bool) -> str:
+    if left:
+        return "no"
+    return "yes" if has_found else "nothing was found: are id and region right?"

@@ -61,7 +61,11 @@ def find(call: Caller, run: str) -> str | None:
 
 
 def _is_tagged(call: Caller, base: str, run: str) -> bool:
-    return call(lambda hook: hook.get_knowledge_base(base)).tags.get(TAG) == run
+    try:
+        return call(lambda hook: hook.get_knowledge_base(base)).tags.get(TAG) == run
+    except ResourceNotFoundError:
+        # The list lags behind.
+        return False
 
 
 class Cleaner:
@@ -80,6 +84,8 @@ class Cleaner:
         self._known_jobs = set(jobs)
         self._goes_on = False
         self._looks = 1
+        self.has_found = False
+        """Whether there was anything to remove."""
         self.left = [self._everything("the clean-up did not get so far")]
 
     def clean(self) -> list[str]:
@@ -154,6 +160,7 @@ class Cleaner:
 
     def _removed(self, what: str, function: Callable[[WisdomHook], None]) -> str:
         """Ask for the removal of something, and return in words what it is, and whether AWS objects."""
+        self.has_found = True
         try:
             self._call(function)
         except ResourceNotFoundError:

@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from airflow_wisdom import __version__
@@ -313,8 +313,19 @@ def scrubbed(text: str) -> str:
     return _ACCOUNT.sub("<account>", _ARN.sub("<arn>", redact(text)))
 
 
-def clean_up(hook: WisdomHook, run: str, knowledge_base_id: str | None) -> list[str]:
-    """Remove what an earlier probe has left, and return what is left even so.
+class CleanUp(NamedTuple):
+    """What became of what an earlier probe had left.
+
+    :param has_found: Whether there was anything.
+    :param left: What is left even so, in words.
+    """
+
+    has_found: bool
+    left: list[str]
+
+
+def clean_up(hook: WisdomHook, run: str, knowledge_base_id: str | None) -> CleanUp:
+    """Remove what an earlier probe has left, and return what became of it.
 
     :param hook: What AWS is reached with.
     :param run: Id of that probe.
@@ -325,4 +336,6 @@ def clean_up(hook: WisdomHook, run: str, knowledge_base_id: str | None) -> list[
         raise ValueError(f"the id of a probe has 8 hexadecimal digits, unlike {run!r:.50}")
     call = Caller(hook, cleaning.CALLS, time.time() + cleaning.SECONDS)
     base = short_id(knowledge_base_id) if knowledge_base_id else None
-    return Cleaner(call, Place(run, base, is_own=base is None)).clean()
+    cleaner = Cleaner(call, Place(run, base, is_own=base is None))
+    left = cleaner.clean()
+    return CleanUp(cleaner.has_found, left)

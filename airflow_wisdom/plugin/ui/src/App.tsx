@@ -57,7 +57,7 @@ class Boundary extends Component<{ readonly children: ReactNode }, { readonly er
     return (
       <Notice kind="error" title="This page is broken">
         <p>{error.message}</p>
-        <p>Reload it. If that does not help, the raw summary of a task is on its tab XCom.</p>
+        <p>Reload it. If that does not help, the raw summary of a task is in its XCom.</p>
       </Notice>
     );
   }

@@ -110,17 +110,20 @@ export function RowsTable({ summary, fileName }: Props) {
 }
 
 /** The summary has a sample of them; how many more there are must not be hidden. */
-function Sample({ summary: { problems, totals } }: { readonly summary: Summary }) {
+function Sample({ summary: { problems, totals, reports } }: { readonly summary: Summary }) {
+  const written = new Set(reports.map((report) => report.of));
   const words = (Object.keys(PROBLEMS) as ProblemKind[]).flatMap((kind) => {
     const shown = new Set(problems.filter((each) => each.kind === kind).map(placeOf)).size;
     const total = totals[kind];
     if (total === undefined || total === 0) return [];
     const what = lowered(PROBLEMS[kind]);
     if (total === null) return [`How many rows are ${what} is not known.`];
-    return shown < total ? [`Of ${counted(total, "row")} ${what}, ${shown ? `${count(shown)} are` : "none is"} in the summary.`] : [];
+    if (shown >= total) return [];
+    const all = written.has(kind) ? " The file below has all of them." : "";
+    return [`Of ${counted(total, "row")} ${what}, ${shown ? `${count(shown)} are` : "none is"} in the summary.${all}`];
   });
   if (!words.length) return problems.length ? null : <p className="acw-muted">None.</p>;
-  return <p className="acw-muted">{words.join(" ")} The reports have all of them.</p>;
+  return <p className="acw-muted">{words.join(" ")}</p>;
 }
 
 /** One row may have several mistakes. */

@@ -6,7 +6,7 @@ import { useLoaded } from "./hooks";
 import { Pages, usePages } from "./Pages";
 import { Copy, DagLink, Progress, State, outcomeOf, taskName, taskPath } from "./parts";
 import { RowsTable } from "./RowsTable";
-import { isUnderWay, keyOf, oneRun, type Which } from "./runs";
+import { consoleHost, isUnderWay, keyOf, oneRun, type Which } from "./runs";
 import { Freshness, Loading, Notice, Problem } from "./states";
 import { type Job, type Outcome, type Plan, type Report, type Summary, VERSION } from "./summary";
 import { OUTCOMES, count, duration, moment } from "./words";
@@ -64,7 +64,7 @@ export function RunView({ which, isTab = false }: Props) {
               </span>
             </Fact>
           </dl>
-          {run.summary ? <Whole isOver={!isUnderWay(run.instance)} summary={run.summary} which={which} /> : <Nothing isOver={!isUnderWay(run.instance)} />}
+          {run.summary ? <Whole host={consoleHost(run.console)} isOver={!isUnderWay(run.instance)} summary={run.summary} which={which} /> : <Nothing isOver={!isUnderWay(run.instance)} />}
         </>
       )}
     </article>
@@ -83,23 +83,23 @@ function Nothing({ isOver }: { readonly isOver: boolean }) {
   );
 }
 
-type WholeProps = { readonly summary: Summary; readonly which: Which; readonly isOver: boolean };
+type WholeProps = { readonly summary: Summary; readonly which: Which; readonly isOver: boolean; readonly host: string };
 
-function Whole({ summary, which, isOver }: WholeProps) {
+function Whole({ summary, which, isOver, host }: WholeProps) {
   const rows = Object.keys(summary.totals).length > 0 || summary.problems.length > 0;
   const file = `${[which.dagId, which.runId, which.taskId].join("-").replace(/[^\w.-]+/g, "_")}.csv`;
   return (
     <>
       {summary.version > VERSION && (
         <Notice title="A newer version of airflow_wisdom wrote this summary">
-          <p>This page shows what it knows of it. The tab XCom has the rest.</p>
+          <p>This page shows what it knows of it. The task's XCom has the rest.</p>
         </Notice>
       )}
       <Numbers summary={summary} />
       {summary.plan && <PlanView isApplied={summary.status !== "PLANNED"} plan={summary.plan} />}
       {summary.jobs.length > 0 && <Jobs jobs={summary.jobs} />}
       {rows && isOver && <RowsTable fileName={file} summary={summary} />}
-      {summary.reports.length > 0 && <Reports reports={summary.reports} />}
+      {summary.reports.length > 0 && <Reports host={host} reports={summary.reports} />}
     </>
   );
 }
@@ -231,7 +231,7 @@ function Jobs({ jobs }: { readonly jobs: readonly Job[] }) {
   );
 }
 
-function Reports({ reports }: { readonly reports: readonly Report[] }) {
+function Reports({ reports, host }: { readonly reports: readonly Report[]; readonly host: string }) {
   const id = useId();
   return (
     <section aria-labelledby={id} className="acw-section">
@@ -240,8 +240,8 @@ function Reports({ reports }: { readonly reports: readonly Report[] }) {
         {reports.map(({ label, path }) => (
           <Fact key={label} label={label}>
             <span className="acw-links">
-              {addressOf(path) ? (
-                <a href={addressOf(path)} rel="noopener noreferrer" target="_blank">
+              {addressOf(path, host) ? (
+                <a href={addressOf(path, host)} rel="noopener noreferrer" target="_blank">
                   {path}
                 </a>
               ) : (
@@ -256,9 +256,9 @@ function Reports({ reports }: { readonly reports: readonly Report[] }) {
   );
 }
 
-/** Where a browser finds a file: only at an address of the web, or in the console of Amazon S3. */
-export function addressOf(path: string): string | undefined {
+/** Where a browser finds a file: only at an address of the web, or in the console of Amazon S3 on a host. */
+export function addressOf(path: string, host: string): string | undefined {
   const [, bucket, key] = path.match(/^s3:\/\/([a-z0-9][a-z0-9.-]+)\/(.+)$/) ?? [];
-  if (bucket && key) return `https://console.aws.amazon.com/s3/object/${bucket}?prefix=${encodeURIComponent(key)}`;
+  if (bucket && key) return `https://${host}/s3/object/${bucket}?prefix=${encodeURIComponent(key)}`;
   return path.startsWith("https://") && URL.canParse(path) ? path : undefined;
 }

@@ -1,4 +1,4 @@
-/** Airflow's REST API, asked with the session of whoever looks at the page. */
+/** Airflow's REST API, asked with the login of whoever looks at the page. */
 
 /** An answer that is not the one that was asked for. */
 export class ApiError extends Error {

@@ -2,7 +2,7 @@
 import { ApiError, each, find, get, type Query } from "./api";
 import { list, type Members, members, number, text, time } from "./reading";
 import { type Numbers, readSummary, shortId, type Summary } from "./summary";
-import { PLOTTED } from "./words";
+import { PLOTTED, count, counted } from "./words";
 
 /** Operators that bring quick responses into a knowledge base, by the names that Airflow knows them by. */
 export const FEEDING = [
@@ -19,6 +19,8 @@ export const CONSOLE_KEY = "amazon_connect_console";
 const PAGE = 100;
 /** Runs that one page shows at most. */
 export const MOST_RUNS = 500;
+/** Task instances that are looked at for them: thousands of a catch-up may not have started. */
+const MOST_LOOKED_AT = 5_000;
 const AT_ONCE = 6;
 const UNDER_WAY = new Set(["queued", "running", "deferred", "up_for_retry", "up_for_reschedule", "scheduled", "restarting"]);
 
@@ -92,16 +94,43 @@ export async function overview(range: Range, signal?: AbortSignal): Promise<Over
   const most = "runs" in range ? range.runs : MOST_RUNS;
   const [instances, assets] = await settled([listInstances(most, since, signal), listAssets(signal)]);
   // Who may see neither has no use for an empty page.
-  if (instances.error && (assets.error || assets.value?.length === 0)) throw instances.error;
-  const runs = await each(instances.value ?? [], AT_ONCE, (instance) => inShort(instance, signal));
-  const [events] = await settled([listEvents(assets.value ?? [], since, signal)]);
+  if (instances.error && (assets.error || assets.value?.found.length === 0)) throw instances.error;
+  const [read, events] = await settled([
+    eachInShort(instances.value?.found ?? [], signal),
+    listEvents(assets.value?.found ?? [], since, signal),
+  ]);
+  if (read.error) throw read.error;
+  const { runs = [], unread } = read.value ?? {};
   const gaps = [
     ...(instances.error ? [`Task instances: ${instances.error.message}`] : []),
+    ...(unread ? [`Summaries of ${counted(unread.runs, "run")}: ${unread.error.message}`] : []),
     ...(assets.error && assets.error.status !== 403 ? [`Assets: ${assets.error.message}`] : []),
+    ...(assets.value?.isCut ? [`Assets: only the first ${count(PAGE)} are known`] : []),
     ...(events.error && events.error.status !== 403 ? [`Asset events: ${events.error.message}`] : []),
   ];
-  const all = [...runs, ...others(events.value ?? [], runs)];
-  return { bases: basesOf(all, assets.value ?? []), isCut: runs.length >= most, gaps };
+  const all = merged(runs, events.value ?? []);
+  return { bases: basesOf(all, assets.value?.found ?? []), isCut: instances.value?.isCut ?? false, gaps };
+}
+
+type Unread = { readonly runs: number; readonly error: ApiError };
+
+/** Return all runs in short; a summary that cannot be read leaves the others as they are, unless nobody is logged in. */
+async function eachInShort(
+  instances: readonly Instance[],
+  signal?: AbortSignal,
+): Promise<{ readonly runs: readonly Run[]; readonly unread: Unread | undefined }> {
+  const errors: ApiError[] = [];
+  const runs = await each(instances, AT_ONCE, async (instance) => {
+    try {
+      return await inShort(instance, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status === 401) throw error;
+      errors.push(error);
+      return { instance, summary: undefined, progress: undefined, isEvent: false };
+    }
+  });
+  const [first] = errors;
+  return { runs, unread: first && { runs: errors.length, error: first } };
 }
 
 /** Return one run, whole. */
@@ -124,24 +153,27 @@ function mapped({ mapIndex }: Which): Query {
   return { map_index: mapIndex };
 }
 
-async function listInstances(most: number, since: Date | undefined, signal?: AbortSignal): Promise<Instance[]> {
+type Found<T> = { readonly found: readonly T[]; readonly isCut: boolean };
+
+async function listInstances(most: number, since: Date | undefined, signal?: AbortSignal): Promise<Found<Instance>> {
   const query = {
     operator: FEEDING,
     order_by: "-start_date",
     ...(since ? { start_date_gte: since.toISOString() } : {}),
+    limit: PAGE,
   };
   const found: Instance[] = [];
-  while (found.length < most) {
-    const limit = Math.min(PAGE, most - found.length);
-    const page = members(
-      await get(["dags", "~", "dagRuns", "~", "taskInstances"], { ...query, limit, offset: found.length }, signal),
-    );
+  let [offset, isAll] = [0, false];
+  while (!isAll && found.length < most && offset < MOST_LOOKED_AT) {
+    const page = members(await get(["dags", "~", "dagRuns", "~", "taskInstances"], { ...query, offset }, signal));
     const instances = list(page.task_instances).map((each) => instanceOf(members(each)));
-    // One that has never started did nothing yet.
+    // One that has never started did nothing yet. PostgreSQL lists those first, SQLite last.
     found.push(...instances.filter((each) => each.started));
-    if (instances.length < limit || instances.some((each) => !each.started)) break;
+    // A deployment may allow fewer a page than were asked for.
+    offset += instances.length;
+    isAll = !instances.length || offset >= (number(page.total_entries) ?? Infinity);
   }
-  return found;
+  return { found: found.slice(0, most), isCut: !isAll || found.length > most };
 }
 
 function instanceOf(found: Members): Instance {
@@ -164,17 +196,15 @@ function instanceOf(found: Members): Instance {
 }
 
 /** What runs that have ended said, in short, which does not change until they are tried again. */
-const said = new Map<string, Summary>();
+const said = new Map<string, Summary | undefined>();
 
 /** Return a run without the rows, jobs and changes of its summary: of hundreds of runs, they would fill the memory. */
 async function inShort(instance: Instance, signal?: AbortSignal): Promise<Run> {
   const underWay = isUnderWay(instance);
   const key = keyOf(instance) + instance.tries + instance.state + instance.ended?.toISOString();
-  const kept = underWay ? undefined : said.get(key);
-  if (kept) return { instance, summary: kept, progress: undefined, isEvent: false };
+  if (!underWay && said.has(key)) return { instance, summary: said.get(key), progress: undefined, isEvent: false };
   const run = await whole(instance, signal);
-  if (!run.summary) return run;
-  const summary: Summary = { ...run.summary, problems: [], jobs: [], plan: null };
+  const summary = run.summary && { ...run.summary, problems: [], jobs: [], plan: null };
   if (!underWay) said.set(key, summary);
   return { ...run, summary };
 }
@@ -215,14 +245,16 @@ export function progressOf(found: Members): Progress | undefined {
   };
 }
 
-async function listAssets(signal?: AbortSignal): Promise<Asset[]> {
+async function listAssets(signal?: AbortSignal): Promise<Found<Asset>> {
   const page = members(await get(["assets"], { uri_pattern: "wisdom://", limit: PAGE }, signal));
-  return list(page.assets).flatMap((each) => {
+  const listed = list(page.assets);
+  const found = listed.flatMap((each) => {
     const found = members(each);
     const [id, uri] = [number(found.id), text(found.uri)];
     const knowledgeBaseId = uri?.match(/^wisdom:\/\/[^/]+\/[^/]+\/([^/]+)$/)?.[1];
     return id !== null && uri && knowledgeBaseId ? [{ id, uri, name: text(found.name) ?? uri, knowledgeBaseId }] : [];
   });
+  return { found, isCut: (number(page.total_entries) ?? 0) > listed.length };
 }
 
 async function listEvents(assets: readonly Asset[], since: Date | undefined, signal?: AbortSignal): Promise<Run[]> {
@@ -273,10 +305,15 @@ function summaryOf(extra: Members, asset: Asset): Summary {
   };
 }
 
-/** Events of runs of which nothing better is known. */
-function others(events: readonly Run[], runs: readonly Run[]): Run[] {
+/** Runs, with events where nothing better is known: of runs that are not listed, and of those whose summary is gone. */
+function merged(runs: readonly Run[], events: readonly Run[]): Run[] {
+  const told = new Map(events.map((event) => [keyOf(event.instance), event]));
   const known = new Set(runs.map((run) => keyOf(run.instance)));
-  return events.filter((event) => !known.has(keyOf(event.instance)));
+  const own = runs.map((run) => {
+    const event = run.summary || isUnderWay(run.instance) ? undefined : told.get(keyOf(run.instance));
+    return event ? { ...event, instance: run.instance } : run;
+  });
+  return [...own, ...events.filter((event) => !known.has(keyOf(event.instance)))];
 }
 
 function basesOf(runs: readonly Run[], assets: readonly Asset[]): Base[] {
@@ -313,13 +350,22 @@ function at(run: Run | undefined): number {
   return run?.instance.started?.getTime() ?? 0;
 }
 
-const CONSOLES = ["console.aws.amazon.com", "console.amazonaws.cn", "console.amazonaws-us-gov.com"];
+const CONSOLES = ["console.aws.amazon.com", "console.amazonaws.cn", "console.amazonaws-us-gov.com"] as const;
 
 /** Return an address if it leads to the AWS console: nobody else's link belongs under that name. */
 export function consoleOf(address: string | null): string | null {
   if (!address || !URL.canParse(address)) return null;
-  const { protocol, hostname } = new URL(address);
-  return protocol === "https:" && CONSOLES.some((host) => hostname === host || hostname.endsWith(`.${host}`)) ? address : null;
+  return new URL(address).protocol === "https:" && hostIn(address) ? address : null;
+}
+
+/** The host of the AWS console in the partition of an address there. */
+export function consoleHost(address: string | null): string {
+  return (address && hostIn(address)) || CONSOLES[0];
+}
+
+function hostIn(address: string): string | undefined {
+  const { hostname } = new URL(address);
+  return CONSOLES.find((host) => hostname === host || hostname.endsWith(`.${host}`));
 }
 
 type Settled<T> = { value?: T; error?: ApiError };

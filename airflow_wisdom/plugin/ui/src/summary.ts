@@ -73,7 +73,12 @@ export type Plan = {
   readonly changes: readonly string[];
 };
 
-export type Report = { readonly label: string; readonly path: string };
+export type Report = {
+  readonly label: string;
+  readonly path: string;
+  /** Of which problems it has all. */
+  readonly of: ProblemKind | null;
+};
 
 export type Summary = {
   readonly version: number;
@@ -110,11 +115,11 @@ const NUMBERS: readonly (readonly [Outcome, string])[] = [
   ["unrestorable", "itemsUnrestorable"],
 ];
 
-const REPORTS: readonly (readonly [string, string])[] = [
-  ["invalidRowsPath", "Invalid rows"],
-  ["failedRecordsPath", "Refused rows"],
-  ["planPath", "Plan"],
-  ["path", "Exported file"],
+const REPORTS: readonly (readonly [string, string, ProblemKind | null])[] = [
+  ["invalidRowsPath", "Invalid rows", "invalid"],
+  ["failedRecordsPath", "Refused rows", "refused"],
+  ["planPath", "Plan", null],
+  ["path", "Exported file", null],
 ];
 
 /** Read a summary; undefined where the value is none. */
@@ -135,9 +140,9 @@ export function readSummary(value: unknown): Summary | undefined {
     plan: planOf(found.plan),
     problems: problemsOf(found, jobs),
     totals: totalsOf(found),
-    reports: REPORTS.flatMap(([member, label]) => {
+    reports: REPORTS.flatMap(([member, label, of]) => {
       const path = text(found[member]);
-      return path ? [{ label, path }] : [];
+      return path ? [{ label, path, of }] : [];
     }),
   };
 }

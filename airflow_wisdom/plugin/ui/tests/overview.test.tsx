@@ -88,6 +88,41 @@ it("what only an asset event knows is shown as such, and no run twice", async ()
   expect(within(base).getAllByRole("row")).toHaveLength(3);
 });
 
+it("an event stands in for a summary that is gone", async () => {
+  const known = runs(undefined);
+  const event = { asset_id: 5, source_dag_id: "d", source_run_id: `r${run}`, source_task_id: "t", source_map_index: -1, timestamp: "2026-11-20T10:00:00Z" };
+  airflow({
+    ...known,
+    assets: { assets: [{ id: 5, name: "answers", uri: "wisdom://123456789012/us-east-1/kb-1" }] },
+    "assets/events": { asset_events: [{ ...event, extra: { status: "COMPLETE", importJobs: [], records: { created: 4 } } }] },
+  });
+  show();
+  const base = await screen.findByRole("region", { name: "answers" });
+  expect(within(base).getByText(/created 4/)).toBeTruthy();
+  expect(within(base).getAllByText(/by its asset event/)).toHaveLength(1);
+  expect(screen.getAllByRole("region")).toHaveLength(1);
+});
+
+it("those that have never started are gone past, wherever a database lists them", async () => {
+  const known = runs(SYNC);
+  const waiting = Array.from({ length: 60 }, () => instance({ state: "scheduled", start_date: null, end_date: null }));
+  const pages = [waiting, known[ALL].task_instances];
+  const { asked } = airflow({ ...known, [ALL]: () => ({ task_instances: pages.shift(), total_entries: 61 }) });
+  show();
+  expect(await screen.findByRole("region", { name: "kb-1" })).toBeTruthy();
+  const offsets = asked.map((url) => url.searchParams.get("offset")).filter(Boolean);
+  expect(offsets).toEqual(["0", "60"]);
+});
+
+it("a summary that cannot be read hides no other", async () => {
+  const known = runs(SYNC, SYNC);
+  airflow({ ...known, [`dags/d/dagRuns/r${run}/taskInstances/t/xcomEntries/return_value`]: 500 });
+  show();
+  const base = await screen.findByRole("region", { name: "kb-1" });
+  expect(within(base).getByText(/created 6/)).toBeTruthy();
+  expect(screen.getByText(/Summaries of 1 run: /)).toBeTruthy();
+});
+
 it("a run without a summary belongs to what the task fed before", async () => {
   airflow(runs(undefined, SYNC));
   show();

@@ -3,7 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
 import { addressOf } from "../src/RunView";
-import { consoleOf } from "../src/runs";
+import { consoleHost, consoleOf } from "../src/runs";
 import { asCsv } from "../src/RowsTable";
 import { readSummary } from "../src/summary";
 import { IMPORT, INSTANCE, SYNC, WHICH, instance, oneRun, show } from "./helpers";
@@ -39,7 +39,7 @@ it("an import shows its jobs, and where refused rows are", async () => {
   expect(screen.getByText("job-1")).toBeTruthy();
   const row = screen.getByText("Article 90").closest("tr")!;
   expect(within(row).getByText("2 to 101")).toBeTruthy();
-  expect(screen.getByText(/Of 20 rows refused by AWS, 1 are in the summary/)).toBeTruthy();
+  expect(screen.getByText(/Of 20 rows refused by AWS, 1 are in the summary\. The file below has all of them\./)).toBeTruthy();
 });
 
 it("times are in the time zone that the user has chosen in Airflow", async () => {
@@ -175,7 +175,9 @@ it("only the AWS console is linked to as such, and only addresses that a browser
   for (const address of ["javascript:alert(1)", "https://evil.example/console.aws.amazon.com", "https://xconsole.aws.amazon.com.evil.example", "http://console.aws.amazon.com/", "https://evilconsole.aws.amazon.com/", null]) {
     expect(consoleOf(address)).toBeNull();
   }
-  expect(addressOf("s3://bucket/a b/&x.csv")).toBe("https://console.aws.amazon.com/s3/object/bucket?prefix=a%20b%2F%26x.csv");
-  expect(addressOf("https://host/x.csv")).toBe("https://host/x.csv");
-  for (const path of ["/reports/x.csv", "javascript:alert(1)", "s3://bad bucket/x", "gs://bucket/x"]) expect(addressOf(path)).toBeUndefined();
+  const host = consoleHost("https://us-gov-west-1.console.amazonaws-us-gov.com/connect");
+  expect(addressOf("s3://bucket/a b/&x.csv", host)).toBe("https://console.amazonaws-us-gov.com/s3/object/bucket?prefix=a%20b%2F%26x.csv");
+  expect(consoleHost(null)).toBe("console.aws.amazon.com");
+  expect(addressOf("https://host/x.csv", host)).toBe("https://host/x.csv");
+  for (const path of ["/reports/x.csv", "javascript:alert(1)", "s3://bad bucket/x", "gs://bucket/x"]) expect(addressOf(path, host)).toBeUndefined();
 });

@@ -13,8 +13,8 @@ describe("a summary", () => {
       expect.objectContaining({ kind: "invalid", line: 79, name: "<img src=x onerror=alert(1)>", reason: "occurs already on line 78" }),
     ]);
     expect(summary.reports).toEqual([
-      { label: "Invalid rows", path: "/reports/invalid.csv" },
-      { label: "Plan", path: "s3://bucket/plan.csv" },
+      { label: "Invalid rows", path: "/reports/invalid.csv", of: "invalid" },
+      { label: "Plan", path: "s3://bucket/plan.csv", of: null },
     ]);
   });
 
