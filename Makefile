@@ -101,9 +101,9 @@ package: $(READY) ## Build wheel and sdist into dist, and check both; UNPINNED=1
 	$(UV) build --quiet --build-constraint constraints.txt --out-dir dist
 	UNPINNED=$(UNPINNED) $(BIN)/python tests/packaging/run.py
 
-# Node.js 20 or newer; `npm ci` installs exactly what the lock file names.
+# Node.js 20.19 or newer; `npm ci` installs exactly what the lock file names.
 $(PLUGIN_READY): $(PLUGIN)/package.json $(PLUGIN)/package-lock.json $(PLUGIN)/.npmrc
-	@command -v npm >/dev/null || { echo "npm was not found: on Debian, apt-get install npm" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm was not found: Node.js 20.19 or newer is needed, with npm" >&2; exit 1; }
 	cd $(PLUGIN) && npm ci
 	@touch $@
 

@@ -70,7 +70,7 @@ def run_dag(module):
     """Run the DAG of an example, and return its end, the state of each task, and what is in XCom."""
     run = import_module(module).dag.test()
     tasks = run.get_task_instances()
-    # One by one: Airflow 3.1 can not pull those of all mapped tasks together outside of a task.
+    # One by one: Airflow 3.1 cannot pull those of all mapped tasks together outside of a task.
     pulled = [(ti.task_id, ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)) for ti in tasks]
     assert "X-Amz" not in json.dumps(pulled, default=list)
     return str(run.state), {ti.task_id: str(ti.state) for ti in tasks}, dict(pulled)
@@ -328,7 +328,7 @@ def test_a_demo_under_nohup_survives_the_terminal(tmp_path):
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.airflow("3.2", because="an asset with watchers can not be the key of a dict before")
+@pytest.mark.airflow("3.2", because="an asset with watchers cannot be the key of a dict before")
 def test_the_example_of_a_watcher_tells_of_an_ending(fake_wisdom, monkeypatch, capsys):
     """From the trigger that Airflow would start to the line that the task prints."""
     base = fake_wisdom.create_knowledge_base()

@@ -140,7 +140,7 @@ def test_a_task_links_to_the_instance_of_its_job(fake_wisdom, knowledge_base, tm
     assert ti.xcoms[XCOM_KEY] == console_url("aws", "us-east-1", INSTANCE_ARN)
 
 
-@pytest.mark.airflow("3.1", because="a task of 3.0 can not push None")
+@pytest.mark.airflow("3.1", because="a task of 3.0 cannot push None")
 @pytest.mark.filterwarnings("ignore", "error:::airflow_wisdom")
 def test_airflow_shows_the_link_whatever_the_end_of_a_task(
     airflow_database, fake_wisdom_over_http, monkeypatch, virtual_time

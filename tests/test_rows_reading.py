@@ -1,4 +1,4 @@
-"""Every kind of source as rows, and what can not be read as such."""
+"""Every kind of source as rows, and what cannot be read as such."""
 
 from __future__ import annotations
 

@@ -459,7 +459,7 @@ PROBE = Command(
     help="Find out how AWS behaves where its documents say nothing",
     description="Make a small knowledge base, try out in it what AWS does not document, remove it, and print a report "
     "to send in: it has no account id, no ARN and no signature in it. What is asked, what it takes and which "
-    "permissions it needs, --dry-run says without AWS. Nothing else in the account is read or changed.",
+    "permissions it needs, --dry-run says without AWS. Nothing else in the account is changed.",
     examples=(
         ("--dry-run", "what would it do?"),
         ("--yes --output json", "all questions, in a knowledge base of its own; a report for scripts"),

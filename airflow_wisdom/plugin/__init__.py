@@ -1,7 +1,7 @@
 """The page *Amazon Connect* of Airflow's UI, from Airflow 3.1 on: where its one file is, and what serves it.
 
 Airflow loads this module in the API server, the scheduler, the DAG processor and the triggerer, so it imports nothing
-that they do not have already. All data comes from Airflow's own REST API, with the session of whoever looks: this
+that they do not have already. All data comes from Airflow's own REST API, with the login of whoever looks: this
 module has no access to any.
 """
 

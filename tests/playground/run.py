@@ -42,6 +42,8 @@ Airflow's UI   {url}
                Whoever opens it is an admin: there is no login, and no other machine reaches it.
 Logs           {home}
 
+Browse > Amazon Connect shows what became of the rows, run by run.
+
 Trigger any DAG there: what the text at its top asks for is prepared.
 
   sync_quick_responses      has run on three days: the log of each has its plan
