@@ -213,6 +213,48 @@ def test_a_retry_of_a_cleared_task_accounts_as_the_cleared_one(fake_wisdom, know
     assert (ids_of(again), again["rowsPresent"], again["rowsImported"]) == (ids_of(summary), 7, 2)
 
 
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_retry_that_starts_an_upload_again_knows_which_rows_are_in_it(fake_wisdom, knowledge_base, deferrable):
+    """The job of the cleared task is gone, as somebody has deleted it; its upload has the rows that were left."""
+    rows, store = ROWS[:10], Store()
+    how = {"deferrable": deferrable, "on_failed_records": "warn"}
+    attempt(importing(knowledge_base, rows, **how), store=store)
+    delete(fake_wisdom, knowledge_base, "Answer 3", "Answer 4", "Answer 5")
+    create(fake_wisdom, knowledge_base, "Answer 5", "Edited by hand")
+    summary = cleared(importing(knowledge_base, rows, **how), store=store)
+    assert (summary["rowsPresent"], summary["rowsDiffering"], summary["rowsImported"]) == (7, 1, 2)
+    fake_wisdom.client().delete_import_job(
+        knowledgeBaseId=knowledge_base, importJobId=summary["importJobs"][0]["importJobId"]
+    )
+    delete(fake_wisdom, knowledge_base, "Answer 3", "Answer 4")
+    again = attempt(importing(knowledge_base, rows, **how), 3, cleared_after=1, store=store)
+    assert adds_up(again)
+    assert (again["rowsPresent"], again["rowsDiffering"], again["rowsImported"]) == (7, 1, 2)
+
+
+def test_without_a_column_for_names_every_row_is_sent_and_a_warning_says_why(fake_wisdom, knowledge_base, caplog):
+    """Under a header of one's own, of which nobody knows what names its quick responses."""
+    create(fake_wisdom, knowledge_base, "None", "None")
+    template, rows = ["Title", "Text"], [{"Title": "a", "Text": "x"}]
+    fake_wisdom.header({"Title": "name", "Text": "content"})
+    attempt(importing(knowledge_base, rows, import_template=template))
+    delete(fake_wisdom, knowledge_base, "a")
+    summary = cleared(importing(knowledge_base, rows, import_template=template))
+    assert (summary["rowsPresent"], summary["rowsImported"]) == (0, 1)
+    assert "No column of the import template means a name" in caplog.text
+    assert "ListQuickResponses" not in fake_wisdom.calls()
+
+
+def test_other_peoples_changes_are_not_waited_for_until_the_timeout(fake_wisdom, knowledge_base, virtual_time):
+    attempt(importing(knowledge_base, ROWS[:2]))
+    fake_wisdom.quick_response_changes(after_seconds=100_000)
+    create(fake_wisdom, knowledge_base, "Somebody else's", "text")
+    began = virtual_time.now
+    summary = cleared(importing(knowledge_base, ROWS[:2]))
+    assert (summary["rowsPresent"], summary["status"]) == (2, "COMPLETE")
+    assert virtual_time.now - began < 300
+
+
 def test_the_account_goes_by_the_rows_that_a_job_has(fake_wisdom, knowledge_base):
     """No list shows the job of an earlier try yet, so that its token alone finds it: it has other rows."""
     fake_wisdom.import_jobs(after_calls=3)

@@ -44,7 +44,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
     The XCom is one summary: ``status``, ``rowsRead`` (= ``rowsInvalid`` + ``rowsOnlyChecked`` + ``rowsPresent`` +
     ``rowsDiffering`` + ``rowsSent``), ``rowsSent`` (= ``rowsImported`` + ``rowsRefused`` + ``rowsNotStarted`` +
     ``rowsUnknown``), ``durationSeconds``, ``importJobs`` with the same for each job, samples ``invalidRows``,
-    ``warnings`` and ``failedRecords``, and where all of these were written to. It is pushed also when the task then
+    ``doubtfulRows`` and ``failedRecords``, and where all of these were written to. It is pushed also when the task then
     fails because of its rows, files or jobs.
 
     :param mode: ``import`` (default), or ``check`` to judge the rows, report what is wrong with them, and send nothing.
@@ -65,6 +65,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
 
     :raises SourceError: The source cannot be read, does not fit the template, or has invalid rows.
     :raises ImportIncompleteError: A file could not be uploaded, or not every job became COMPLETE in time.
+    :raises RunTimeoutError: A cleared task could not read in time what the knowledge base has.
     :raises FailedRecordsError: AWS refused more records than are tolerated.
     :raises FailedRecordReportError: How many AWS refused is not known.
     :raises StorageError: A file cannot be written to where it should be.

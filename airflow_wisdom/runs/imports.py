@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_wisdom.exceptions import AccessDeniedError, TaskEndedError, WisdomError
+from airflow_wisdom.exceptions import AccessDeniedError, RunTimeoutError, TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
 from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from airflow_wisdom.storage import Storage
 
 log = logging.getLogger(__name__)
+
+OTHERS_PATIENCE = 120.0
+"""Seconds for which a cleared import waits for changes that others make to quick responses; then AWS decides."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Import(HasFolder):
         self._storage = storage
         self._run = run
         self._files: list[ImportFile] = []
-        self._template: ImportTemplate | None = None
+        self._template = DEFAULT_TEMPLATE
         self._routing_profiles: Mapping[str, str] = {}
         self._arn: str | None = None
         self._sender = Sender(
@@ -320,32 +323,39 @@ class Import(HasFolder):
         presence = None if all(begun) else self._presence()
         if presence:
             for number in [number for number, part in enumerate(begun) if part is None]:
-                before = presence.differing
-                self._files[number] = without(self._files[number], presence.has_name_of)
-                left = self._files[number].rows, presence.differing - before
-                begun[number] = manifest.parts[number].leaving(left)
+                differing: list[bool] = []
+                self._files[number] = without(self._files[number], partial(presence.notes, differing))
+                begun[number] = manifest.parts[number].leaving((self._files[number].rows, sum(differing)))
         parts = tuple(known or part for known, part in zip(begun, manifest.parts, strict=True))
         manifest = replace(manifest, parts=parts)
         self._run.progress.stocked(manifest)
         return manifest
 
     def _presence(self) -> Presence | None:
-        """Read what there is; None if that is not allowed, so that all rows are sent, and AWS refuses what is there."""
-        run = self._run
-        limit = Limit(run.deadline, run.ended.is_set, run.contact, what="What the knowledge base has was not read")
+        """Read what there is; None if rows cannot be compared, so that all are sent, and AWS refuses what is there."""
+        if "name" not in self._template.fields.values():
+            log.warning(
+                "No column of the import template means a name, by which rows are found: every row is sent again, and "
+                "AWS refuses those that are already there"
+            )
+            return None
         try:
-            there = everything(ReadyConnection(self._hook), self._knowledge_base_id, limit)
+            there = everything(ReadyConnection(self._hook), self._knowledge_base_id, self._limit(), OTHERS_PATIENCE)
         except AccessDeniedError as exc:
             log.warning(
-                "Every row is sent again, and AWS refuses those that are already there: what the knowledge base has "
-                "cannot be read. Allow wisdom:ListQuickResponses, wisdom:SearchQuickResponses and "
+                "What the knowledge base has cannot be read: every row is sent again, and AWS refuses those that are "
+                "already there. Allow wisdom:ListQuickResponses, wisdom:SearchQuickResponses and "
                 "wisdom:GetQuickResponse. %s",
                 exc,
             )
             return None
-        presence = Presence(there, self._template or DEFAULT_TEMPLATE, self._routing_profiles)
+        presence = Presence(there, self._template, self._routing_profiles)
         self._arn = presence.arn
         return presence
+
+    def _limit(self) -> Limit:
+        run, what = self._run, "What the knowledge base has was not read"
+        return Limit(run.deadline, run.ended.is_set, run.contact, what=what, error=RunTimeoutError)
 
     def _part(self, file: ImportFile, content: str) -> Part:
         mark = self._run.origin.mark(self._knowledge_base_id, content)
@@ -356,8 +366,8 @@ class Import(HasFolder):
         return {**described, **(self.options.metadata or {})}
 
     def _remember(self, submission: Submission, import_job_id: str) -> None:
-        what = Remembered(submission.upload_id, submission.attempt, import_job_id, submission.series.key)
-        self._keep(submission.mark, what)
+        job = import_job_id, submission.series.key, submission.left
+        self._keep(submission.mark, Remembered(submission.upload_id, submission.attempt, *job))
 
     def _keep(self, mark: str, what: Remembered) -> None:
         try:

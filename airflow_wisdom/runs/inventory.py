@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,17 +36,20 @@ MOST_LOOKS = 10_000
 """Looks at changes in progress after which they are taken as they are."""
 
 
-def everything(connection: Connects, knowledge_base_id: str, limit: Limit) -> list[QuickResponse]:
+def everything(
+    connection: Connects, knowledge_base_id: str, limit: Limit, patience: float = math.inf
+) -> list[QuickResponse]:
     """Return every quick response of a knowledge base, whole, once none is being changed any more.
 
     :param connection: How AWS is reached.
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param limit: Until when.
+    :param patience: As for :class:`Inventory`.
     """
 
     async def read() -> list[QuickResponse]:
         with Calls.of(connection).kept() as calls:
-            return await Inventory(calls, knowledge_base_id, limit).everything()
+            return await Inventory(calls, knowledge_base_id, limit, patience).everything()
 
     return asyncio.run(read())
 
@@ -58,12 +63,14 @@ class Inventory:
     :param calls: What makes the calls.
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param limit: Until when.
+    :param patience: Seconds after which what is still being changed is taken as it is. Default: it is waited for.
     """
 
-    def __init__(self, calls: Calls, knowledge_base_id: str, limit: Limit) -> None:
+    def __init__(self, calls: Calls, knowledge_base_id: str, limit: Limit, patience: float = math.inf) -> None:
         self._calls = calls
         self._id = knowledge_base_id
         self._limit = limit
+        self._patient_until = time.time() + patience
         self._cadence = Cadence(floor=0.5, ceiling=10.0)
 
     async def everything(self) -> list[QuickResponse]:
@@ -92,7 +99,7 @@ class Inventory:
     async def _settled_list(self) -> list[QuickResponse]:
         for look in range(MOST_LOOKS):
             listed = await self._pages(lambda hook, token: hook.quick_response_page(self._id, token))
-            if not any(item.is_in_progress for item in listed):
+            if not any(item.is_in_progress for item in listed) or self._is_out_of_patience:
                 return listed
             if look == 0:
                 log.info("Quick responses are being changed; waiting until they are not")
@@ -120,10 +127,14 @@ class Inventory:
 
         for look in range(MOST_LOOKS):
             item = await ask(self._calls, read, self._limit)
-            if item is None or not item.is_in_progress:
+            if item is None or not item.is_in_progress or self._is_out_of_patience:
                 return item
             await self._pause(look)
         return item
+
+    @property
+    def _is_out_of_patience(self) -> bool:
+        return time.time() >= self._patient_until
 
     async def _pause(self, look: int) -> None:
         self._limit.check(None)

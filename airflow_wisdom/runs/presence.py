@@ -28,7 +28,6 @@ class Presence:
     def __init__(
         self, there: Iterable[QuickResponse], template: ImportTemplate, routing_profiles: Mapping[str, str]
     ) -> None:
-        self.differing = 0
         self._there = {item.name: item for item in there if item.is_settled}
         self._template = template
         self._routing_profiles = routing_profiles
@@ -38,15 +37,17 @@ class Presence:
         """ARN of the knowledge base, as far as it has something."""
         return next((item.knowledge_base_arn for item in self._there.values()), None)
 
-    def has_name_of(self, cells: Mapping[str, str]) -> bool:
-        """Return whether the name of a row is taken, so that AWS would refuse it; if it differs, that is counted.
+    def notes(self, differing: list[bool], cells: Mapping[str, str]) -> bool:
+        """Return whether the name of a row is taken, so that AWS would refuse it, and note whether it then differs.
 
+        :param differing: Gets an entry for each row whose name is taken: whether it has other values.
         :param cells: Label -> cell of the row.
         """
         fields = self._template.fields
         values = said({fields[label]: cell for label, cell in cells.items() if label in fields}, self._routing_profiles)
-        item = self._there.get(str(values.get("name")))
+        name = values.get("name")
+        item = self._there.get(name) if isinstance(name, str) else None
         if item is None:
             return False
-        self.differing += bool(differences(item.values, values))
+        differing.append(bool(differences(item.values, values)))
         return True
