@@ -116,15 +116,14 @@ def record_import(
 
     :param context: The task's context.
     :param outlets: The task's outlets.
-    :param jobs: The import jobs, all COMPLETE and all of one knowledge base.
+    :param jobs: The import jobs of an import that succeeded, all of one knowledge base.
     :param records: Numbers of records, by what became of them, as far as they are known. Default: none are.
     :param arn: ARN of the knowledge base, where no job says it because there was none. Default: not known.
     """
     arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), arn)
     if arn is not None:
-        # Where every row was there already, there was nothing to start.
-        status = jobs[0].status if jobs else ImportJobStatus.COMPLETE.value
-        said = event_extra(arn, arn, status, map(job_members, jobs), records)
+        # Also where nothing was left to start, or AWS refused all that was left for a job, and that is tolerated.
+        said = event_extra(arn, arn, ImportJobStatus.COMPLETE.value, map(job_members, jobs), records)
         _record(context, outlets, KnowledgeBase.from_arn(arn), said)
 
 

@@ -333,6 +333,30 @@ def test_a_cleared_import_that_finds_every_row_there_fills_its_event_too(fake_wi
     assert lineage.run_facets["wisdom_import"].records == records
 
 
+def test_a_cleared_import_that_succeeds_says_so_though_its_job_failed(fake_wisdom, knowledge_base):
+    """AWS refused all that was left to send, and that is tolerated."""
+    fake_wisdom.partly_failed("COMPLETE")
+    client = fake_wisdom.client()
+    client.create_quick_response(
+        knowledgeBaseId=knowledge_base, name="Somebody else's", content={"content": "x"}, shortcutKey="key"
+    )
+    outlets = [create_asset(knowledge_base_id=arn_of(knowledge_base))]
+    task = WisdomImportQuickResponsesOperator(
+        task_id="import",
+        knowledge_base_id=knowledge_base,
+        source=[{"Name": "a", "Content": "x"}, {"Name": "b", "Content": "x", "Shortcut key": "key"}],
+        poll_interval=0.01,
+        on_failed_records="warn",
+        outlets=outlets,
+    )
+    task.execute(context())
+    cleared = {**context(), "ti": FakeTaskInstance(2, max_tries=1)}
+    task.execute(cleared)
+    (event,) = events(cleared)
+    assert (event["extra"]["status"], event["extra"]["records"]["refused"]) == ("COMPLETE", 1)
+    assert [job["status"] for job in imports_of(event)] == ["FAILED"]
+
+
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_failed_import_says_nothing(fake_wisdom, knowledge_base, source, deferrable):
     from airflow.providers.common.compat.sdk import TaskDeferred
