@@ -7,7 +7,7 @@ import json
 import pytest
 from rigs.running import FakeTaskInstance, run
 
-from airflow_wisdom.exceptions import WisdomError
+from airflow_wisdom.exceptions import ImportIncompleteError, WisdomError
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
 from airflow_wisdom.runs import counting
 from airflow_wisdom.runs.changes import Change, ChangeEnd
@@ -113,6 +113,23 @@ def test_a_task_pushes_how_far_it_has_got(fake_wisdom, knowledge_base, kind):
     run(task, ti=ti)
     pushed = json.loads(json.dumps(ti.xcoms[XCOM_KEY]))
     assert (pushed["knowledgeBaseId"], pushed["ended"], pushed["total"]) == (knowledge_base, 1, 1)
+
+
+def test_a_job_that_could_not_be_started_counts_as_failed(fake_wisdom, knowledge_base):
+    """Else the numbers would never reach their end."""
+    fake_wisdom.fault("StartImportJob", "ValidationException", after=1)
+    ti = FakeTaskInstance(1)
+    task = WisdomImportQuickResponsesOperator(
+        task_id="import",
+        knowledge_base_id=knowledge_base,
+        source=[{"Name": f"n{n}", "Content": "x"} for n in range(40)],
+        max_rows_per_file=1,
+        poll_interval=0.01,
+    )
+    with pytest.raises(ImportIncompleteError):
+        run(task, ti=ti)
+    progress = ti.xcoms[XCOM_KEY]
+    assert (progress["ended"], progress["total"], progress["failed"]) == (40, 40, 1)
 
 
 def test_a_task_that_pushes_nothing_pushes_no_progress(fake_wisdom, knowledge_base):

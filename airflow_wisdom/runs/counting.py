@@ -61,6 +61,10 @@ class Counting(Progress):
         """Count a job that failed."""
         self._members["failed"] += error is not None
 
+    def not_started(self, error: WisdomError) -> None:  # noqa: ARG002 - as it is called
+        """Count a job that could not be started."""
+        self._members["failed"] += 1
+
     def compared(self, plan: SyncPlan) -> None:
         """Report how much there is to do."""
         self._count("changes", 0, len(plan.changes))

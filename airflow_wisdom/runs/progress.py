@@ -88,10 +88,16 @@ class Progress:
         :param place: Which part of the source it imports, in words.
         """
 
+    def not_started(self, error: WisdomError) -> None:
+        """Take note that a job could not be started.
+
+        :param error: Why.
+        """
+
     def advanced(self, ended: int, total: int, rows_ended: int, rows_total: int) -> None:
         """Take note of how far the jobs have got.
 
-        :param ended: How many have ended.
+        :param ended: How many have ended, or could not be started.
         :param total: How many there are.
         :param rows_ended: How many rows are in the files of those that have ended.
         :param rows_total: How many rows are in all files; 0 where that is not known.

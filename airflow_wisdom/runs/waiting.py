@@ -44,6 +44,7 @@ class UnderWay:
     :param ended: Ids of the import jobs that are known to have ended, well or not.
     :param rows: How many rows the file of each mark has, as far as that is known.
     :param rows_ended: How many rows are in files whose jobs have ended.
+    :param not_started: How many jobs could not be started.
     """
 
     marks: frozenset[str]
@@ -52,6 +53,7 @@ class UnderWay:
     ended: set[str] = field(default_factory=set)
     rows: Mapping[str, int] = field(default_factory=dict)
     rows_ended: int = 0
+    not_started: int = 0
 
     @classmethod
     def of(cls, submissions: Sequence[Submission], rows: Mapping[str, int]) -> UnderWay:
@@ -174,6 +176,9 @@ class ImportJobs:
         try:
             import_job_id = import_job_id or await self._start(calls, submission, lambda: asked.append(1))
         except WisdomError as exc:
+            self.under_way.not_started += 1
+            self._progress.not_started(exc)
+            self._say_how_far()
             unknown = _may_have_started(len(asked), exc)
             return JobEnd(submission.knowledge_base_id, None, error=exc, may_have_started=unknown)
         self.under_way.running.add(import_job_id)
@@ -213,7 +218,8 @@ class ImportJobs:
 
     def _say_how_far(self) -> None:
         so_far = self.under_way
-        self._progress.advanced(len(so_far.ended), len(so_far.marks), so_far.rows_ended, sum(so_far.rows.values()))
+        ended, rows = len(so_far.ended) + so_far.not_started, sum(so_far.rows.values())
+        self._progress.advanced(ended, len(so_far.marks), so_far.rows_ended, rows)
 
     async def _adopt(self, calls: Calls) -> list[Submission]:
         """Give the submissions the jobs that were started for them, as far as the list shows any."""
