@@ -192,7 +192,8 @@ class WisdomTask(LinksToConsole, BaseOperator):
 
         :param timeout: The task's own limit: seconds, or a timedelta; None for one day.
         """
-        limits = [duration("timeout", ONE_DAY if timeout is None else timeout)]
+        # With 0, a sensor looks once.
+        limits = [ONE_DAY if timeout is None else duration("timeout", timeout) if timeout else 0.0]
         if self.execution_timeout is not None:
             limits.append(self.execution_timeout.total_seconds())
         return time.time() + min(limits)
@@ -224,8 +225,8 @@ class WisdomTask(LinksToConsole, BaseOperator):
 
         :param context: The task's context.
         :param jobs: As for :func:`~airflow_wisdom.assets.record_import`.
-        :param arn: As for :func:`~airflow_wisdom.assets.record_import`.
         :param records: As for :func:`~airflow_wisdom.assets.record_import`.
+        :param arn: As for :func:`~airflow_wisdom.assets.record_import`.
         """
         if self.outlets:
             from airflow_wisdom.assets import record_import

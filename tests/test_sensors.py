@@ -96,6 +96,16 @@ def test_a_deferral_carries_how_aws_is_reached_and_one_deadline(fake_wisdom, kno
     json.dumps(kwargs, allow_nan=False)
 
 
+@pytest.mark.parametrize("mode", [{"deferrable": False}, {"deferrable": True}])
+def test_without_any_time_it_looks_once(fake_wisdom, knowledge_base, mode):
+    """As Airflow's own sensors."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    with pytest.raises(AirflowSensorTimeout):
+        run(sensor(knowledge_base, job, timeout=0, **mode))
+    assert fake_wisdom.calls()["GetImportJob"] >= 1
+
+
 def test_without_an_interval_the_triggerer_keeps_its_own_cadence():
     task = WisdomImportJobSensor(task_id="wait", knowledge_base_id="kb", import_job_id="job")
     assert (task.poke_interval, task.poll_interval) == (60, None)
