@@ -440,6 +440,22 @@ def test_a_store_that_does_not_answer_is_waited_for_rather_than_forgotten(run, c
     assert caplog.text.count("cannot be read") == 1
 
 
+@pytest.mark.parametrize("stored", ["a text", [1], 0])
+def test_what_no_trigger_has_stored_is_nothing_remembered(run, stored):
+    class Foreign(Store):
+        async def aget(self, key):
+            return stored
+
+    async def scenario(service):
+        trigger = Running(Foreign())
+        await asyncio.sleep(20)
+        service.add("kb", "job", 5)
+        await asyncio.sleep(60)
+        return await trigger.kill()
+
+    assert run(scenario)[1] == ["job"]
+
+
 def test_a_store_that_refuses_to_write_does_not_silence_the_trigger(run, caplog):
     class Full(Store):
         async def aset(self, key, value):

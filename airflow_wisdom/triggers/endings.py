@@ -215,7 +215,8 @@ class WisdomEndingsTrigger(AwsTrigger, BaseEventTrigger):
         while True:
             try:
                 stored = await self._stored("get")
-                return Endings(past.memory if stored is None else stored, since=self._since())
+                # Whatever else is there, nobody has reported anything by it.
+                return Endings(stored if isinstance(stored, dict) else past.memory, since=self._since())
             except Exception as exc:  # noqa: BLE001 - beginning without what is there would lose endings
                 pause = patience.endure(EndpointError(repr(exc)))
             await asyncio.sleep(pause)
