@@ -140,6 +140,6 @@ def test_each_streak_of_throttling_is_told_while_a_job_is_started(fake_wisdom, k
         fake_wisdom.fault(operation, "ThrottlingException", http_status=429, times=3)
     began = virtual_time.now
     assert drive(starting(again), hook, Limit(began + 600)).import_job_id == first.import_job_id
-    assert caplog.text.count("Still trying to start an import job") == 3
+    assert caplog.text.count("Still looking for import jobs, or starting one") == 3
     # Each streak pauses for 1, 2 and 4 s at most.
     assert virtual_time.now - began <= 3 * 7

@@ -180,10 +180,9 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
 
     def _named_knowledge_base(self, knowledge_base_id: str | None) -> str | None:
         """Return id or ARN of the knowledge base that was given, or that the connection's extra leads to."""
-        if knowledge_base_id or not self.aws_conn_id:
+        if knowledge_base_id:
             return knowledge_base_id
-        extra = self.get_connection(self.aws_conn_id).extra_dejson
-        named, instance = extra.get("knowledge_base_id"), extra.get("instance_id")
+        named, instance = self.named_in_connection()
         return str(named) if named else self.find_knowledge_base(str(instance)) if instance else None
 
     def get_import_job(self, knowledge_base_id: str, import_job_id: str) -> ImportJob:

@@ -46,7 +46,7 @@ MOST_PAGES = 100_000
 
 _MOST_DIGITS = 10
 
-_DOING = "Still trying to start an import job"
+_DOING = "Still looking for import jobs, or starting one"
 
 Step: TypeAlias = "float | Callable[[WisdomHook], Any]"
 """What a flow wants next: a pause of so many seconds, or a call of AWS."""
