@@ -335,6 +335,8 @@ def test_the_example_of_a_watcher_tells_of_an_ending(fake_wisdom, monkeypatch, c
     arn = f"arn:aws:wisdom:us-east-1:123456789012:knowledge-base/{base}"
     monkeypatch.setenv("WISDOM_KNOWLEDGE_BASE", arn)
     monkeypatch.syspath_prepend(str(EXAMPLES))
+    # Another test may have imported it for another knowledge base.
+    monkeypatch.delitem(sys.modules, "on_import_job_ended", raising=False)
     example = import_module("on_import_job_ended")
     (watcher,) = example.knowledge_base.watchers
     history = start_job(fake_wisdom, base)

@@ -169,10 +169,13 @@ def _worker_is_killed(airflow):
 
 @scenario
 def _cleared_after_success(airflow):
-    """What a user clears runs again; what is still there is refused, since its name is taken."""
+    """What a user clears runs again, and imports what is no longer there."""
     run = Import(airflow, "in_worker")
     run.complete()
     assert run.until_over() == "success"
+    fake, knowledge_base = run.service.fake, run.service.knowledge_base
+    gone, *_ = fake.quick_responses(knowledge_base)
+    fake.client().delete_quick_response(knowledgeBaseId=knowledge_base, quickResponseId=gone["quickResponseId"])
     run.airflow.clear(run.dag_id, run.run_id, "import")
     run.service.jobs(2)
     assert (run.started(), run.service.calls("PutObject")) == (2, 2)

@@ -160,6 +160,7 @@ def test_the_page_looks_for_every_operator_that_feeds_a_knowledge_base():
 
 
 def test_a_sync_has_every_number_that_the_page_takes_from_its_event():
-    taken = re.search(r"const outcome of \[(.*?)\]", (SOURCES / "runs.ts").read_text(), re.DOTALL)[1]
+    assert "const outcome of PLOTTED" in (SOURCES / "runs.ts").read_text()
+    taken = re.search(r"PLOTTED = \[(.*?)\]", (SOURCES / "words.ts").read_text(), re.DOTALL)[1]
     numbers = re.findall(r'"(\w+)": ', inspect.getsource(SyncAccount.numbers.func))
     assert set(numbers) <= set(re.findall(r'"(\w+)"', taken))

@@ -6,9 +6,9 @@ import json
 
 import pytest
 from rigs.imports import importing
-from rigs.running import FakeTaskInstance, run
+from rigs.running import FakeTaskInstance, as_raised, run
 
-from airflow_wisdom.exceptions import SourceError, SourceFormatError, TemplateMismatchError
+from airflow_wisdom.exceptions import ParameterError, SourceError, SourceFormatError, TemplateMismatchError
 from airflow_wisdom.operators import WisdomSyncQuickResponsesOperator
 
 ROWS = [{"Name": f"Answer {n}", "Content": "secret"} for n in range(5_000)]
@@ -108,5 +108,5 @@ def test_the_format_is_called_what_the_operator_calls_it(fake_wisdom, knowledge_
         if how
         else importing(knowledge_base, "a.csv", source_format="excel")
     )
-    with pytest.raises(ValueError, match="source_format must be one of csv, "):
+    with pytest.raises(ParameterError, match="source_format must be one of csv, "), as_raised():
         task.execute({"ti": FakeTaskInstance()})
