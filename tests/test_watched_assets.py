@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -82,10 +83,12 @@ class Airflow:
     @contextmanager
     def running(self):
         """Run the processes as long as the block lasts."""
-        triggerer = [BIN / "airflow", "triggerer", "--skip-serve-logs"]
+        # With a supervisor, as deployments have one: that of Airflow 3.0 may die as it starts triggers ("Response read
+        # out of order").
+        triggerer = ["bash", "-c", 'while :; do "$@"; sleep 1; done', "-", BIN / "airflow", "triggerer"]
         parser = [sys.executable, ROOT / "tests" / "rigs" / "parsing.py"]
         with (
-            process(triggerer, self.log, env=self._environment),
+            process([*triggerer, "--skip-serve-logs"], self.log, env=self._environment, stop=signal.SIGKILL),
             self.log.open("a") as log,
             subprocess.Popen(
                 parser, env=self._environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
