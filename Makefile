@@ -62,8 +62,9 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
+# One more than a small machine has cores, since some tests wait for other processes.
 unit: $(READY)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 docs: $(READY) ## Build the docs into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --quiet docs docs/_build
