@@ -41,7 +41,7 @@ for dag_id in ("sync_answers", "secret_sync"):
 with DAG("check_articles", schedule=None):
     WisdomImportQuickResponsesOperator(
         task_id="check",
-        knowledge_base_id="another",
+        knowledge_base_id="00000000-0000-4000-8000-000000000000",
         source=CONF % "source",
         on_invalid_rows="skip",
         sample_size=10_000,
