@@ -212,7 +212,7 @@ def while_it_runs(here: World, page: Browser, runs: list) -> None:
     page.open(address("import_articles", run_id, "import"))
     page.until_it_says("0 of 2 import jobs ended, 0 of 111 rows")
     page.run("window.isTheSamePage = true")
-    pages = here.fake.client().list_import_jobs(knowledgeBaseId=here.airflow.loaded)
+    pages = here.fake.client().list_import_jobs(knowledgeBaseId=here.airflow.variables["E2E_LOADED"])
     first, second = [job["importJobId"] for job in pages["importJobSummaries"] if job["status"] == "START_IN_PROGRESS"]
     here.fake.set_status(first, "COMPLETE")
     page.until_it_says("1 of 2 import jobs ended")
