@@ -71,7 +71,7 @@ def duration(name: str, value: Any) -> float:
 
     :param name: Name of the parameter, for the error.
     :param value: Seconds, a timedelta, or either as text: ``"50"``, or a number with one of the units s, m, h and d.
-    :raises ValueError: It is none of these, not more than zero, or more than a hundred years.
+    :raises ValueError: It is something else, not more than zero, or more than a hundred years.
     """
     unit = value.strip()[-1:] if isinstance(value, str) else ""
     if isinstance(value, timedelta):

@@ -121,7 +121,7 @@ def test_every_transfer_is_listed_between_integrations_that_exist():
 
 
 def test_the_link_to_the_docs_is_not_the_one_that_airflow_makes_up():
-    """Which leads to a page of Airflow's own site: there is none of this package."""
+    """Which leads to a page of Airflow's own site: this package has no page there."""
     urls = dict(entry.split(", ") for entry in metadata("airflow-wisdom").get_all("Project-URL"))
     assert urls["Documentation"].startswith("https://")
     assert "airflow.apache.org" not in urls["Documentation"]

@@ -148,7 +148,7 @@ class Standing:
 
 
 class _Marks(NamedTuple):
-    """What :attr:`Submission.marked` joins."""
+    """What :attr:`Submission.marked` joins. Metadata can be written by anybody: it may be anything."""
 
     mark: str = ""
     attempt: str = ""
@@ -176,7 +176,6 @@ def left_of(job: ImportJob) -> tuple[int, int] | None:
     :param job: The import job.
     """
     *_, rows, differing = _Marks.of(job)
-    # Metadata can be written by anybody.
     is_told = all(number.isdecimal() and len(number) < _MOST_DIGITS for number in (rows, differing))
     return (int(rows), int(differing)) if is_told else None
 
@@ -207,7 +206,6 @@ class LookBack:
             if self.is_over:
                 break
             mark, attempt, *_ = _Marks.of(job)
-            # Metadata can be written by anybody.
             if mark in self._missing and attempt.isdecimal():
                 following = max(self.found.get(mark, Standing()).attempt, int(attempt) + 1)
                 counts = is_adopted(job, self._series)
