@@ -7,10 +7,10 @@ import json
 import logging
 import subprocess
 import sys
-from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import conf
 from rigs.running import GOOD_CSV, fire, start_job
 
 from airflow_wisdom import redaction, settings
@@ -63,17 +63,20 @@ def test_the_defaults_hold_where_airflow_does_not_know_the_section(monkeypatch):
     assert {option: value(option) for option in OPTIONS} == DEFAULTS
 
 
-class Unknowing(ConfigParser):
+class Unknowing(type(conf)):
     """Airflow's configuration before any provider is known."""
 
-    def get(self, section, option, *, fallback):
-        return super().get(section, option, fallback=fallback)
+    def __init__(self):
+        """Read no file."""
+
+    def get(self, section, option, *, fallback, **how):
+        return fallback
 
 
 @pytest.mark.parametrize(
     ("option", "text", "expected"),
     [
-        ("service_name", "qconnect", "qconnect"),
+        ("service_name", "qconnect ", "qconnect"),
         ("upload_max_bytes", "5_000_000", 5_000_000),
         ("max_active_import_jobs", " 1 ", 1),
         ("sample_size", "0", 0),
@@ -83,6 +86,7 @@ class Unknowing(ConfigParser):
         ("redacted_parameters", "token, sig,,", ("token", "sig")),
         ("calls_per_second", "0.5", 0.5),
         ("gc_freeze", "f", False),
+        ("gc_freeze", "false # as everywhere", False),
     ],
 )
 def test_an_option_is_what_the_deployment_says(choose, option, text, expected):
@@ -106,9 +110,15 @@ def test_an_option_is_what_the_deployment_says(choose, option, text, expected):
 )
 def test_an_error_names_section_and_option(choose, option, text):
     choose(option, text)
-    with pytest.raises(OptionError, match=rf"^\[wisdom\] {option} must be ") as raised:
+    with pytest.raises(OptionError) as raised:
         value(option)
+    assert names(option, str(raised.value))
     assert raised.value.option == option
+
+
+def names(option, message):
+    """Return whether a message names section and option, in our words or in Airflow's."""
+    return f"[wisdom] {option} must be " in message or f'"{option}" key in "wisdom" section' in message
 
 
 @pytest.mark.parametrize(
@@ -125,7 +135,7 @@ def test_a_slip_in_the_options_of_the_watcher_is_logged(choose, caplog, option, 
     choose(option, text)
     with caplog.at_level(logging.ERROR):
         assert value(option) == DEFAULTS[option]
-    assert f"[wisdom] {option} must be " in caplog.text
+    assert names(option, caplog.text)
 
 
 @pytest.mark.parametrize("option", OPTIONS)
