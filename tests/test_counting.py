@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 
 import pytest
 from rigs.running import FakeTaskInstance, run
@@ -11,8 +12,8 @@ from airflow_wisdom.exceptions import ImportIncompleteError, WisdomError
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
 from airflow_wisdom.runs import counting
 from airflow_wisdom.runs.changes import Change, ChangeEnd
-from airflow_wisdom.runs.counting import XCOM_KEY, Counting, both
-from airflow_wisdom.runs.progress import Progress
+from airflow_wisdom.runs.counting import XCOM_KEY, Counting
+from airflow_wisdom.runs.progress import Progress, Several
 
 ARN = "arn:aws:wisdom:us-east-1:123456789012:knowledge-base/kb"
 
@@ -99,11 +100,12 @@ def test_several_are_notified_of_everything():
         def __getattribute__(self, name):
             return lambda *what: told.append((name, what))
 
-    several = both(Noting(), Noting())
-    names = [name for name in vars(Progress) if not name.startswith("_")]
-    for name in names:
-        getattr(several, name)("x")
-    assert told == [(name, ("x",)) for name in names for _ in range(2)]
+    several = Several(Noting(), Noting())
+    calls = [(name, what) for name, what in vars(Progress).items() if not name.startswith("_")]
+    expected = [(name, tuple(signature(what).parameters)[1:]) for name, what in calls]
+    for name, what in expected:
+        getattr(several, name)(*what)
+    assert told == [each for each in expected for _ in range(2)]
 
 
 @pytest.mark.parametrize("kind", [WisdomImportQuickResponsesOperator, WisdomSyncQuickResponsesOperator])

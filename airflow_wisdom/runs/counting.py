@@ -84,30 +84,3 @@ class Counting(Progress):
             self._report(dict(self._members))
         except Exception as exc:  # noqa: BLE001 - a run is worth more than a look at it
             log.debug("How far the run has got is not reported: %r", exc)
-
-
-def both(*told: Progress) -> Progress:
-    """Return what passes each notification on.
-
-    :param told: Who is notified, in this order.
-    """
-    return _Several(told)
-
-
-class _Several(Progress):
-    """Passes each notification on to several."""
-
-    def __init__(self, told: tuple[Progress, ...]) -> None:
-        self._told = told
-
-
-def _passing_on(name: str) -> Callable[..., None]:
-    def notify(self: _Several, *what: Any) -> None:
-        for each in self._told:
-            getattr(each, name)(*what)
-
-    return notify
-
-
-for _name in [name for name in vars(Progress) if not name.startswith("_")]:
-    setattr(_Several, _name, _passing_on(_name))

@@ -17,7 +17,7 @@ from airflow_wisdom.model.limits import MAX_FILE_BYTES, MAX_FILE_ROWS
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, prepare
 from airflow_wisdom.rows.preparing import without
 from airflow_wisdom.runs.account import Account, accounts_of
-from airflow_wisdom.runs.counting import Counting, both
+from airflow_wisdom.runs.counting import Counting
 from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.inventory import everything
 from airflow_wisdom.runs.judging import judging
@@ -25,7 +25,7 @@ from airflow_wisdom.runs.limit import Limit
 from airflow_wisdom.runs.manifest import Manifest, Part
 from airflow_wisdom.runs.options import ReportOptions, RowOptions
 from airflow_wisdom.runs.presence import Presence
-from airflow_wisdom.runs.progress import task_progress
+from airflow_wisdom.runs.progress import Several, task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports
 from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, users_metadata
 from airflow_wisdom.runs.sending import Sender
@@ -131,7 +131,7 @@ class Import(HasFolder):
             Origin.of_task(task, context),
             deadline,
             Memory(context.get("task_state_store")),
-            both(task_progress(), Counting.of_task(task, context)),
+            Several(task_progress(), Counting.of_task(task, context)),
             is_first_try=ti.try_number == 1,
         )
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)

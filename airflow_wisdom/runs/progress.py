@@ -222,6 +222,91 @@ class LogProgress(Progress):
         log.info("%s", account)
 
 
+class Several(Progress):
+    """Notifies several, each of everything.
+
+    :param told: Who is notified, in this order.
+    """
+
+    def __init__(self, *told: Progress) -> None:
+        self._told = told
+
+    def planned(self, manifest: Manifest) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.planned(manifest)
+
+    def doubted(self, source: str, doubts: Doubts) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.doubted(source, doubts)
+
+    def left_empty(self, source: str, rows: int, cells: int) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.left_empty(source, rows, cells)
+
+    def stocked(self, manifest: Manifest) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.stocked(manifest)
+
+    def uploaded(self, number: int, total: int) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.uploaded(number, total)
+
+    def found(self, job: ImportJob) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.found(job)
+
+    def deferred(self, manifest: Manifest, deadline: float) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.deferred(manifest, deadline)
+
+    def started(self, import_job_id: str, place: str) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.started(import_job_id, place)
+
+    def not_started(self, error: WisdomError) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.not_started(error)
+
+    def advanced(self, ended: int, total: int, rows_ended: int, rows_total: int) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.advanced(ended, total, rows_ended, rows_total)
+
+    def waiting(self, what: str) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.waiting(what)
+
+    def ended(self, import_job_id: str, error: WisdomError | None) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.ended(import_job_id, error)
+
+    def concluded(self, account: Account) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.concluded(account)
+
+    def compared(self, plan: SyncPlan) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.compared(plan)
+
+    def applied(self, end: ChangeEnd) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.applied(end)
+
+
 @contextmanager
 def now_and_then(say: Callable[[], None]) -> Iterator[None]:
     """Let something be said while a block waits in the running event loop: after a minute, two more, four more, ...

@@ -26,7 +26,7 @@ from airflow_wisdom.rows.quick_responses import WORDS, wanted
 from airflow_wisdom.rows.reading.formats import format_of
 from airflow_wisdom.rows.reading.values import writable
 from airflow_wisdom.runs.apply import Applier
-from airflow_wisdom.runs.counting import Counting, both
+from airflow_wisdom.runs.counting import Counting
 from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.inventory import Inventory, everything
 from airflow_wisdom.runs.judging import judging
@@ -34,7 +34,7 @@ from airflow_wisdom.runs.limit import Limit
 from airflow_wisdom.runs.manifest import invalid_rows
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection, SyncPlan
-from airflow_wisdom.runs.progress import task_progress
+from airflow_wisdom.runs.progress import Several, task_progress
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.values import Readers, most_tolerated, one_of, share, switch, tolerated, whole_number
@@ -330,7 +330,7 @@ class Sync(HasFolder):
         :param storage: What reads templates and writes reports.
         :param deadline: POSIX time at which it ends.
         """
-        progress = both(task_progress(options.sample_size), Counting.of_task(task, context))
+        progress = Several(task_progress(options.sample_size), Counting.of_task(task, context))
         run = Run(Origin.of_task(task, context), deadline, progress=progress)
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 

@@ -194,11 +194,11 @@ class WisdomRunImportTrigger(JobsTrigger):
         )
 
     def _progress(self) -> Progress:
-        from airflow_wisdom.runs.counting import Counting, both
-        from airflow_wisdom.runs.progress import task_progress
+        from airflow_wisdom.runs.counting import Counting
+        from airflow_wisdom.runs.progress import Several, task_progress
 
         counting = [Counting(self.knowledge_base_id, self._report)] if self.push_progress else []
-        return both(task_progress(), *counting)
+        return Several(task_progress(), *counting)
 
     def _report(self, members: dict[str, Any]) -> None:
         """Push how far it has got; the event loop goes on meanwhile."""
