@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from rigs import processes
 from rigs.processes import Component, until
 
 TESTS = Path(__file__).parent
@@ -35,6 +37,13 @@ try:
     time.sleep(1000)
 except KeyboardInterrupt:
     component.stop()
+"""
+
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(1000)
 """
 
 
@@ -71,6 +80,19 @@ def test_a_component_that_has_died_is_started_again(tmp_path):
         component.stop()
     assert first != second
     assert not component.has_died()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Sessions are looked up in /proc")
+def test_a_component_that_does_not_heed_its_signal_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "ORDERLY", 0.1)
+    component = Component("deaf", [sys.executable, "-c", DEAF], tmp_path / "log")
+    component.start()
+    until((tmp_path / "log").read_text, 60, "it to be deaf")
+    # In a thread, since what goes wrong here is that it never returns.
+    stopping = Thread(target=component.stop, daemon=True)
+    stopping.start()
+    stopping.join(60)
+    assert not stopping.is_alive()
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -16,8 +16,11 @@ def members(session: int) -> list[int]:
 
 
 def _session(pid: int) -> int | None:
+    """Return the session of a process that runs: one that has ended stays listed until its parent asks how."""
     with suppress(OSError):
-        return os.getsid(pid)
+        # Its name comes first, in brackets, and may hold anything.
+        state, _parent, _group, session, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if state in "ZX" else int(session)
     return None
 
 

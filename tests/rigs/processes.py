@@ -17,6 +17,9 @@ from rigs.guard import members
 BETWEEN_ROUNDS = 0.5
 """Seconds between two looks of the supervisor."""
 
+ORDERLY = 20.0
+"""Seconds in which a process may end by itself once it is asked to."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a rig early: Ctrl-C, `kill`, and the terminal being closed."""
 
@@ -141,7 +144,7 @@ def _end(started: subprocess.Popen, stop: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(started.pid, stop)
     with suppress(subprocess.TimeoutExpired):
-        started.wait(timeout=20)
+        started.wait(timeout=ORDERLY)
 
 
 class _Interruption:
