@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_wisdom.redaction import redact
 
@@ -58,11 +58,12 @@ class Mistake:
         return [*column, f'"{self.value}"'] if self.value else column
 
 
-DOUBTS = ("short_rows", "cells_of_many_lines", "byte_order_marks", "doubtful_placeholders")
-"""What may be meant, or a mistake: rows without their last cells; cells of many lines, or of lines that look like rows;
-byte-order marks in the middle of a file, which are removed; placeholders that Amazon Connect would not fill in."""
+DoubtKind = Literal["short_rows", "cells_of_many_lines", "byte_order_marks", "garbled_texts", "doubtful_placeholders"]
 
-DoubtKind = Literal["short_rows", "cells_of_many_lines", "byte_order_marks", "doubtful_placeholders"]
+DOUBTS: tuple[DoubtKind, ...] = get_args(DoubtKind)
+"""What may be meant, or a mistake: rows without their last cells; cells of many lines, or of lines that look like rows;
+byte-order marks in the middle of a file, which are removed; texts that look as if they were read in a wrong encoding;
+placeholders that Amazon Connect would not fill in."""
 
 
 @dataclass(frozen=True, slots=True)

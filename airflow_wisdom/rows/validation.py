@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_wisdom.exceptions import ExtraCheckError, StorageError, TemplateMismatchError
 from airflow_wisdom.model.limits import MAX_ROUTING_PROFILES
 from airflow_wisdom.redaction import cut, redact
-from airflow_wisdom.rows import placeholders
+from airflow_wisdom.rows import garbled, placeholders
 from airflow_wisdom.rows.mistake import Doubt, Mistake, listing, shorten
 from airflow_wisdom.rows.nothing import NULL_VALUES, is_error
 from airflow_wisdom.rows.reading.dialect import DELIMITERS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from airflow_wisdom.rows.mistake import DoubtKind
     from airflow_wisdom.rows.reading.table import Row
     from airflow_wisdom.rows.template import ImportTemplate
 
@@ -128,8 +129,8 @@ class Rules:
     :param separators: The characters that separate the items of a list. Which of them AWS takes is unverified.
     :param routing_profiles: Name -> ARN of the routing profiles that there are; other names and ARNs are mistakes.
         Empty: none of them is known, so that only ARNs will do. Default: not known, so that any name will do.
-    :param strict: Whether what may be meant is a mistake, too: :data:`~airflow_wisdom.rows.mistake.DOUBTS`, as far as
-        they are found while reading. Default: no.
+    :param strict: Whether what may be meant is a mistake, too: :data:`~airflow_wisdom.rows.mistake.DOUBTS`, but for
+        placeholders. Default: no.
     :param null_values: Cells that mean nothing, as exporters write it. Default:
         :data:`~airflow_wisdom.rows.nothing.NULL_VALUES`; empty for none.
     :param on_placeholders: What to do about placeholders in a content that Amazon Connect would not fill in: ``warn``
@@ -316,16 +317,16 @@ class Validator:
         problems = self._problems(cell, original, value, row)
         if problems:
             found.add(row, column, original, problems)
-        if cell.has_placeholders:
-            self._look_for_placeholders(value, row, column, found)
+        self._judge_text(cell, value, partial(row.mistake, column=column, value=value), found)
         return value
 
-    def _look_for_placeholders(self, value: str, row: Row, column: str, found: _Found) -> None:
-        doubts = placeholders.problems(value)
-        if self.rules.on_placeholders == "invalid":
-            found.add(row, column, value, doubts)
-        else:
-            found.doubts += [row.mistake(doubt, column, value) for doubt in doubts]
+    def _judge_text(self, cell: _Cell, value: str, mistake: Callable[[str], Mistake], found: _Found) -> None:
+        """Judge what may be meant."""
+        if cell.has_placeholders:
+            doubts = map(mistake, placeholders.problems(value))
+            found.doubt("doubtful_placeholders", doubts, is_mistake=self.rules.on_placeholders == "invalid")
+        if cell.is_free and (problem := garbled.problem(value)):
+            found.doubt("garbled_texts", [mistake(problem)], is_mistake=self.rules.strict)
 
     def _problems(self, cell: _Cell, original: str, value: str, row: Row) -> list[str]:
         if cell.required and not value.strip(_INVISIBLE):
@@ -350,7 +351,7 @@ class Validator:
     def _remember(self, found: _Found) -> None:
         self.trimmed += found.trimmed
         self.nulls += found.nulls
-        self.doubts = [Doubt("doubtful_placeholders", mistake) for mistake in found.doubts]
+        self.doubts = found.doubts
 
     def _row_mistakes(self, row: Row) -> list[Mistake]:
         if self._binding.is_clean and not (row.surplus or row.mistakes or row.doubts):
@@ -424,13 +425,20 @@ class _Found:
     """What was found in the cells of one row."""
 
     mistakes: list[Mistake]
-    doubts: list[Mistake] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     trimmed: int = 0
     nulls: int = 0
 
     def add(self, row: Row, column: str, value: str, problems: Iterable[str]) -> None:
         """Add what is wrong with a cell."""
         self.mistakes += [row.mistake(problem, column, value) for problem in problems]
+
+    def doubt(self, kind: DoubtKind, mistakes: Iterable[Mistake], *, is_mistake: bool) -> None:
+        """Add what may be meant, or a mistake, and is one where a user says so."""
+        if is_mistake:
+            self.mistakes += mistakes
+        else:
+            self.doubts += [Doubt(kind, mistake) for mistake in mistakes]
 
 
 class _Cell:
@@ -445,6 +453,7 @@ class _Cell:
         self.accepted = set() if self.required else {""}
         """Values that are right, as they are: most columns have few, so looking up is faster than checking again."""
         self._repeats = meaning in _REPEATING
+        self.is_free = not self._repeats
         self.has_placeholders = meaning == "content" and rules.on_placeholders != "ignore"
         self._checks = list(_checks(meaning, rules)) if meaning else []
 

@@ -186,7 +186,7 @@ function numbersOf(found: Members): Numbers {
 
 function totalsOf(found: Members): Summary["totals"] {
   const { invalid, refused, failed, unrestorable } = numbersOf(found);
-  const doubts = ["shortRows", "cellsOfManyLines", "byteOrderMarks", "doubtfulPlaceholders"];
+  const doubts = ["shortRows", "cellsOfManyLines", "byteOrderMarks", "garbledTexts", "doubtfulPlaceholders"];
   const doubtful = doubts.reduce((sum, member) => sum + (number(found[member]) ?? 0), 0);
   return defined({ invalid, refused, failed, unrestorable, doubtful: "doubtfulRows" in found ? doubtful : undefined });
 }
