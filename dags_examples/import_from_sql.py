@@ -26,7 +26,6 @@ with DAG(
     # [START import_from_sql]
     SqlToWisdomOperator(
         task_id="import",
-        knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
         sql_conn_id="{{ params.sql_conn_id }}",
         # The order lets a retry of the task find the jobs that the first try started.
         sql="SELECT title, shortcut, answer, language FROM answers WHERE approved = 1 ORDER BY id",

@@ -23,7 +23,6 @@ from airflow_wisdom.operators import (
 )
 from airflow_wisdom.sensors import WisdomImportJobSensor
 
-KNOWLEDGE_BASE = "{{ conn.aws_default.extra_dejson.knowledge_base_id }}"
 SAMPLE = Path(__file__).parent / "data" / "one_file.csv"
 
 with DAG(
@@ -37,13 +36,11 @@ with DAG(
     # [START step_by_step]
     start = WisdomStartImportJobOperator(
         task_id="start",
-        knowledge_base_id=KNOWLEDGE_BASE,
         source="{{ params.source }}",
         wait_for_completion=False,
     )
     wait = WisdomImportJobSensor(
         task_id="wait",
-        knowledge_base_id=KNOWLEDGE_BASE,
         import_job_id=start.output["import_job_id"],
         deferrable=True,
         timeout=30 * 60,
@@ -53,13 +50,11 @@ with DAG(
     )
     read = WisdomGetImportJobOperator(
         task_id="import",
-        knowledge_base_id=KNOWLEDGE_BASE,
         import_job_id="{{ ti.xcom_pull(task_ids='wait')['importJobId'] }}",
         on_failed_records="warn",
     )
     delete = WisdomDeleteImportJobOperator(
         task_id="delete",
-        knowledge_base_id=KNOWLEDGE_BASE,
         import_job_id=start.output["import_job_id"],
         wait_for_completion=True,
     )

@@ -30,6 +30,7 @@ with DAG(
     # [START import_quick_responses]
     imported = WisdomImportQuickResponsesOperator(
         task_id="import",
+        # By the instance, which the connection may name, too, routing profiles would be looked up before they are sent.
         knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
         source="{{ params.source }}",
         on_invalid_rows="skip",

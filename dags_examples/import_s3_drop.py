@@ -69,7 +69,6 @@ with DAG(
     )
     imported = WisdomImportQuickResponsesOperator(
         task_id="import",
-        knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
         source=f"s3://{BUCKET}/incoming/{NAME}",
         on_invalid_rows="skip",
         invalid_rows_path=f"s3://{BUCKET}/not-imported/{NAME}.invalid.csv",

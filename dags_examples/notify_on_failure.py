@@ -65,7 +65,6 @@ with DAG(
 ) as dag:
     WisdomStartImportJobOperator(
         task_id="import",
-        knowledge_base_id="{{ conn.aws_default.extra_dejson.knowledge_base_id }}",
         source="{{ params.source }}",
         deferrable=True,
     )

@@ -36,8 +36,6 @@ with DAG(
     # [START sync_quick_responses]
     WisdomSyncQuickResponsesOperator(
         task_id="sync",
-        instance_id="{{ conn.aws_default.extra_dejson.get('instance_id', '') }}",
-        knowledge_base_id="{{ conn.aws_default.extra_dejson.get('knowledge_base_id', '') }}",
         source="{{ params.source }}",
         owner_tag="faq",
         on_missing="deactivate",

@@ -30,8 +30,6 @@ SAMPLE = Path(__file__).parent / "data" / "faq.csv"
 
 # [START sync_with_approval]
 SYNC: dict[str, Any] = {
-    "instance_id": "{{ conn.aws_default.extra_dejson.get('instance_id', '') }}",
-    "knowledge_base_id": "{{ conn.aws_default.extra_dejson.get('knowledge_base_id', '') }}",
     "source": "{{ params.source }}",
     "owner_tag": "faq",
     "on_missing": "delete",

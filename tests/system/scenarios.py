@@ -410,11 +410,7 @@ def _of_airflow() -> dict[str, Scenario]:
         "only triggerer killed": Scenario(_kill_the_only_triggerer, **deferred, short=True),
         "only triggerer killed with 50 imports": Scenario(_kill_the_only_triggerer, **many, loads=50),
         "one of two triggerers killed with 50 imports": Scenario(_kill_one_triggerer, **many, loads=50),
-        "triggerer paused and woken": Scenario(
-            _pause_a_triggerer,
-            **{**waiting, "dag": "import_deleting"},
-            known="a triggerer that wakes deletes the jobs of tasks that another one has taken over",
-        ),
+        "triggerer paused and woken": Scenario(_pause_a_triggerer, **{**waiting, "dag": "import_deleting"}),
         "scheduler killed": Scenario(partial(_kill, "scheduler", WHILE_IT_WAITS), **waiting),
         "scheduler killed, deferred": Scenario(partial(_kill, "scheduler", WHILE_IT_WAITS), **deferred),
         "PostgreSQL restarted": Scenario(_restart_postgres, **waiting),
