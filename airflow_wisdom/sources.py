@@ -244,10 +244,12 @@ class SqlSource:
             yield replace(read_rows(map(columns.row, rows)), columns=columns.names)
 
     def _connect(self) -> Any:
-        from airflow.providers.common.compat.sdk import BaseHook
         from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-        hook = BaseHook.get_connection(self.conn_id).get_hook(hook_params=self.hook_params or {})
+        from airflow_wisdom.hooks.lookup import find_connection
+
+        connection = find_connection(self.conn_id, "create it, or name that of your database")
+        hook = connection.get_hook(hook_params=self.hook_params or {})
         if not isinstance(hook, DbApiHook):
             raise ParameterError(f"Airflow connection {self.conn_id!r} does not point to a database")
         return hook.get_conn()

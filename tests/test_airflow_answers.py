@@ -5,13 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, TaskDeferred
 from airflow.sdk.execution_time import task_runner
 from rigs.imports import ROWS, importing, jobs_of
-from rigs.running import FakeTaskInstance, run
+from rigs.running import FakeTaskInstance, resume, run, start_job
 
 from airflow_wisdom.exceptions import AirflowConnectionNotFoundError, ImportIncompleteError
-from airflow_wisdom.hooks import WisdomHook
+from airflow_wisdom.hooks import WisdomHook, lookup
+from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.transfers import SqlToWisdomOperator
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def airflow(monkeypatch):
             raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
         return found(conn_id)
 
+    monkeypatch.setattr(lookup, "_waited_in_vain", {})
     monkeypatch.setattr(BaseHook, "get_connection", look_up)
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=lambda *_, **__: None), raising=False)
     return left
@@ -46,6 +49,54 @@ def test_a_connection_that_stays_away_does_not_exist(fake_wisdom, airflow, virtu
         WisdomHook("aws_default").get_import_job("kb", "job")
     assert 60 < virtual_time.now - began < 120
     assert "Airflow does not find its connection 'aws_default'; asking again in 2 s" in caplog.text
+
+
+def test_it_is_waited_for_once(fake_wisdom, airflow, virtual_time):
+    """Ten files, or a link and then the task itself, would else wait a minute and a half each."""
+    airflow.extend([None] * 100)
+    began = virtual_time.now
+    for _ in range(10):
+        with pytest.raises(AirflowConnectionNotFoundError):
+            WisdomHook("aws_default").get_import_job("kb", "job")
+    assert virtual_time.now - began < 120
+    virtual_time.now += lookup.REMEMBERED + 1
+    airflow[:] = [None] * 5
+    assert WisdomHook("aws_default").conn
+
+
+def test_the_connection_of_a_query_is_waited_for_as_well(fake_wisdom, knowledge_base, airflow, virtual_time):
+    airflow.extend([None] * 100)
+    task = SqlToWisdomOperator(task_id="t", knowledge_base_id=knowledge_base, sql="SELECT 1", sql_conn_id="db")
+    began = virtual_time.now
+    with pytest.raises(AirflowConnectionNotFoundError, match="'db' does not exist"):
+        run(task)
+    assert 60 < virtual_time.now - began < 120
+
+
+def test_an_instance_is_not_looked_up_with_other_credentials(fake_wisdom, knowledge_base):
+    """Other AWS hooks take boto3's own where the connection does not exist."""
+    instance = fake_wisdom.create_instance(knowledge_base)
+    with pytest.raises(AirflowConnectionNotFoundError):
+        WisdomHook("nosuch").find_knowledge_base(instance)
+
+
+@pytest.mark.parametrize("kind", ["import", "sensor"])
+def test_a_task_that_comes_back_looks_no_instance_up(fake_wisdom, knowledge_base, virtual_time, kind):
+    """All that it needs came with the event, and nothing is worth not telling what was imported."""
+    instance = fake_wisdom.create_instance(knowledge_base)
+    fake_wisdom.import_jobs(after_calls=3)
+    job = start_job(fake_wisdom, knowledge_base) if kind == "sensor" else None
+    task = {
+        "import": lambda: importing(None, ROWS[:1], instance_id=instance, deferrable=True),
+        "sensor": lambda: WisdomImportJobSensor(
+            task_id="wait", instance_id=instance, import_job_id=job, deferrable=True, on_failed_records="warn"
+        ),
+    }[kind]
+    context = {"ti": FakeTaskInstance()}
+    with pytest.raises(TaskDeferred) as deferred:
+        task().execute(context)
+    fake_wisdom.fault("ListIntegrationAssociations", "AccessDeniedException", http_status=403, times=9)
+    assert resume(task(), deferred.value, context)["status"] == "COMPLETE"
 
 
 def test_outside_of_airflow_it_is_final_at_once(fake_wisdom):

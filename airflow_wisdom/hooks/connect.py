@@ -65,6 +65,9 @@ class ConnectVerbs:
     @cached_property
     def _connect(self) -> Any:
         """The bare boto3 client of Amazon Connect, made as this hook's own is."""
+        if self.aws_conn_id:
+            # Other AWS hooks take boto3's own credentials where the connection does not exist.
+            self.get_connection(self.aws_conn_id)
         other = AwsBaseHook(
             aws_conn_id=self.aws_conn_id,
             region_name=self._region_name,

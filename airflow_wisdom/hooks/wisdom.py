@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import sys
 import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -12,7 +11,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
@@ -20,7 +18,6 @@ from botocore.utils import parse_timestamp
 from airflow_wisdom import settings
 from airflow_wisdom.cadence import Cadence, Milestones, Patience, time_left
 from airflow_wisdom.exceptions import (
-    AirflowConnectionNotFoundError,
     ClientConfigurationError,
     FailedRecordReportError,
     ResourceNotFoundError,
@@ -32,6 +29,7 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.hooks.connect import ConnectVerbs
 from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
 from airflow_wisdom.hooks.knowledge_bases import KnowledgeBaseVerbs
+from airflow_wisdom.hooks.lookup import find_connection
 from airflow_wisdom.hooks.models import loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_if_passing, raise_upload_error, send
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
@@ -50,9 +48,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-CONNECTION_PAUSES = (2.0, 5.0, 10.0, 20.0, 25.0, 30.0)
-"""Seconds before Airflow is asked again for a connection that it does not find."""
 
 _NO_KNOWLEDGE_BASE = "pass knowledge_base_id, or put it into the extra of the Airflow connection"
 
@@ -137,25 +132,9 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
     def get_connection(cls, conn_id: str) -> Connection:
         """Return the Airflow connection `conn_id`.
 
-        A task also hears that a connection does not exist while Airflow's database restarts: under Airflow's
-        supervision this is final only if it stays so for a minute and a half.
-
         :raises AirflowConnectionNotFoundError: It does not exist.
         """
-        for pause in CONNECTION_PAUSES if _is_supervised() else ():
-            try:
-                return super().get_connection(conn_id)  # type: ignore[no-any-return, unused-ignore]
-            except AirflowNotFoundException:
-                log.warning("Airflow does not find its connection %r; asking again in %.0f s", conn_id, pause)
-            time.sleep(pause)
-        try:
-            return super().get_connection(conn_id)  # type: ignore[no-any-return, unused-ignore]
-        except AirflowNotFoundException as exc:
-            raise AirflowConnectionNotFoundError(
-                f"The Airflow connection {conn_id!r} does not exist; "
-                "pass aws_conn_id=None to use boto3's own credentials",
-                conn_id=conn_id,
-            ) from exc
+        return find_connection(conn_id, "pass aws_conn_id=None to use boto3's own credentials")
 
     def test_connection(self, knowledge_base_id: str | None = None) -> tuple[bool, str]:
         """Say whether the connection leads to a knowledge base whose quick responses agents can see.
@@ -551,12 +530,6 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         if not is_good(answer):
             raise_upload_error(answer, where)
         return str(upload["uploadId"])
-
-
-def _is_supervised() -> bool:
-    """Return whether Airflow's supervisor is asked for connections, as in a worker and in the triggerer."""
-    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
-    return getattr(runner, "SUPERVISOR_COMMS", None) is not None
 
 
 def _utc(value: Any) -> datetime:
