@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
-
 from airflow_wisdom import streams
-from airflow_wisdom.exceptions import SourceError, StorageError
+from airflow_wisdom.exceptions import SourceError, StorageError, WisdomError
 from airflow_wisdom.listing import files_of_system, local_files, s3_files, split, stands_for_several
 from airflow_wisdom.places import LONGEST_SHOWN, shown
 from airflow_wisdom.redaction import cut
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Storage",
 ]
-
-CAUSES = (BotoCoreError, Boto3Error, ClientError, ImportError, OSError, ValueError)
-"""What stands in the way of opening a file; the last three also where Airflow knows no file system for a URI."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,9 @@ class Storage:
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
-            except CAUSES as exc:
+            except WisdomError:
+                raise
+            except Exception as exc:
                 raise SourceError(f"{name} cannot be read: {_cause(exc, uri)}") from exc
             yield file
 
@@ -83,7 +79,9 @@ class Storage:
             found = [folder + name for name in self._names(folder, pattern)]
         except SourceError as exc:
             raise SourceError(f"{shown(place)} {exc.message}") from exc
-        except CAUSES as exc:
+        except WisdomError:
+            raise
+        except Exception as exc:
             raise SourceError(f"{shown(place)} cannot be listed: {_cause(exc, place)}") from exc
         if not found:
             raise SourceError(
@@ -104,7 +102,8 @@ class Storage:
         """
         try:
             self._save(path, uri)
-        except CAUSES as exc:
+        except Exception as exc:
+            # A file system may raise what it likes, and whatever a run has done is told all the same.
             raise StorageError(f"{shown(uri)} cannot be written: {_cause(exc, uri)}") from exc
 
     def try_to_save(self, path: Path, uri: str | None) -> tuple[str | None, str | None]:
@@ -152,7 +151,10 @@ class Storage:
         from airflow.sdk import ObjectStoragePath
 
         # What the URI names is nearer than what all files of a task have in common.
-        return ObjectStoragePath(uri, conn_id=None if _connection_in(uri) else self.conn_id)
+        named = _connection_in(uri)
+        if conn_id := named or self.conn_id:
+            _find(conn_id, uri)
+        return ObjectStoragePath(uri, conn_id=None if named else self.conn_id)
 
     def _save(self, path: Path, uri: str) -> None:
         if uri.startswith("s3://"):
@@ -169,13 +171,18 @@ class Storage:
     def _s3(self, uri: str) -> S3Hook:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-        from airflow_wisdom.hooks import WisdomHook
-
         conn_id = _connection_in(uri) or self.conn_id or self.aws_conn_id
         if conn_id:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
-            WisdomHook.get_connection(conn_id)
+            _find(conn_id, uri)
         return S3Hook(aws_conn_id=conn_id, verify=self.verify)
+
+
+def _find(conn_id: str, uri: str) -> None:
+    """Wait for a connection that Airflow does not find at once, before others ask for it, who do not wait."""
+    from airflow_wisdom.hooks.lookup import find_connection
+
+    find_connection(conn_id, f"{shown(uri)} is reached by it: create it, or name another as storage_conn_id")
 
 
 def _cause(error: Exception, uri: str) -> str:

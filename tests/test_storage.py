@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from airflow.sdk.io import attach
 from fsspec import filesystem
+from fsspec.implementations.memory import MemoryFileSystem
 from rigs.disks import full_at
 from rigs.imports import INVALID, ROWS, importing
-from rigs.running import run
+from rigs.running import FakeTaskInstance, run
 
 from airflow_wisdom.exceptions import SourceError, StorageError
 from airflow_wisdom.storage import Storage
@@ -75,6 +76,22 @@ def test_whoever_reads_the_old_file_reads_it_to_its_end(tmp_path, scheme):
     with (tmp_path / "report.csv").open("rb") as file:
         Storage().save(tmp_path / "local", f"{scheme}{tmp_path}/report.csv")
         assert (file.read(), (tmp_path / "report.csv").read_bytes()) == (b"old", b"new")
+
+
+class UnavailableError(Exception):
+    """What a file system raises, as those of clouds do: no OSError."""
+
+
+@pytest.mark.parametrize("place", ["memory://folder/report.csv", "s3://nosuch@bucket/report.csv"])
+def test_whatever_keeps_a_report_from_its_place_the_summary_is_pushed(fake_wisdom, knowledge_base, place, monkeypatch):
+    def put_file(*_, **__):
+        raise UnavailableError("503 backend")
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", put_file)
+    ti = FakeTaskInstance()
+    with pytest.raises(StorageError, match=r"report.csv cannot be written: (503|The Airflow connection 'nosuch')"):
+        run(importing(knowledge_base, failed_records_path=place, on_failed_records="warn"), ti=ti)
+    assert ti.xcoms["return_value"]["rowsImported"] == len(ROWS)
 
 
 def test_a_link_stays_a_link_and_its_file_is_replaced(tmp_path):
