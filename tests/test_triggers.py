@@ -133,14 +133,18 @@ def test_a_missing_connection_is_told_by_an_event(fake_wisdom, knowledge_base):
     assert event["jobs"][0]["error"]["conn_id"] == "mispelt"
 
 
-def test_without_a_deadline_of_its_own_it_ends_before_airflow_ends_it(fake_wisdom, knowledge_base):
+@pytest.mark.parametrize("left", [180, 24 * 3600])
+def test_without_a_deadline_of_its_own_it_ends_before_airflow_ends_it(fake_wisdom, knowledge_base, virtual_time, left):
     """The triggerer hands over the time-out of the deferral, which the database keeps across restarts."""
-    fake_wisdom.import_jobs(after_seconds=3600)
+    fake_wisdom.import_jobs(after_seconds=30 * 24 * 3600)
     job = start_job(fake_wisdom, knowledge_base)
     trigger = WisdomJobsCompleteTrigger(knowledge_base_id=knowledge_base, import_job_ids=[job])
-    trigger.timeout_after = datetime.now(timezone.utc) + AIRFLOW_GRACE
+    trigger.timeout_after = datetime.fromtimestamp(virtual_time.now + left, timezone.utc)
+    began = virtual_time.now
     (event,) = asyncio.run(events_of(trigger))
     assert event.payload["jobs"][0]["error"]["type"] == "ImportJobTimeoutError"
+    assert left - AIRFLOW_GRACE.total_seconds() <= virtual_time.now - began < left
+    assert virtual_time.now - began > 0.8 * left
 
 
 async def events_of(trigger):

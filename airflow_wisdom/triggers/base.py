@@ -20,6 +20,10 @@ AIRFLOW_GRACE = timedelta(minutes=5)
 """How long after the deadline Airflow itself ends a deferred task, should no triggerer be running."""
 
 
+SHARE_OF_GRACE = 0.1
+"""The share of the time left that it takes at most."""
+
+
 class AwsTrigger(BaseTrigger):
     """Base of the triggers: how AWS is reached.
 
@@ -103,6 +107,7 @@ class JobsTrigger(AwsTrigger):
         super().__init__(**aws)
         self.knowledge_base_id = knowledge_base_id
         self.deadline = deadline
+        self._shortly_before: float | None = None
         self.poll_interval = optional(duration)("poll_interval", poll_interval)
         self.delete_jobs_on_kill = switch("delete_jobs_on_kill", delete_jobs_on_kill)
 
@@ -112,7 +117,12 @@ class JobsTrigger(AwsTrigger):
         timeout_after: datetime | None = getattr(self, "timeout_after", None)
         if self.deadline is not None or timeout_after is None:
             return self.deadline
-        return (timeout_after - AIRFLOW_GRACE).timestamp()
+        if self._shortly_before is None:
+            end = timeout_after.timestamp()
+            # An `execution_timeout` of minutes, which is Airflow's time-out then, has no room for the whole of it.
+            grace = min(AIRFLOW_GRACE.total_seconds(), SHARE_OF_GRACE * (end - time.time()))
+            self._shortly_before = end - max(0.0, grace)
+        return self._shortly_before
 
     async def on_kill(self) -> None:
         """Delete the jobs, if that was asked for, or else say which they are.
