@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_wisdom.exceptions import ImportJobTimeoutError, WisdomError
+from airflow_wisdom.exceptions import ImportJobTimeoutError, RunTimeoutError, WisdomError
 from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, guarded
 from airflow_wisdom.templates import templates_of
 from airflow_wisdom.values import Readers, duration, switch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.cadence import Patience
     from airflow_wisdom.model.import_job import ImportJob
     from airflow_wisdom.parameters import SensorParameters
+    from airflow_wisdom.runs.limit import Limit
 
 
 __all__ = [
@@ -128,8 +129,11 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
         except WisdomError as exc:
             # The pause is Airflow's: that between two looks.
             self._patience.endure(exc)
+            self._limit.note(exc)
+            self._limit.check(exc)
             return PokeReturnValue(is_done=False)
         self._patience.succeeded()
+        self._limit.note()
         self.link_to_instance(self.hook, job)
         self.log.info("Import job %s is %s", job.import_job_id, job.status)
         return PokeReturnValue(is_done=not job.is_running)
@@ -140,17 +144,21 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
 
         return Patience(self.log, f"Still waiting for import job {self.import_job_id}")
 
+    @cached_property
+    def _limit(self) -> Limit:
+        """Until when a worker looks, should AWS never answer; where it is free between two looks, each begins anew."""
+        from airflow_wisdom.runs.limit import Contact, Limit
+
+        what = f"Import job {self.import_job_id} was not looked at"
+        return Limit(contact=Contact(), what=what, error=RunTimeoutError)
+
     def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
         deadline = self.ends_at(self.timeout)
         if not self.poke(context).is_done:
             from airflow_wisdom.triggers import WisdomJobSensorTrigger
 
             self.say_deferred(self.import_job_id, deadline)
-            self.defer(
-                trigger=WisdomJobSensorTrigger(**self._trigger_kwargs(), deadline=deadline),
-                method_name="execute_complete",
-                timeout=self._trigger_timeout(),
-            )
+            self.defer_to(WisdomJobSensorTrigger(**self._trigger_kwargs(), deadline=deadline), deadline)
         return self._conclude(context)
 
     def _conclude(self, context: Context) -> dict[str, Any] | None:
@@ -170,10 +178,10 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
             trigger_cls=WisdomJobSensorTrigger.path(),
             trigger_kwargs=self._trigger_kwargs(),
             next_method="execute_complete",
-            timeout=self._trigger_timeout(),
+            timeout=self._airflow_timeout(),
         )
 
-    def _trigger_timeout(self) -> timedelta:
+    def _airflow_timeout(self) -> timedelta:
         from airflow_wisdom.triggers.base import AIRFLOW_GRACE
 
         return timedelta(seconds=self.timeout) + AIRFLOW_GRACE
@@ -190,10 +198,13 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
 
     def execute_complete(self, context: Context, event: dict[str, Any] | str) -> dict[str, Any]:
         """Take over from the trigger: read the report, and return the summary or raise what went wrong."""
-        from airflow_wisdom.runs.single import ended_job
+        from airflow_wisdom.runs.single import ended_job, job_of
 
         # `dag.test()` does not know events that end a task: it comes here with a text in place of the payload.
         payload = None if isinstance(event, str) else event
+        if payload:
+            # Looking it up once more could fail, though the job has ended.
+            self.knowledge_base_id = job_of(payload).knowledge_base_id
         try:
             job = ended_job(self.hook, self.find_knowledge_base(), self.import_job_id, payload)
         except ImportJobTimeoutError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -10,14 +11,16 @@ import requests
 from botocore.exceptions import EndpointConnectionError
 from rigs.imports import ROWS, Store, ids_of, importing, jobs_of
 from rigs.network import after_call, listening
-from rigs.running import GOOD_CSV, FakeTaskInstance, run
+from rigs.running import GOOD_CSV, FakeTaskInstance, run, start_job
 
 from airflow_wisdom.exceptions import ImportIncompleteError, UploadError, WisdomError
 from airflow_wisdom.operators import (
     WisdomExportQuickResponsesOperator,
+    WisdomImportQuickResponsesOperator,
     WisdomStartImportJobOperator,
     WisdomSyncQuickResponsesOperator,
 )
+from airflow_wisdom.sensors import WisdomImportJobSensor
 
 KINDS = ["import", "start"]
 
@@ -149,3 +152,40 @@ def test_where_nobody_ever_answers_patience_is_a_matter_of_minutes(
 def test_an_answer_of_any_kind_is_an_answer(fake_wisdom, made, virtual_time):
     fake_wisdom.fault("StartContentUpload", "ThrottlingException", http_status=429, times=30)
     assert run(made("start"))["status"] == "COMPLETE"
+
+
+def slow(row):
+    """Take minutes for a row, as a database that is busy does."""
+    time.sleep(400)
+
+
+@pytest.mark.parametrize("kind", ["sync", "import"])
+def test_a_source_that_takes_long_is_not_taken_for_silence(fake_wisdom, knowledge_base, virtual_time, kind):
+    first = {"sync": "ListQuickResponses", "import": "StartContentUpload"}[kind]
+    fake_wisdom.fault(first, lost=True, times=12)
+    how = {"knowledge_base_id": knowledge_base, "task_id": kind, "source": ROWS[:1], "extra_checks": [slow]}
+    operators = {"sync": WisdomSyncQuickResponsesOperator, "import": WisdomImportQuickResponsesOperator}
+    assert run(operators[kind](**how))["status"] == "COMPLETE"
+
+
+def test_a_sensor_holds_a_worker_for_minutes_where_nobody_ever_answers(fake_wisdom, knowledge_base, virtual_time):
+    job = start_job(fake_wisdom, knowledge_base)
+    sensor = WisdomImportJobSensor(
+        task_id="wait", knowledge_base_id=knowledge_base, import_job_id=job, poke_interval=60
+    )
+    began = virtual_time.now
+    with nobody_answers(), pytest.raises(WisdomError, match="AWS did not answer once within 300 s: check endpoint"):
+        run(sensor)
+    assert virtual_time.now - began < 600
+
+
+def test_a_sensor_that_was_answered_once_goes_on(fake_wisdom, knowledge_base, virtual_time):
+    fake_wisdom.import_jobs(after_calls=2)
+    job = start_job(fake_wisdom, knowledge_base)
+    fake_wisdom.fault("GetImportJob", lost=True, times=60, after=1)
+    began = virtual_time.now
+    sensor = WisdomImportJobSensor(
+        task_id="wait", knowledge_base_id=knowledge_base, import_job_id=job, poke_interval=60
+    )
+    assert run(sensor)["status"] == "COMPLETE"
+    assert virtual_time.now - began > 600

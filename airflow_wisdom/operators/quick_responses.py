@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import ImportIncompleteError, SourceError, StorageError, WisdomError
+from airflow_wisdom.exceptions import WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
 from airflow_wisdom.tasks import FinalError, WisdomReportTask, guarded
@@ -133,6 +133,8 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         from airflow_wisdom.runs.imports import told_by
 
         manifest, ends = told_by(event)
+        # Looking it up once more could fail, and nobody would hear what was imported.
+        self.knowledge_base_id = manifest.knowledge_base_id
         return self._conclude(context, self._new_import(context, time.time()), manifest, ends)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -170,7 +172,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
             manifest.check(self.on_invalid_rows)
             manifest = run.take_stock(manifest)
             return manifest, run.send(manifest)
-        except (SourceError, StorageError, ImportIncompleteError):
+        except WisdomError:
             self.push_summary(context, run.given_up(manifest).summary())
             raise
 

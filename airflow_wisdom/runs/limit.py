@@ -27,11 +27,12 @@ FIRST_CONTACT = 300.0
 class Contact:
     """Whether AWS has answered yet: until it has, patience is a matter of minutes.
 
-    An endpoint that nobody answers, as behind a firewall or with a name that is misspelt, is not bad weather.
+    An endpoint that nobody answers, as behind a firewall or with a name that is misspelt, is not bad weather. The
+    clock begins with the first call that failed: before it, a run may have read a large source for an hour.
     """
 
     def __init__(self) -> None:
-        self._began = time.time()
+        self._failed_since: float | None = None
         self._is_made = False
 
     def note(self, error: WisdomError | None = None) -> None:
@@ -39,12 +40,16 @@ class Contact:
 
         :param error: What it raised; an error that AWS answers with is an answer. Default: nothing.
         """
-        self._is_made = self._is_made or not isinstance(error, EndpointError)
+        if not isinstance(error, EndpointError):
+            self._is_made = True
+        elif self._failed_since is None:
+            self._failed_since = time.time()
 
     @property
     def is_late(self) -> bool:
         """Whether AWS should have answered by now."""
-        return not self._is_made and time.time() - self._began > FIRST_CONTACT
+        began = self._failed_since
+        return not self._is_made and began is not None and time.time() - began > FIRST_CONTACT
 
 
 class Limit:
