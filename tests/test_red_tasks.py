@@ -1,6 +1,6 @@
 """What a red task says: its first 200 characters, all that a list of failed tasks shows, name each kind of cause.
 
-Advice fits the cause.
+Advice fits the cause, however long the paths are.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import pytest
 from rigs.imports import ROWS, importing
 from rigs.running import run
 
-from airflow_wisdom.exceptions import ImportIncompleteError, WisdomError
-from airflow_wisdom.operators import WisdomSyncQuickResponsesOperator
+from airflow_wisdom.exceptions import ImportIncompleteError, InvalidRowsError, SourceError, StorageError, WisdomError
+from airflow_wisdom.operators import WisdomExportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
 
 pytestmark = pytest.mark.usefixtures("no_patience", "virtual_time")
 
@@ -30,6 +30,16 @@ def error_of(task, kind=WisdomError):
 
 def syncing(knowledge_base, source, **kwargs):
     return WisdomSyncQuickResponsesOperator(task_id="sync", knowledge_base_id=knowledge_base, source=source, **kwargs)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that is hardly ever named in full: its path has more than 200 characters."""
+    long = tmp_path / "the-contact-centre-of-a-customer-with-a-long-name" / "exports-of-quick-responses-of-all-teams"
+    long = long.joinpath("of-the-department-of-customer-care-in-the-region-of-the-north", "2026", "11", "26")
+    long.mkdir(parents=True)
+    assert len(str(long)) > SHOWN - 20
+    return long
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
@@ -139,3 +149,54 @@ def test_without_a_sample_the_kind_of_failure_is_told_and_no_text(fake_wisdom, k
     fake_wisdom.fault("CreateQuickResponse", "ValidationException", http_status=400, times=99)
     said = str(error_of(syncing(knowledge_base, ROWS[:2], sample_size=0)))
     assert said.startswith("2 of 2 changes failed: ValidationException. Correct these rows")
+
+
+# Long paths
+
+
+def test_long_names_leave_room_for_what_is_wrong_with_rows(fake_wisdom, knowledge_base, folder):
+    for number in range(2):
+        (folder / f"part-{number}-of-the-quick-responses-of-the-contact-centre.csv").write_text("Name,Content\n,x\n")
+    for task in (importing(knowledge_base, f"{folder}/"), syncing(knowledge_base, f"{folder}/")):
+        error = error_of(task, InvalidRowsError)
+        assert 'column "Name": is required, but empty' in str(error)[:SHOWN]
+        assert f"source {str(folder)[:100]}" in str(error)
+
+
+def test_long_names_leave_room_for_why_a_source_cannot_be_read(fake_wisdom, knowledge_base, folder):
+    for name, why in (("gone.csv", "No such file or directory"), ("gone/*.csv", "has no files with rows")):
+        error = error_of(importing(knowledge_base, f"{folder}/{name}"), SourceError)
+        assert why in str(error)[:SHOWN]
+        assert f"(path {str(folder)[:100]}" in str(error)
+
+
+def test_long_names_leave_room_for_why_jobs_failed(fake_wisdom, knowledge_base, folder):
+    for number in range(2):
+        name = f"part-{number}-of-the-quick-responses-of-the-contact-centre.csv"
+        (folder / name).write_text(f"Name,Content\nHello {number},x\n")
+    fake_wisdom.import_jobs(after_calls=1, status="FAILED")
+    assert "it is FAILED" in str(error_of(importing(knowledge_base, f"{folder}/")))[:SHOWN]
+    fake_wisdom.fault("StartContentUpload", "AccessDeniedException", http_status=403)
+    assert "AccessDeniedException" in str(error_of(importing(knowledge_base, f"{folder}/")))[:SHOWN]
+
+
+def test_long_names_leave_room_for_why_changes_failed(fake_wisdom, knowledge_base, folder):
+    (folder / "a.csv").write_text(f"Name,Content\n{'n' * 100},x\n")
+    fake_wisdom.fault("CreateQuickResponse", "ValidationException", http_status=400, times=99)
+    error = error_of(syncing(knowledge_base, str(folder / "a.csv")))
+    assert "CreateQuickResponse: ValidationException" in str(error)[:SHOWN]
+    assert f"source {str(folder)[:100]}" in str(error)
+
+
+def test_long_names_leave_room_for_why_nothing_is_removed(fake_wisdom, knowledge_base, folder):
+    run(syncing(knowledge_base, ROWS[:2], owner_tag="faq"))
+    (folder / "a.csv").write_text("Name,Content\n")
+    error = error_of(syncing(knowledge_base, str(folder / "a.csv"), owner_tag="faq", on_missing="delete"))
+    assert "all 2 would be removed; nothing was written" in str(error)[:SHOWN]
+
+
+def test_long_names_leave_room_for_why_a_file_cannot_be_written(fake_wisdom, knowledge_base, folder):
+    (folder / "file").write_text("")
+    path = str(folder / "file" / "export.csv")
+    task = WisdomExportQuickResponsesOperator(task_id="export", knowledge_base_id=knowledge_base, path=path)
+    assert "File exists" in str(error_of(task, StorageError))[:SHOWN]
