@@ -598,12 +598,23 @@ class SyncIncompleteError(PlanError):
 
     :param failed: How many are not.
     :param failures: The first of them, each a dict with ``kind``, ``key``, ``line``, ``unit`` and ``error``.
+    :param retryable: Whether another try may end otherwise: not so if AWS does not accept the rows, or what the table
+        does not change has their names or shortcut keys. Default: it may.
     """
 
-    def __init__(self, message: str, *, failed: int, failures: list[dict[str, Any]], where: Where = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        failed: int,
+        failures: list[dict[str, Any]],
+        retryable: bool = True,
+        where: Where = None,
+    ) -> None:
         super().__init__(message, where=where)
         self.failed = failed
         self.failures = redacted(failures)
+        self.retryable = retryable
 
 
 def from_dict(fields: dict[str, Any]) -> WisdomError:

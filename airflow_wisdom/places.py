@@ -23,7 +23,10 @@ _SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs", "
 _AZURE = frozenset({"abfs", "wasb"})
 
 LONGEST_SHOWN = 200
-"""Characters of a path that a message shows."""
+"""Characters of a path that an error shows beside its message."""
+
+LONGEST_IN_SENTENCE = 60
+"""Characters of a path within a message, of which a list of failed tasks shows 200."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,26 @@ def shown(place: str) -> str:
     :param place: The path or URI.
     """
     return cut(redact(place), LONGEST_SHOWN)
+
+
+def briefly(place: str) -> str:
+    """Return the end of a path or URI, for a sentence that goes on with what is wrong: folders may be many.
+
+    :param place: The path or URI.
+    """
+    text = redact(place)
+    if len(text) <= LONGEST_IN_SENTENCE:
+        return text
+    end = text[-LONGEST_IN_SENTENCE:]
+    return f"...{end[max(0, end.find('/')) :]}"
+
+
+def beside(place: str) -> str | None:
+    """Return a path or URI, to be shown beside a message; None if :func:`briefly` shows it already.
+
+    :param place: The path or URI.
+    """
+    return None if len(redact(place)) <= LONGEST_IN_SENTENCE else shown(place)
 
 
 def check_places(inputs: Mapping[str, Iterable[object]], outputs: Mapping[str, str | None]) -> None:

@@ -15,7 +15,6 @@ from airflow_wisdom.exceptions import ParameterError, SourceError, SourceFormatE
 from airflow_wisdom.listing import MAX_FILES
 from airflow_wisdom.places import shown
 from airflow_wisdom.queries import Columns, cursor_of, first_word, no_rows
-from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.reading import read
 from airflow_wisdom.rows.reading.dialect import check_delimiter
 from airflow_wisdom.rows.reading.formats import FORMATS
@@ -135,7 +134,7 @@ class FileSource:
         """
         found = dict.fromkeys(file for place in self.places for file in self.storage.files(place))
         if len(found) > MAX_FILES:
-            raise SourceError(f"{redact(self.name)} are more than {MAX_FILES:,} files")
+            raise SourceError(f"The source is more than {MAX_FILES:,} files", where={"source": shown(self.name)})
         return list(found)
 
     def _first(self, files: list[str], knows: Knows, stack: ExitStack) -> tuple[int, Table]:

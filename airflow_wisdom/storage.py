@@ -13,7 +13,7 @@ from uuid import uuid4
 from airflow_wisdom import streams
 from airflow_wisdom.exceptions import SourceError, StorageError, WisdomError
 from airflow_wisdom.listing import files_of_system, local_files, s3_files, split, stands_for_several
-from airflow_wisdom.places import LONGEST_SHOWN, shown
+from airflow_wisdom.places import LONGEST_SHOWN, beside, briefly
 from airflow_wisdom.redaction import cut
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ class Storage:
         :param what: What the file is to the user, for messages, such as ``The template``. Default: its name alone.
         :raises SourceError: It does not exist, cannot be read, is not a regular file, or changes while it is read.
         """
-        name = f"{what} {shown(uri)}".strip()
+        name = f"{what} {briefly(uri)}".strip()
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(self._opened(uri))
             except WisdomError:
                 raise
             except Exception as exc:
-                raise SourceError(f"{name} cannot be read: {_cause(exc, uri)}") from exc
+                raise SourceError(f"{name} cannot be read: {_cause(exc, uri)}", where=_where(uri)) from exc
             yield file
 
     def files(self, place: str) -> list[str]:
@@ -78,15 +78,17 @@ class Storage:
             folder, pattern = split(place if stands_for_several(place) else f"{place}/")
             found = [folder + name for name in self._names(folder, pattern)]
         except SourceError as exc:
-            raise SourceError(f"{shown(place)} {exc.message}") from exc
+            raise SourceError(f"{briefly(place)} {exc.message}", where=_where(place)) from exc
         except WisdomError:
             raise
         except Exception as exc:
-            raise SourceError(f"{shown(place)} cannot be listed: {_cause(exc, place)}") from exc
+            cause = _cause(exc, place)
+            raise SourceError(f"{briefly(place)} cannot be listed: {cause}", where=_where(place)) from exc
         if not found:
             raise SourceError(
-                f"{shown(place)} has no files with rows: empty and hidden ones do not count, nor do those in folders "
-                "below; for those use a pattern such as folder/**/*.csv"
+                f"{briefly(place)} has no files with rows: empty and hidden ones do not count, nor do those in folders "
+                "below; for those use a pattern such as folder/**/*.csv",
+                where=_where(place),
             )
         return found
 
@@ -104,7 +106,8 @@ class Storage:
             self._save(path, uri)
         except Exception as exc:
             # A file system may raise what it likes, and whatever a run has done is told all the same.
-            raise StorageError(f"{shown(uri)} cannot be written: {_cause(exc, uri)}") from exc
+            cause = _cause(exc, uri)
+            raise StorageError(f"{briefly(uri)} cannot be written: {cause}", where=_where(uri)) from exc
 
     def try_to_save(self, path: Path, uri: str | None) -> tuple[str | None, str | None]:
         """Copy a report to where a user asked for it; return where, and what went wrong, as there is more to say.
@@ -182,11 +185,20 @@ def _find(conn_id: str, uri: str) -> None:
     """Wait for a connection that Airflow does not find at once, before others ask for it, who do not wait."""
     from airflow_wisdom.hooks.lookup import find_connection
 
-    find_connection(conn_id, f"{shown(uri)} is reached by it: create it, or name another as storage_conn_id")
+    find_connection(conn_id, f"{briefly(uri)} is reached by it: create it, or name another as storage_conn_id")
 
 
 def _cause(error: Exception, uri: str) -> str:
-    return cut(str(error).replace(uri, shown(uri)), 2 * LONGEST_SHOWN)
+    """Return why it could not be done, without the path, which is said already."""
+    named = (f": {uri!r}", f": '{uri}'") if isinstance(error, OSError) else ()
+    text = str(error)
+    for each in named:
+        text = text.removesuffix(each)
+    return cut(text.replace(uri, briefly(uri)), 2 * LONGEST_SHOWN)
+
+
+def _where(uri: str) -> dict[str, str | None]:
+    return {"path": beside(uri)}
 
 
 def _replace(path: Path, target: Path) -> None:

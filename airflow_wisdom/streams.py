@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_wisdom.exceptions import SourceError
-from airflow_wisdom.redaction import redact
+from airflow_wisdom.places import beside, briefly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PIECE = 1024 * 1024
 """Bytes that are asked of a file at once."""
 
+_ENDLESS = "is not a regular file: it may never end. Save what it gives to a file"
 _NOT_UNPACKED = frozenset({"br", "compress", "deflate"})
 # What file systems call what says that a file is another one than before.
 _SIGNS = frozenset({"size", "mtime", "etag", "lastmodified", "last_modified", "updated", "generation", "md5hash"})
@@ -38,7 +39,7 @@ class _Stream(io.RawIOBase):
             piece = self._file.read(len(buffer))
         except Exception as exc:
             # Each file system has errors of its own.
-            raise SourceError(f"{self._name} cannot be read to its end: {exc}") from exc
+            raise _unfit(self._name, f"cannot be read to its end: {exc}") from exc
         buffer[: len(piece)] = piece
         return len(piece)
 
@@ -61,7 +62,7 @@ def of_path(path: Path) -> Iterator[BinaryIO]:
     """
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise SourceError(f"{path} is not a regular file: it may never end. Save what it gives to a file")
+        raise _unfit(str(path), _ENDLESS)
     with path.open("rb", buffering=0) as file, _unchanged(str(path), _signs_of(file), lambda: _signs_of(file)):
         yield _buffered(file, str(path))
 
@@ -86,9 +87,10 @@ def of_s3(client: Any, bucket: str, key: str) -> Iterator[BinaryIO]:
     with closing(found["Body"]) as body:
         encodings = {each.strip().lower() for each in (found.get("ContentEncoding") or "").split(",")}
         if encodings & _NOT_UNPACKED:
-            raise SourceError(
-                f"{name} cannot be read: it has the Content-Encoding {found['ContentEncoding']}. Store it as it is, or "
-                "compressed with gzip, bzip2 or Zstandard"
+            raise _unfit(
+                name,
+                f"cannot be read: it has the Content-Encoding {found['ContentEncoding']}. Store it as it is, or "
+                "compressed with gzip, bzip2 or Zstandard",
             )
         with _unchanged(name, found["ETag"], lambda: client.head_object(Bucket=bucket, Key=key)["ETag"]):
             yield _buffered(body, name)
@@ -101,9 +103,9 @@ def of_object_storage(path: Any) -> Iterator[BinaryIO]:
     :param path: Airflow's ``ObjectStoragePath``.
     :raises SourceError: It is a pipe or a device, or it changes while it is read.
     """
-    name = redact(str(path))
+    name = str(path)
     if path.fs.info(path.path).get("type") == "other":
-        raise SourceError(f"{name} is not a regular file: it may never end. Save what it gives to a file")
+        raise _unfit(name, _ENDLESS)
     with path.open("rb") as file, _unchanged(name, _signs_in(path), lambda: _signs_in(path)):
         yield _buffered(file, name)
 
@@ -114,7 +116,7 @@ def _signs_in(path: Any) -> dict[str, Any]:
 
 
 def _buffered(file: Any, name: str) -> BinaryIO:
-    return io.BufferedReader(_Stream(file, redact(name)), PIECE)
+    return io.BufferedReader(_Stream(file, name), PIECE)
 
 
 @contextmanager
@@ -138,6 +140,9 @@ def _differ(before: Any, signs: Callable[[], Any]) -> bool:
 
 
 def _changed(name: str) -> SourceError:
-    return SourceError(
-        f"{redact(name)} was written while it was read, so that a part of it may be missing: wait until it is complete"
-    )
+    return _unfit(name, "was written while it was read, so that a part of it may be missing: wait until it is complete")
+
+
+def _unfit(name: str, why: str) -> SourceError:
+    """Return the error of a file; what is wrong with it comes before the whole of a long path."""
+    return SourceError(f"{briefly(name)} {why}", where={"path": beside(name)})

@@ -213,11 +213,14 @@ def test_a_red_import_names_the_cause_first_and_what_to_do_about_it():
 def test_another_try_is_advised_where_it_helps():
     """One file failed because of its rows, the other for want of a job."""
     error = judged(failed(1, {"taken": 9}), failed(2, error=EndpointError("down")))
-    assert str(error).startswith("0 of 2 import jobs are COMPLETE: taken (9 of 9 refused records). file 1: ")
+    assert str(error).startswith(
+        "0 of 2 import jobs are COMPLETE (1 with refused rows, 1 EndpointError): taken (9 of 9 refused records); down. "
+        "file 1: "
+    )
     assert "starts only the files that have no job or whose job failed. Fix the rows that AWS refused" in str(error)
     assert error.retryable
     silent = judged(failed(1))
     assert str(silent).startswith(
-        "0 of 1 import jobs are COMPLETE. file 1: FAILED. Another try of the task starts only"
+        "0 of 1 import jobs are COMPLETE: FAILED. file 1: FAILED. Another try of the task starts only"
     )
     assert silent.retryable

@@ -19,7 +19,7 @@ def test_a_deadline_tells_what_was_done_what_was_not_and_how_to_go_on(fake_wisdo
         run(importing(knowledge_base, max_active_jobs=2, timeout=60, poll_interval=5, deferrable=deferrable))
     said = str(raised.value)
     assert "0 of 3 import jobs are COMPLETE" in said
-    assert said.count("did not end in time") == 2
+    assert said.count("): The import job did not end in time") == 2
     assert "file 3 of 3 (rows 201 to 250): The import job was not started in time" in said
     assert "Another try of the task goes on waiting for the jobs that still run" in said
 
@@ -46,8 +46,10 @@ def test_a_failed_upload_tells_what_was_done_and_how_to_go_on(fake_wisdom, knowl
     ti = FakeTaskInstance()
     with pytest.raises(ImportIncompleteError) as raised:
         run(importing(knowledge_base), ti=ti)
-    for words in ("file 2 of 3 (rows 101 to 200) could not be uploaded", "1 files were uploaded", "no job was started"):
-        assert words in str(raised.value)
+    said = str(raised.value)
+    assert said.startswith("A file could not be uploaded: ")
+    for words in ("It is file 2 of 3 (rows 101 to 200). Files uploaded before it: 1", "no job was started"):
+        assert words in said
     assert "StartImportJob" not in fake_wisdom.calls()
     summary = ti.xcoms["return_value"]
     assert (summary["status"], summary["rowsSent"], summary["rowsNotStarted"]) == ("FAILED", 250, 250)

@@ -12,6 +12,7 @@ from rigs.imports import importing, responses
 from rigs.running import run
 
 from airflow_wisdom.exceptions import AirflowConnectionNotFoundError, SourceError, SourceFormatError
+from airflow_wisdom.places import briefly
 from airflow_wisdom.sources import FileSource, source_of
 from airflow_wisdom.storage import Storage
 
@@ -152,8 +153,8 @@ def test_template_and_source_are_told_apart(fake_wisdom, knowledge_base, tmp_pat
     (tmp_path / "bad.csv").write_bytes(b"Name,\xfc\n")
     rows, bad, missing = (str(tmp_path / name) for name in ("rows.csv", "bad.csv", "nosuch.csv"))
     for source, template, words in [
-        (missing, rows, f"{missing} cannot be read"),
-        (rows, missing, f"The import template cannot be used: {missing} cannot be read"),
+        (missing, rows, f"The source {briefly(missing)} cannot be read"),
+        (rows, missing, f"The import template cannot be used: {briefly(missing)} cannot be read"),
         (bad, rows, f"(source {bad}, line 1)"),
         (rows, bad, "The import template cannot be used: The file is not encoded in UTF-8"),
     ]:

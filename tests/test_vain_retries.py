@@ -14,6 +14,7 @@ from airflow_wisdom.exceptions import (
     ImportJobFailedError,
     InvalidRowsError,
     PlanChangedError,
+    SyncIncompleteError,
     TemplateMismatchError,
     UnsafePlanError,
     UploadTooLargeError,
@@ -64,6 +65,16 @@ def failing(fake_wisdom, knowledge_base, tmp_path):
         fake_wisdom.client().get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
         return WisdomGetImportJobOperator(import_job_id=job, **where, **kwargs)
 
+    def taken(**kwargs):
+        fake_wisdom.client().create_quick_response(
+            knowledgeBaseId=knowledge_base, name="hand", shortcutKey="hi", content={"content": "x"}
+        )
+        return sync([{"Name": "mine", "Content": "x", "Shortcut key": "hi"}], **kwargs)
+
+    def unacceptable(**kwargs):
+        fake_wisdom.fault("CreateQuickResponse", "ValidationException", http_status=400, times=9)
+        return sync(ROWS[:2], **kwargs)
+
     return {
         "invalid rows": (InvalidRowsError, lambda **kwargs: importing(knowledge_base, INVALID, **kwargs)),
         "other columns": (
@@ -94,6 +105,8 @@ def failing(fake_wisdom, knowledge_base, tmp_path):
             UnsafePlanError,
             lambda **kwargs: sync([], owner_tag="faq", on_missing="delete", **kwargs),
         ),
+        "taken": (SyncIncompleteError, taken),
+        "unacceptable": (SyncIncompleteError, unacceptable),
         "another plan": (PlanChangedError, lambda **kwargs: sync(ROWS[:1], expected_plan="0" * 32, **kwargs)),
     }
 
@@ -111,6 +124,8 @@ CASES = (
     "get",
     "sync",
     "empty",
+    "taken",
+    "unacceptable",
     "another plan",
 )
 

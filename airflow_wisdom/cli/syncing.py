@@ -41,7 +41,7 @@ _CHANGES = (
     Column("Why", optional=True),
 )
 _FAILURES = (Column("", "status"), Column("Name"), Column("Line", "number", optional=True), Column("Error"))
-_TO_GO_ON = "Run the same command again: it compares again, and does the rest"
+_AGAIN = "Run the same command again: it"
 
 
 def plan(args: Namespace, screen: Screen) -> Outcome:
@@ -151,7 +151,7 @@ def _applied(syncing: Sync, planned: Planned) -> list[ChangeEnd]:
     try:
         return syncing.apply(planned)
     except KeyboardInterrupt:
-        raise Interrupted(f"a part of the changes may be made. {_TO_GO_ON}") from None
+        raise Interrupted(f"a part of the changes may be made. {_AGAIN} compares again, and does the rest") from None
 
 
 def _failure(account: SyncAccount, tolerated: str | int) -> Failure | None:
@@ -160,7 +160,7 @@ def _failure(account: SyncAccount, tolerated: str | int) -> Failure | None:
     except WisdomError:
         code = worst({code_of(end.error) for end in account.failed})
         changes = counted(len(account.planned.plan.changes), "change")
-        return Failure(f"{len(account.failed):,} of {changes} failed. {_TO_GO_ON}", code)
+        return Failure(f"{len(account.failed):,} of {changes} failed. {account.advice(_AGAIN)}", code)
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from airflow_wisdom.places import briefly
 from airflow_wisdom.redaction import redact
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def place(line: int, unit: str, part: str | None = None) -> str:
     :param unit: What `line` counts.
     :param part: The file that it is in, where its source has several.
     """
-    return f"{part}, {unit} {line}" if part else f"{unit} {line}"
+    return f"{briefly(part)}, {unit} {line}" if part else f"{unit} {line}"
 
 
 def shorten(text: str) -> str:

@@ -9,11 +9,14 @@ from airflow_wisdom.exceptions import (
     FailedRecordReportError,
     FailedRecordsError,
     ImportIncompleteError,
-    ImportJobTimeoutError,
+    ImportJobFailedError,
+    ResourceNotFoundError,
+    UnknownImportJobStatusError,
 )
 from airflow_wisdom.model.import_job import ImportJobStatus, iso
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.runs.manifest import differing
+from airflow_wisdom.runs.remedies import brief, first_steps, in_short, several
 from airflow_wisdom.runs.reports import RefusedRecords, merged
 from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.values import counted, most_tolerated
@@ -289,7 +292,7 @@ class Account:
 
     def _incomplete(self, wrong: Sequence[PartAccount]) -> ImportIncompleteError:
         done = f"{len(self.parts) - len(wrong)} of {len(self.parts)} import jobs are COMPLETE"
-        # The cause first: a list of failed tasks has room for no more.
+        # The cause first: a list of failed tasks has room for no more. Names of files may be long.
         return ImportIncompleteError(
             f"{done}{_cause(wrong)}. {'; '.join(map(str, wrong))}. {_how_to_go_on(wrong)}{self._differing}",
             jobs=[each.to_dict() for each in self.parts],
@@ -307,7 +310,7 @@ class Account:
 
     def _unread(self, part: PartAccount) -> FailedRecordReportError:
         return FailedRecordReportError(
-            f"Every import job is COMPLETE, but of {part.place}: {part.report_error}",
+            f"Every import job is COMPLETE, but: {part.report_error}. It is the report of {part.place}",
             where=self._where(part.end.import_job_id),
         )
 
@@ -344,17 +347,35 @@ def accounts_of(manifest: Manifest, ends: Sequence[JobEnd]) -> list[PartAccount]
 
 
 def _cause(wrong: Sequence[PartAccount]) -> str:
+    """Say what was in the way, each kind of cause once."""
     at_fault = [each for each in wrong if each.is_data_at_fault]
-    refused = sum(each.refused or 0 for each in at_fault)
-    return f": {RefusedRecords(refused, merged(each.reasons for each in at_fault)).why}" if at_fault else ""
+    refused = RefusedRecords(sum(each.refused or 0 for each in at_fault), merged(each.reasons for each in at_fault))
+    kinds, causes = [], dict[str, str]()
+    for each in wrong:
+        kinds.append("with refused rows" if each.is_data_at_fault else brief(each.end.error))
+        causes.setdefault(kinds[-1], refused.why if each.is_data_at_fault else in_short(each.end.error))
+    return f"{several(kinds)}: {'; '.join(causes.values())}"
 
 
 def _how_to_go_on(wrong: Sequence[PartAccount]) -> str:
-    at_fault = [each for each in wrong if each.is_data_at_fault]
+    others = [each.end for each in wrong if not each.is_data_at_fault]
     fix = "Fix the rows that AWS refused and import them separately: the same rows would be refused again"
-    if len(at_fault) == len(wrong):
+    if not others:
         return fix
-    running = any(each.end.import_job_id and isinstance(each.end.error, ImportJobTimeoutError) for each in wrong)
-    waits = "goes on waiting for the jobs that still run, and " if running else ""
-    again = f"Another try of the task {waits}starts only the files that have no job or whose job failed"
-    return f"{again}. {fix}" if at_fault else again
+    first = first_steps(end.error for end in others)
+    does = ", and ".join(dict.fromkeys(sorted(map(_what_another_try_does, others), key=_DOINGS.index)))
+    again = f"{first}Another try of the task {does}"
+    return f"{again}. {fix}" if len(others) < len(wrong) else again
+
+
+_WAITS = "goes on waiting for the jobs that still run"
+_LOOKS = "looks again at the jobs whose status this version does not know"
+_STARTS = "starts only the files that have no job or whose job failed"
+_DOINGS = (_WAITS, _LOOKS, _STARTS)
+"""What another try does, in the order in which it is said."""
+
+
+def _what_another_try_does(end: JobEnd) -> str:
+    if end.import_job_id is None or isinstance(end.error, (ImportJobFailedError, ResourceNotFoundError)):
+        return _STARTS
+    return _LOOKS if isinstance(end.error, UnknownImportJobStatusError) else _WAITS

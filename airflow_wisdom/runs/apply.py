@@ -16,7 +16,7 @@ from airflow_wisdom.exceptions import (
     WisdomError,
 )
 from airflow_wisdom.model.quick_response import differences
-from airflow_wisdom.runs.changes import Change, ChangeEnd
+from airflow_wisdom.runs.changes import Change, ChangeEnd, shown
 from airflow_wisdom.runs.inventory import AT_ONCE, Inventory
 from airflow_wisdom.runs.limit import ask
 from airflow_wisdom.runs.progress import now_and_then
@@ -115,12 +115,14 @@ class Applier:
         if end.error is not None:
             raise end.error
         if self._stopped_by is not None:
+            end.is_consequence = True
             raise WisdomError(f"Not tried, because of an error before: {self._stopped_by}")
         if self._is_full is not None and step.verb == "create":
             raise self._is_full
         failed = next((need for need in step.needs if need in self._failed), None)
         if failed is not None:
-            raise WisdomError(f'Not tried, because "{failed.change.name}" could not be changed before')
+            end.is_consequence = True
+            raise WisdomError(f"Not tried, because {shown(failed.change.name)} could not be changed before")
 
     async def _do(self, step: Step, end: ChangeEnd) -> None:
         if step.verb == "create":
@@ -203,7 +205,7 @@ class Applier:
                 return item
             if item.quick_response_id != step.quick_response_id:
                 raise ConflictError(
-                    f'{" and ".join(taken)} of "{step.change.name}" belong to "{item.name}": {error.message}',
+                    f"{' and '.join(taken)} of {shown(step.change.name)} belong to {shown(item.name)}: {error.message}",
                     code=error.code,
                     operation=error.operation,
                     where={"knowledge_base_id": self._id, "quick_response_id": item.quick_response_id},
@@ -220,5 +222,6 @@ def _blocked(change: Change) -> WisdomError | None:
     if change.held_by is None:
         return None
     return WisdomError(
-        f'Its name or shortcut key belongs to "{change.held_by}", which the table does not change; rename one of them'
+        f"Its name or shortcut key belongs to {shown(change.held_by)}, which the table does not change; rename one of "
+        "them"
     )

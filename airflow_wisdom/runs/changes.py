@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_wisdom.exceptions import ValidationError
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.mistake import place
+from airflow_wisdom.runs.remedies import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,12 +95,26 @@ class ChangeEnd:
     :param quick_response_id: Id of the quick response; None where it could not be created.
     :param error: Why it is not as wanted; None if it is.
     :param knowledge_base_arn: ARN of the knowledge base, where an answer to this had it.
+    :param is_consequence: Whether it was not tried because another change of the plan had failed.
     """
 
     change: Change
     quick_response_id: str | None = None
     error: WisdomError | None = None
     knowledge_base_arn: str | None = None
+    is_consequence: bool = False
+
+    @property
+    def is_data_at_fault(self) -> bool:
+        """Whether the same row would fail again: AWS does not accept it, or what it wants to have is taken."""
+        return self.change.held_by is not None or isinstance(self.error, ValidationError)
+
+    @property
+    def kind_of_failure(self) -> str:
+        """Why it failed, in a few words."""
+        if self.change.held_by is not None:
+            return "name or key taken"
+        return "not tried" if self.is_consequence else brief(self.error)
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_wisdom.exceptions import InvalidRowsError, StorageError
+from airflow_wisdom.places import briefly, shown
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.mistake import Doubts, Mistake, place
 from airflow_wisdom.values import counted
@@ -62,7 +63,7 @@ class Part:
         """
         if self.first_in != self.last_in:
             return f"{place(self.first, unit, self.first_in)}, to {place(self.last, unit, self.last_in)}"
-        within = f"{self.first_in}, " if self.first_in else ""
+        within = f"{briefly(self.first_in)}, " if self.first_in else ""
         return f"{within}{unit}s {self.first} to {self.last}"
 
 
@@ -218,16 +219,15 @@ def invalid_rows(
     :param not_saved: Why they could not be written there, if so.
     :param knowledge_base_id: Id or ARN of the knowledge base.
     """
-    shown = "; ".join(map(str, judged.mistakes)) or "their mistakes are not shown"
+    told = "; ".join(map(str, judged.mistakes)) or "their mistakes are not shown"
     more = judged.mistakes_total - len(judged.mistakes)
     rest = f"; and {more:,} more mistakes" if more else ""
     where = f". {not_saved}" if not_saved else f". All of them are in {path}" if path else ""
     return InvalidRowsError(
-        f"{judged.rows_invalid:,} of {judged.rows_read:,} rows of {source} are invalid; nothing was sent: "
-        f"{shown}{rest}{where}",
+        f"{judged.rows_invalid:,} of {judged.rows_read:,} rows are invalid; nothing was sent: {told}{rest}{where}",
         rows_read=judged.rows_read,
         rows_invalid=judged.rows_invalid,
         mistakes=[mistake.to_dict() for mistake in judged.mistakes],
         invalid_rows_path=path,
-        where={"knowledge_base_id": knowledge_base_id},
+        where={"knowledge_base_id": knowledge_base_id, "source": shown(source)},
     )

@@ -226,4 +226,5 @@ def _template_file(name: str, storage: Storage) -> ImportTemplate:
         told = copy(exc)
         told.message = f"The import template cannot be used: {exc.message}"
         told.where = {**exc.where, "import_template": shown(name)}
+        told.where.pop("path", None)
         raise told from (exc.__cause__ or exc)

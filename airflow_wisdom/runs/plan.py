@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_wisdom.exceptions import PlanChangedError, UnsafePlanError
 from airflow_wisdom.model.import_job import iso
 from airflow_wisdom.model.quick_response import MARKDOWN, PLAIN, UNIQUE, UNREMOVABLE, differences
+from airflow_wisdom.places import briefly
 from airflow_wisdom.runs.approval import SHORT, fingerprint_of, unapproved
 from airflow_wisdom.runs.changes import Change, Kind
 from airflow_wisdom.values import counted
@@ -122,7 +123,9 @@ class SyncPlan:
         if not protection.enabled or not self.removals:
             return
         if self.rows_read == 0:
-            raise self._unsafe(f"There are no rows in {self.source}, so that all {self.removals:,} would be removed")
+            raise self._unsafe(
+                f"There are no rows in {briefly(self.source)}, so that all {self.removals:,} would be removed"
+            )
         allowed = max(float(protection.min_removals), protection.max_removal_share * self.in_scope)
         if self.removals > allowed:
             raise self._unsafe(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.runs.limit import patiently
+from airflow_wisdom.runs.remedies import first_steps
 from airflow_wisdom.runs.run import Remembered
 from airflow_wisdom.runs.starting import LookBack, Standing, Submission, drive, is_adopted, left_of, listed, mark_of
 
@@ -161,9 +162,10 @@ class Sender:
         earlier = ", ".join(f"{job.import_job_id} ({job.status})" for job in jobs)
         uploaded = sum(submission.import_job_id is None for submission in before)
         return ImportIncompleteError(
-            f"{place} could not be uploaded: {error}. {uploaded} files were uploaded before it, and no job "
-            f"was started. Jobs of an earlier try: {earlier or 'none'}. "
-            "Another try of the task uploads what is missing, and starts the jobs",
+            f"A file could not be uploaded: {error}. {first_steps([error])}Another try of the task uploads what is "
+            f"missing, and starts the jobs. It is {place}. Files uploaded before it: {uploaded}; no job was started. "
+            f"Jobs of an earlier try: {earlier or 'none'}",
             jobs=[],
+            retryable=error.retryable,
             where={"knowledge_base_id": self._knowledge_base_id},
         )

@@ -18,6 +18,7 @@ from airflow_wisdom.model.asset_events import event_extra
 from airflow_wisdom.model.knowledge_base import arn_of
 from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.places import output
+from airflow_wisdom.places import shown as place_shown
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.cells import safe
 from airflow_wisdom.rows.keeping import keeping
@@ -26,6 +27,7 @@ from airflow_wisdom.rows.quick_responses import WORDS, wanted
 from airflow_wisdom.rows.reading.formats import format_of
 from airflow_wisdom.rows.reading.values import writable
 from airflow_wisdom.runs.apply import Applier
+from airflow_wisdom.runs.changes import shown
 from airflow_wisdom.runs.counting import Counting
 from airflow_wisdom.runs.folder import HasFolder
 from airflow_wisdom.runs.inventory import Inventory, everything
@@ -35,9 +37,10 @@ from airflow_wisdom.runs.manifest import invalid_rows
 from airflow_wisdom.runs.options import RowOptions
 from airflow_wisdom.runs.plan import CONTENT_FORMATS, KEYS, Comparison, Intent, Protection, SyncPlan
 from airflow_wisdom.runs.progress import Several, task_progress
+from airflow_wisdom.runs.remedies import first_steps, several
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.summary import summary_of
-from airflow_wisdom.values import Readers, most_tolerated, one_of, share, switch, tolerated, whole_number
+from airflow_wisdom.values import Readers, counted, most_tolerated, one_of, share, switch, tolerated, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -238,20 +241,44 @@ class SyncAccount:
         failed, most = self.failed, most_tolerated(tolerated_failures)
         if not failed:
             return
-        shown = "; ".join(f'"{end.change.name}": {end.error}' for end in failed[: self.sample])
-        message = (
-            f"{len(failed):,} of {len(self.planned.plan.changes):,} changes failed, so that Amazon Connect is not "
-            f"in line with {self.planned.plan.source}: {shown}. Another try compares again, and does the rest"
-        )
+        plan = self.planned.plan
+        number = f"{len(failed):,} of {counted(len(plan.changes), 'change')} failed"
+        message = f"{number}{self._causes()}. {self.advice()}"
         if most is not None and len(failed) > most:
             raise SyncIncompleteError(
                 message,
                 failed=len(failed),
                 failures=[_failure(end) for end in failed[: self.sample]],
-                where={"knowledge_base_id": self.planned.plan.knowledge_base_id},
+                retryable=self.is_retryable,
+                where={"knowledge_base_id": plan.knowledge_base_id, "source": place_shown(plan.source)},
             )
         if tolerated_failures != "ignore":
             log.warning("%s", message)
+
+    def _causes(self) -> str:
+        """Say why changes failed, the cause first: a list of failed tasks has room for no more."""
+        kinds = [end.kind_of_failure for end in self.failed]
+        if not self.sample:
+            return several(kinds) or f": {kinds[0]}"
+        first = sorted(self.failed, key=lambda end: end.is_consequence)[: self.sample]
+        return f"{several(kinds)}: {'; '.join(f'{shown(end.change.name)}: {end.error}' for end in first)}"
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether another try may end otherwise: not so if only other rows would help."""
+        return not all(end.is_data_at_fault or end.is_consequence for end in self.failed)
+
+    def advice(self, again: str = "Another try") -> str:
+        """Return what to do about the changes that failed.
+
+        :param again: What is done again, as the beginning of a sentence about it.
+        """
+        fix = "Correct these rows, or what has their names and keys: the same rows would fail again"
+        if not self.is_retryable:
+            return fix
+        first = first_steps(end.error for end in self.failed if not end.is_data_at_fault)
+        more = f". {fix}" if any(end.is_data_at_fault for end in self.failed) else ""
+        return f"{first}{again} compares again, and does the rest{more}"
 
 
 def _failure(end: ChangeEnd) -> dict[str, Any]:
