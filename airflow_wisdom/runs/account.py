@@ -237,7 +237,7 @@ class Account:
         rows = self._rows()
         known = {name: number for name, member in names.items() if (number := rows[member]) is not None}
         others = {"present": self.rows_present, "differing": self.rows_differing}
-        return {**known, **{name: number for name, number in others.items() if number}}
+        return {**known, "invalid": self.manifest.rows_invalid, **{name: number for name, number in others.items() if number}}
 
     def _rows(self) -> dict[str, int | None]:
         columns = self.columns
