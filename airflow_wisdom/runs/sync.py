@@ -213,6 +213,7 @@ class SyncAccount:
             "itemsDeactivated": numbers["deactivated"],
             "itemsRemoved": numbers["removed"],
             "itemsFailed": len(self.failed) - numbers["failed"],
+            "isApplied": self.ends is not None,
             "plan": plan.summary(self.sample) if is_compared else None,
             "planPath": self.plan_path,
             "rowsBlank": self.planned.sifted.rows_blank,

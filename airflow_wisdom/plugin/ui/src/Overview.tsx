@@ -6,7 +6,7 @@ import { Button } from "./host";
 import { type Loaded, useLoaded } from "./hooks";
 import { DagLink, Progress, State, outcomeOf, runSearch, taskName } from "./parts";
 import { Plot } from "./Plot";
-import { type Base, isUnderWay, keyOf, MOST_RUNS, overview, type Overview as Everything, type Range, type Run } from "./runs";
+import { type Base, isActive, isUnderWay, keyOf, MOST_RUNS, overview, type Overview as Everything, type Range, type Run } from "./runs";
 import { Freshness, Loading, Notice, Problem } from "./states";
 import { ago, count, counted, inWords, moment } from "./words";
 
@@ -147,7 +147,7 @@ function Latest({ run }: { readonly run: Run }) {
         </span>
         <Link to={runSearch(instance)}>Details</Link>
       </p>
-      {progress && !summary && <Progress progress={progress} />}
+      {progress && !summary && isActive(instance) && <Progress progress={progress} />}
     </div>
   );
 }

@@ -4,9 +4,9 @@ import { Link } from "react-router-dom";
 
 import { useLoaded } from "./hooks";
 import { Pages, usePages } from "./Pages";
-import { Copy, DagLink, Progress, State, outcomeOf, taskName, taskPath } from "./parts";
+import { Copy, DagLink, Progress, State, isWithoutEffect, outcomeOf, taskName, taskPath } from "./parts";
 import { RowsTable } from "./RowsTable";
-import { consoleHost, isUnderWay, keyOf, oneRun, type Which } from "./runs";
+import { consoleHost, type Instance, isActive, isUnderWay, keyOf, oneRun, type Which } from "./runs";
 import { Freshness, Loading, Notice, Problem } from "./states";
 import { type Job, type Outcome, type Plan, type Report, type Summary, VERSION } from "./summary";
 import { OUTCOMES, count, duration, moment } from "./words";
@@ -42,7 +42,7 @@ export function RunView({ which, isTab = false }: Props) {
           <p aria-live="polite" className="acw-line">
             <State instance={run.instance} /> <strong>{outcomeOf(run)}</strong>
           </p>
-          {isUnderWay(run.instance) && run.progress && !run.summary && <Progress progress={run.progress} />}
+          {isActive(run.instance) && run.progress && !run.summary && <Progress progress={run.progress} />}
           <dl className="acw-facts">
             <Fact label="DAG">
               <DagLink instance={run.instance} />
@@ -64,15 +64,20 @@ export function RunView({ which, isTab = false }: Props) {
               </span>
             </Fact>
           </dl>
-          {run.summary ? <Whole host={consoleHost(run.console)} isOver={!isUnderWay(run.instance)} summary={run.summary} which={which} /> : <Nothing isOver={!isUnderWay(run.instance)} />}
+          {run.summary && !isActive(run.instance) && isUnderWay(run.instance) && <Notice title="This is what the last try said" />}
+          {run.summary ? <Whole host={consoleHost(run.console)} summary={run.summary} which={which} /> : <Nothing instance={run.instance} />}
         </>
       )}
     </article>
   );
 }
 
-function Nothing({ isOver }: { readonly isOver: boolean }) {
-  if (!isOver) return <Notice title="The summary comes when the task ends" />;
+/** Operators of the package that have nothing to sum up. */
+const SILENT: ReadonlySet<string | null> = new Set(["WisdomDeleteImportJobOperator"]);
+
+function Nothing({ instance }: { readonly instance: Instance }) {
+  if (SILENT.has(instance.operator)) return <Notice title="A task that deletes an import job has no summary" />;
+  if (isUnderWay(instance)) return <Notice title="The summary comes when the task ends" />;
   return (
     <Notice title="This task has pushed no summary">
       <p>
@@ -83,9 +88,9 @@ function Nothing({ isOver }: { readonly isOver: boolean }) {
   );
 }
 
-type WholeProps = { readonly summary: Summary; readonly which: Which; readonly isOver: boolean; readonly host: string };
+type WholeProps = { readonly summary: Summary; readonly which: Which; readonly host: string };
 
-function Whole({ summary, which, isOver, host }: WholeProps) {
+function Whole({ summary, which, host }: WholeProps) {
   const rows = Object.keys(summary.totals).length > 0 || summary.problems.length > 0;
   const file = `${[which.dagId, which.runId, which.taskId].join("-").replace(/[^\w.-]+/g, "_")}.csv`;
   return (
@@ -96,9 +101,9 @@ function Whole({ summary, which, isOver, host }: WholeProps) {
         </Notice>
       )}
       <Numbers summary={summary} />
-      {summary.plan && <PlanView isApplied={summary.status !== "PLANNED"} plan={summary.plan} />}
+      {summary.plan && <PlanView isApplied={!isWithoutEffect(summary)} plan={summary.plan} />}
       {summary.jobs.length > 0 && <Jobs jobs={summary.jobs} />}
-      {rows && isOver && <RowsTable fileName={file} summary={summary} />}
+      {rows && <RowsTable fileName={file} summary={summary} />}
       {summary.reports.length > 0 && <Reports host={host} reports={summary.reports} />}
     </>
   );
@@ -205,7 +210,7 @@ function Jobs({ jobs }: { readonly jobs: readonly Job[] }) {
           </thead>
           <tbody>
             {pages.items.map((job, place) => (
-              <tr key={job.id ?? pages.first + place}>
+              <tr key={pages.first + place}>
                 <td data-label="Import job">
                   <code>{job.id ?? "not started"}</code>
                   {job.error && <div className="acw-error">{job.error}</div>}

@@ -22,7 +22,7 @@ export const MOST_RUNS = 500;
 /** Task instances that are looked at for them: thousands of a catch-up may not have started. */
 const MOST_LOOKED_AT = 5_000;
 const AT_ONCE = 6;
-const UNDER_WAY = new Set(["queued", "running", "deferred", "up_for_retry", "up_for_reschedule", "scheduled", "restarting"]);
+const UNDER_WAY = new Set([null, "queued", "running", "deferred", "up_for_retry", "up_for_reschedule", "scheduled", "restarting"]);
 
 /** Which task instance a run is. */
 export type Which = {
@@ -80,8 +80,19 @@ export type Overview = {
   readonly gaps: readonly string[];
 };
 
-export function isUnderWay(instance: Instance): boolean {
-  return instance.state !== null && UNDER_WAY.has(instance.state);
+/** Whether there is more to come; one without a state was not scheduled yet. */
+export function isUnderWay({ state }: Instance): boolean {
+  return UNDER_WAY.has(state);
+}
+
+/** Whether it has not begun: one that was deferred is queued again, too, but has begun. */
+export function isWaiting(instance: Instance): boolean {
+  return instance.state === null || (instance.started === null && isUnderWay(instance));
+}
+
+/** Whether it does something just now, or is about to go on: what it has said of itself is of this try. */
+export function isActive(instance: Instance): boolean {
+  return isUnderWay(instance) && !isWaiting(instance) && instance.state !== "up_for_retry";
 }
 
 export function keyOf({ dagId, runId, taskId, mapIndex }: Which): string {
@@ -294,6 +305,7 @@ function summaryOf(extra: Members, asset: Asset): Summary {
     kind: list(extra.importJobs).length || "imported" in records ? "import" : "sync",
     knowledgeBaseId: asset.knowledgeBaseId,
     status: text(extra.status),
+    isApplied: null,
     rowsRead: null,
     seconds: null,
     numbers: numbers as Numbers,

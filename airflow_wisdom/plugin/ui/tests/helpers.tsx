@@ -98,6 +98,18 @@ export const IMPORT = {
   failedRecordsPath: "s3://bucket/refused.csv",
 };
 
+/** What a task says of a single import job; its times are those of a clock that was set back. */
+export const JOB = {
+  summaryVersion: 1,
+  summaryKind: "job",
+  knowledgeBaseId: "kb-2",
+  importJobId: "job-1",
+  status: "COMPLETE",
+  createdTime: "2026-11-25T10:00:05Z",
+  lastModifiedTime: "2026-11-25T10:00:00Z",
+  rowsRefused: 0,
+};
+
 /** Airflow with one run, of which the summary is given. */
 export function oneRun(summary: unknown, more: object = {}, others: Record<string, Answer> = {}) {
   return airflow({

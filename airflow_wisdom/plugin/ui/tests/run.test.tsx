@@ -6,7 +6,7 @@ import { addressOf } from "../src/RunView";
 import { consoleHost, consoleOf } from "../src/runs";
 import { asCsv } from "../src/RowsTable";
 import { readSummary } from "../src/summary";
-import { IMPORT, INSTANCE, SYNC, WHICH, instance, oneRun, show } from "./helpers";
+import { IMPORT, INSTANCE, JOB, SYNC, WHICH, instance, oneRun, show } from "./helpers";
 
 beforeEach(() => localStorage.clear());
 afterEach(cleanup);
@@ -112,6 +112,81 @@ it("a task of another package, or without a summary, is no error", async () => {
   expect(await screen.findByText("This task has pushed no summary")).toBeTruthy();
 });
 
+it.each([
+  ["success", { ...IMPORT, rowsImported: null, rowsRefused: null, rowsUnknown: 110 }, "Import with 2 rows left out and 110 rows not known"],
+  ["success", { ...IMPORT, rowsRefused: 0, rowsInvalid: 0, rowsNotStarted: 10 }, "Import with 10 rows left out"],
+  ["success", { ...JOB, status: "FAILED" }, "Import job FAILED"],
+  ["success", { ...JOB, status: "START_IN_PROGRESS" }, "Import job not ended"],
+  ["success", { ...JOB, status: null }, "Import job of which the status is not known"],
+  ["success", JOB, "Import job complete"],
+  ["success", { ...IMPORT, status: "CHECKED" }, "Only checked"],
+  ["failed", { ...IMPORT, status: "CHECKED" }, "Check failed"],
+  ["failed", { ...SYNC, status: "FAILED", rowsFailed: 2 }, "Sync failed"],
+  ["failed", { ...SYNC, status: "FAILED", isApplied: true, rowsCreated: 0, rowsUpdated: 0, itemsRemoved: 0 }, "Sync failed"],
+  ["failed", { ...SYNC, status: "FAILED", isApplied: false }, "Sync failed, nothing was changed"],
+  ["up_for_retry", SYNC, "Sync failed, will be tried again"],
+  ["up_for_retry", undefined, "Run failed, will be tried again"],
+  ["upstream_failed", undefined, "Run upstream failed"],
+])("a task that is %s says what became of the run", async (state, summary, words) => {
+  oneRun(summary, { state });
+  show(WHICH);
+  expect(await screen.findByText(words)).toBeTruthy();
+});
+
+it("a plan that was refused is not one that was applied", async () => {
+  const none = { rowsCreated: 0, rowsUpdated: 0, rowsFailed: 0, itemsRemoved: 0, itemsDeactivated: 0, itemsFailed: 0 };
+  for (const summary of [{ ...SYNC, ...none, status: "FAILED" }, { ...SYNC, ...none, status: "FAILED", isApplied: false }]) {
+    oneRun(summary, { state: "failed" });
+    const { container } = show(WHICH);
+    expect(await screen.findByRole("heading", { name: "Plan, not applied" })).toBeTruthy();
+    expect(container.querySelector("details")?.open).toBe(true);
+    cleanup();
+  }
+});
+
+it("a task that was not scheduled yet is asked for again", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  let state: string | null = null;
+  oneRun(undefined, {}, { [INSTANCE]: () => instance({ state, start_date: state && "2026-11-25T10:00:00Z", end_date: null }) });
+  show(WHICH);
+  expect(await screen.findByText("Not started yet")).toBeTruthy();
+  expect(screen.getByText("no status")).toBeTruthy();
+  expect(screen.queryByText("This task has pushed no summary")).toBeNull();
+  state = "running";
+  await act(() => vi.advanceTimersByTimeAsync(3_100));
+  await waitFor(() => expect(screen.getByText("Run under way")).toBeTruthy());
+  vi.useRealTimers();
+});
+
+it("the rows of a try that failed are shown before the next one", async () => {
+  oneRun(SYNC, { state: "up_for_retry" });
+  show(WHICH);
+  expect(await screen.findByText("Rows to look at")).toBeTruthy();
+  expect(screen.getByText("This is what the last try said")).toBeTruthy();
+});
+
+it("the progress of a try that failed does not stand as if it went on", async () => {
+  const value = { knowledgeBaseId: "kb", unit: "jobs", total: 5, ended: 2, failed: 0 };
+  oneRun(undefined, { state: "up_for_retry" }, { [`${INSTANCE}/xcomEntries/wisdom_progress`]: { value } });
+  show(WHICH);
+  expect(await screen.findByText("Run failed, will be tried again")).toBeTruthy();
+  expect(screen.queryByRole("progressbar")).toBeNull();
+});
+
+it("a task that has nothing to sum up says so", async () => {
+  oneRun(undefined, { operator: "WisdomDeleteImportJobOperator" });
+  show(WHICH);
+  expect(await screen.findByText("A task that deletes an import job has no summary")).toBeTruthy();
+});
+
+it("import jobs of the same id are two rows", async () => {
+  const complaint = vi.spyOn(console, "error");
+  oneRun({ ...IMPORT, importJobs: [IMPORT.importJobs[0], IMPORT.importJobs[0]] });
+  show(WHICH);
+  expect(await screen.findAllByText("job-1")).toHaveLength(2);
+  expect(complaint).not.toHaveBeenCalled();
+});
+
 it("a summary of a newer version says so", async () => {
   oneRun({ ...SYNC, summaryVersion: 99 });
   show(WHICH);
@@ -153,6 +228,13 @@ it("what failed can be tried again", async () => {
   works = true;
   await userEvent.click(screen.getByRole("button", { name: "Try again" }));
   expect(await screen.findByText("Sync with 1 row left out")).toBeTruthy();
+});
+
+it("times that contradict each other make no duration", async () => {
+  oneRun(JOB, { duration: null });
+  show(WHICH);
+  const job = (await screen.findByText("job-1")).closest("tr")!;
+  expect(within(job).getByText("not known")).toBeTruthy();
 });
 
 it("a duration that cannot be is not shown", async () => {
