@@ -4,7 +4,7 @@ import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { Button } from "./host";
 import { useWidth } from "./hooks";
 import { taskName } from "./parts";
-import { keyOf, type Run } from "./runs";
+import { keyOf, type Run, timeOf } from "./runs";
 import { OUTCOMES, PLOTTED, type Plotted, count, day, inWords, moment } from "./words";
 
 const HEIGHT = 220;
@@ -70,7 +70,7 @@ export function Plot({ runs, onOpen }: Props) {
             <g>
               {bars.map((run, place) => (
                 <g
-                  aria-label={`${moment(run.instance.started)}, ${run.instance.dagName}: ${words(run, there)}`}
+                  aria-label={`${moment(timeOf(run.instance))}, ${run.instance.dagName}: ${words(run, there)}`}
                   className="acw-column"
                   key={keyOf(run.instance)}
                   onBlur={() => setPointed(undefined)}
@@ -177,7 +177,10 @@ const DATE = 36;
 
 /** The date, below the first run of a day, if there is room. */
 function Day({ bars, place, whole, x }: DayProps) {
-  const [before, here] = [bars[place - 1], bars[place]].map((run) => run?.instance.started && day(run.instance.started));
+  const [before, here] = [bars[place - 1], bars[place]].map((run) => {
+    const time = run && timeOf(run.instance);
+    return time && day(time);
+  });
   if (!here || here === before || x + DATE > whole) return null;
   return (
     <text aria-hidden="true" className="acw-day" x={x + 3} y={HEIGHT - 6}>
@@ -194,7 +197,7 @@ function Tip({ run, outcomes, x, whole }: TipProps) {
   const place = x < whole / 2 ? { left: x + 12 } : { right: whole - x + 12 };
   return (
     <div aria-hidden="true" className="acw-tip" style={place}>
-      <strong>{moment(instance.started)}</strong>
+      <strong>{moment(timeOf(instance))}</strong>
       <span>
         {instance.dagName} · {taskName(instance)}
       </span>

@@ -2,9 +2,11 @@
 import { useId } from "react";
 import { Link } from "react-router-dom";
 
+import type { ApiError } from "./api";
+import { Button } from "./host";
 import { useLoaded } from "./hooks";
 import { Pages, usePages } from "./Pages";
-import { Copy, DagLink, Progress, State, isWithoutEffect, outcomeOf, taskName, taskPath } from "./parts";
+import { Copy, DagLink, Progress, State, farOf, isWithoutEffect, outcomeOf, taskName, taskPath } from "./parts";
 import { RowsTable } from "./RowsTable";
 import { consoleHost, type Instance, isActive, isUnderWay, keyOf, oneRun, type Which } from "./runs";
 import { Freshness, Loading, Notice, Problem } from "./states";
@@ -65,10 +67,22 @@ export function RunView({ which, isTab = false }: Props) {
             </Fact>
           </dl>
           {run.summary && !isActive(run.instance) && isUnderWay(run.instance) && <Notice title="This is what the last try said" />}
-          {run.summary ? <Whole host={consoleHost(run.console)} summary={run.summary} which={which} /> : <Nothing instance={run.instance} />}
+          {run.progress && !run.summary && !isActive(run.instance) && <p>It got as far as {farOf(run.progress)}.</p>}
+          {run.unread && <Unread error={run.unread} retry={loaded.reload} />}
+          {run.summary ? <Whole host={consoleHost(run.console)} summary={run.summary} which={which} /> : !run.unread && <Nothing instance={run.instance} />}
         </>
       )}
     </article>
+  );
+}
+
+/** The state of a run is known, but not what it says of itself. */
+function Unread({ error, retry }: { readonly error: ApiError; readonly retry: () => void }) {
+  return (
+    <Notice kind="warning" title={error.status === 403 ? "You may not see what it says of itself" : "What it says of itself could not be read"}>
+      <p>{error.status === 403 ? "Your role in Airflow does not include XComs." : `${error.message}.`}</p>
+      {error.status !== 403 && <Button onClick={retry}>Try again</Button>}
+    </Notice>
   );
 }
 

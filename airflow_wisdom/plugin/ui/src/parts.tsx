@@ -88,13 +88,18 @@ export function isWithoutEffect({ kind, status, isApplied, numbers, plan }: Summ
   return status === "PLANNED" || (status === "FAILED" && !done && (planned || !plan));
 }
 
-/** How far a run has got. */
-export function Progress({ progress }: { readonly progress: Under }) {
-  const { total, ended, rowsTotal, rowsEnded, failed, unit } = progress;
+/** How far a run has got, in words. */
+export function farOf({ total, ended, rowsTotal, rowsEnded, failed, unit }: Under): string {
   const things = unit === "jobs" ? counted(total, "import job") : counted(total, "change");
   const rows = rowsTotal === null ? "" : `, ${count(rowsEnded ?? 0)} of ${counted(rowsTotal, "row")}`;
   const wrong = failed ? `; ${count(failed)} failed` : "";
-  const words = `${count(ended)} of ${things} ${unit === "jobs" ? "ended" : "made"}${rows}${wrong}`;
+  return `${count(ended)} of ${things} ${unit === "jobs" ? "ended" : "made"}${rows}${wrong}`;
+}
+
+/** How far a run has got. */
+export function Progress({ progress }: { readonly progress: Under }) {
+  const { total, ended } = progress;
+  const words = farOf(progress);
   const share = total ? Math.min(1, ended / total) : 0;
   return (
     <div className="acw-progress">

@@ -49,6 +49,13 @@ export function Problem({ error, retry }: { readonly error: ApiError; readonly r
       </Notice>
     );
   }
+  if (error.status === 404 && /is mapped/.test(error.message)) {
+    return (
+      <Notice title="This task is mapped">
+        <p>It has a run for each of its map indexes: open one of them.</p>
+      </Notice>
+    );
+  }
   if (error.status === 404) {
     return (
       <Notice kind="warning" title="There is no such run">

@@ -173,6 +173,33 @@ it("the progress of a try that failed does not stand as if it went on", async ()
   expect(screen.queryByRole("progressbar")).toBeNull();
 });
 
+it("a task that failed without a summary says how far it got", async () => {
+  const value = { knowledgeBaseId: "kb", unit: "jobs", total: 5, ended: 2, rowsTotal: 500, rowsEnded: 200, failed: 0 };
+  oneRun(undefined, { state: "failed" }, { [`${INSTANCE}/xcomEntries/wisdom_progress`]: { value } });
+  show(WHICH);
+  expect(await screen.findByText("It got as far as 2 of 5 import jobs ended, 200 of 500 rows.")).toBeTruthy();
+  expect(screen.queryByRole("progressbar")).toBeNull();
+});
+
+it.each([
+  [403, "You may not see what it says of itself"],
+  [500, "What it says of itself could not be read"],
+])("where XComs answer with %i, the state of the task is still there", async (status, words) => {
+  oneRun(status, { state: "success" }, { [`${INSTANCE}/xcomEntries`]: status, [`${INSTANCE}/xcomEntries/return_value`]: status });
+  show(WHICH);
+  expect(await screen.findByText(words)).toBeTruthy();
+  expect(screen.getByText("2026-11-25 10:00:00")).toBeTruthy();
+  expect(screen.getByRole("link", { name: "Log" })).toBeTruthy();
+});
+
+it("a mapped task as a whole is not said to be deleted", async () => {
+  const detail = "Task instance is mapped, add the map_index value to the URL";
+  oneRun(SYNC);
+  vi.stubGlobal("fetch", async () => Response.json({ detail }, { status: 404 }));
+  show(WHICH);
+  expect(await screen.findByText("This task is mapped")).toBeTruthy();
+});
+
 it("a task that has nothing to sum up says so", async () => {
   oneRun(undefined, { operator: "WisdomDeleteImportJobOperator" });
   show(WHICH);
