@@ -3,7 +3,7 @@ import { useId, useState } from "react";
 import { Link, useNavigate } from "react-router-dom";
 
 import { Button } from "./host";
-import { type Loaded, useLoaded } from "./hooks";
+import { type Loaded, useLoaded, usePlace, useScrollable } from "./hooks";
 import { DagLink, Progress, State, outcomeOf, runSearch, taskName } from "./parts";
 import { Plot } from "./Plot";
 import { type Base, isActive, isUnderWay, keyOf, MOST_RUNS, overview, type Overview as Everything, type Range, type Run, timeOf } from "./runs";
@@ -27,6 +27,7 @@ const USUAL = 1;
 export function Overview() {
   const [range, setRange] = useState(USUAL);
   const [, chosen] = RANGES[range]!;
+  const heading = usePlace("Amazon Connect");
   const loaded = useLoaded(
     (signal) => overview(chosen, signal),
     String(range),
@@ -35,7 +36,9 @@ export function Overview() {
   return (
     <main>
       <header className="acw-head">
-        <h1>Amazon Connect</h1>
+        <h1 ref={heading} tabIndex={-1}>
+          Amazon Connect
+        </h1>
         <span className="acw-tools">
           <select aria-label="Which runs" className="acw-select" onChange={(event) => setRange(Number(event.target.value))} value={range}>
             {RANGES.map(([label], place) => (
@@ -172,7 +175,7 @@ function When({ instance }: { readonly instance: Run["instance"] }) {
 
 function Runs({ runs }: { readonly runs: readonly Run[] }) {
   return (
-    <div className="acw-scroll">
+    <div className="acw-scroll" {...useScrollable("Runs")}>
       <table className="acw-table">
         <caption className="acw-hidden">{counted(runs.length, "run")}, the newest first</caption>
         <thead>

@@ -4,11 +4,11 @@ import { Link } from "react-router-dom";
 
 import type { ApiError } from "./api";
 import { Button } from "./host";
-import { useLoaded } from "./hooks";
+import { useLoaded, usePlace, useScrollable } from "./hooks";
 import { Pages, usePages } from "./Pages";
 import { Copy, DagLink, Progress, State, farOf, isWithoutEffect, outcomeOf, taskName, taskPath } from "./parts";
 import { RowsTable } from "./RowsTable";
-import { consoleHost, type Instance, isActive, isUnderWay, keyOf, oneRun, type Which } from "./runs";
+import { consoleHost, type Failure, type Instance, isActive, isUnderWay, keyOf, oneRun, type Which } from "./runs";
 import { Freshness, Loading, Notice, Problem } from "./states";
 import { type Job, type Outcome, type Plan, type Report, type Summary, VERSION } from "./summary";
 import { OUTCOMES, count, duration, moment } from "./words";
@@ -27,6 +27,7 @@ export function RunView({ which, isTab = false }: Props) {
   );
   const { data: run, error } = loaded;
   const title = useId();
+  const heading = usePlace(`${taskName(which)} - Amazon Connect`, !isTab);
   return (
     <article aria-labelledby={title}>
       {!isTab && (
@@ -35,7 +36,7 @@ export function RunView({ which, isTab = false }: Props) {
         </nav>
       )}
       <header className="acw-head">
-        <h2 id={title}>{isTab ? "Amazon Connect" : taskName(which)}</h2>
+        <h2 id={title} ref={heading} tabIndex={-1}>{isTab ? "Amazon Connect" : taskName(which)}</h2>
         {run && <Freshness loaded={loaded} />}
       </header>
       {!run && (error ? <Problem error={error} retry={loaded.reload} /> : <Loading what="The run is loading" />)}
@@ -67,12 +68,23 @@ export function RunView({ which, isTab = false }: Props) {
             </Fact>
           </dl>
           {run.summary && !isActive(run.instance) && isUnderWay(run.instance) && <Notice title="This is what the last try said" />}
+          {run.failure && !isActive(run.instance) && <Why failure={run.failure} />}
           {run.progress && !run.summary && !isActive(run.instance) && <p>It got as far as {farOf(run.progress)}.</p>}
           {run.unread && <Unread error={run.unread} retry={loaded.reload} />}
           {run.summary ? <Whole host={consoleHost(run.console)} summary={run.summary} which={which} /> : !run.unread && <Nothing instance={run.instance} />}
         </>
       )}
     </article>
+  );
+}
+
+/** Why a run failed, for those who read no log. */
+function Why({ failure: { type, message } }: { readonly failure: Failure }) {
+  return (
+    <Notice kind="warning" title="Why it failed">
+      <p>{message ?? type}</p>
+      {message !== null && <p className="acw-muted">{type}. Its log says more.</p>}
+    </Notice>
   );
 }
 
@@ -167,6 +179,7 @@ function PlanView({ plan, isApplied }: { readonly plan: Plan; readonly isApplied
   const all = (plan.create ?? 0) + (plan.update ?? 0) + removals;
   const id = useId();
   const pages = usePages(plan.changes, CHANGES);
+  const scrollable = useScrollable("Changes");
   return (
     <section aria-labelledby={id} className="acw-section">
       <h3 id={id}>{isApplied ? "Plan" : "Plan, not applied"}</h3>
@@ -184,13 +197,15 @@ function PlanView({ plan, isApplied }: { readonly plan: Plan; readonly isApplied
           <summary>
             {plan.changes.length < all ? `The first ${count(plan.changes.length)} of ${count(all)} changes` : `All ${count(all)} changes`}
           </summary>
-          <ol className="acw-changes">
+          <div className="acw-changes" {...scrollable}>
+            <ol>
             {pages.items.map((change, place) => (
               <li className={`acw-change ${signOf(change)}`} key={pages.first + place}>
                 {change}
               </li>
             ))}
-          </ol>
+            </ol>
+          </div>
           <Pages of={pages} what="changes" />
         </details>
       )}
@@ -206,10 +221,11 @@ function Jobs({ jobs }: { readonly jobs: readonly Job[] }) {
   const id = useId();
   const pages = usePages(jobs, JOBS);
   const hasRows = jobs.some((job) => job.sent !== null);
+  const scrollable = useScrollable("Import jobs");
   return (
     <section aria-labelledby={id} className="acw-section">
       <h3 id={id}>{jobs.length === 1 ? "Import job" : "Import jobs"}</h3>
-      <div className="acw-scroll">
+      <div className="acw-scroll" {...scrollable}>
         <table className="acw-table">
           <thead>
             <tr>

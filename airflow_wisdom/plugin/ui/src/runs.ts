@@ -14,6 +14,7 @@ export const FEEDING = [
 
 export const RESULT_KEY = "return_value";
 export const PROGRESS_KEY = "wisdom_progress";
+export const ERROR_KEY = "wisdom_error";
 export const CONSOLE_KEY = "amazon_connect_console";
 
 const PAGE = 100;
@@ -59,12 +60,16 @@ export type Progress = {
   readonly failed: number;
 };
 
+export type Failure = { readonly type: string; readonly message: string | null };
+
 export type Run = {
   readonly instance: Instance;
   readonly summary: Summary | undefined;
   readonly progress: Progress | undefined;
-  /** What it could not say of itself. */
+  /** Why what it says of itself could not be read. */
   readonly unread?: ApiError;
+  /** Why it failed, as far as it says so. */
+  readonly failure?: Failure;
   /** Whether this is only what an asset event says, because the task's XCom is gone, or not to be read. */
   readonly isEvent: boolean;
 };
@@ -238,20 +243,21 @@ async function listInstances(since: Date | undefined, signal?: AbortSignal): Pro
     order_by: "-start_date",
     ...(since ? { start_date_gte: since.toISOString() } : {}),
   };
-  const started: Instance[] = [];
+  // What begins meanwhile moves the last of a page to the next.
+  const started = new Map<string, Instance>();
   const { isCut, pages } = await listPages(
     ["dags", "~", "dagRuns", "~", "taskInstances"],
     query,
     (page) => {
       const instances = list(page.task_instances).map((each) => instanceOf(members(each)));
       // One that has never started did nothing yet. PostgreSQL lists those first, SQLite last.
-      started.push(...instances.filter((each) => each.started));
+      for (const each of instances) if (each.started) started.set(keyOf(each), each);
       return instances.length;
     },
-    (offset) => started.length < MOST_LOOKED_AT && offset < MOST_PASSED,
+    (offset) => started.size < MOST_LOOKED_AT && offset < MOST_PASSED,
     signal,
   );
-  return { found: started, isCut, pages };
+  return { found: [...started.values()], isCut, pages };
 }
 
 /**
@@ -315,9 +321,11 @@ async function inShort(instance: Instance, signal?: AbortSignal): Promise<Run> {
 /** Return a run with what it says of itself; if that cannot be read, Airflow still knows its state and times. */
 async function whole(instance: Instance, signal?: AbortSignal): Promise<Run> {
   try {
-    const xcoms = await xcomsOf(instance, [RESULT_KEY, PROGRESS_KEY], signal);
+    const xcoms = await xcomsOf(instance, [RESULT_KEY, PROGRESS_KEY, ERROR_KEY], signal);
     const progress = progressOf(members(xcoms.get(PROGRESS_KEY)));
-    return { instance, summary: readSummary(xcoms.get(RESULT_KEY)), progress, isEvent: false };
+    const failure = failureOf(members(xcoms.get(ERROR_KEY)));
+    const run = { instance, summary: readSummary(xcoms.get(RESULT_KEY)), progress, isEvent: false };
+    return failure ? { ...run, failure } : run;
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 401) throw error;
     return { instance, summary: undefined, progress: undefined, unread: error, isEvent: false };
@@ -340,6 +348,11 @@ async function xcomsOf(instance: Instance, keys: readonly string[], signal?: Abo
   const asked = keys.filter((key) => known.includes(key));
   const answers = await Promise.all(asked.map(ask));
   return new Map(asked.map((key, place) => [key, answers[place]]));
+}
+
+function failureOf(found: Members): Failure | undefined {
+  const type = text(found.type);
+  return type === null ? undefined : { type, message: text(found.message) };
 }
 
 export function progressOf(found: Members): Progress | undefined {

@@ -80,9 +80,8 @@ export function Freshness({ loaded }: { readonly loaded: Loaded<unknown> }) {
       ) : (
         loaded.at && <span>Updated {moment(loaded.at).slice(11)} </span>
       )}
-      <Button aria-label="Refresh" disabled={loaded.isLoading} onClick={loaded.reload}>
-        Refresh
-      </Button>
+      {/* Never disabled: each refresh by itself would take the focus away. One that is asked for begins anew. */}
+      <Button onClick={loaded.reload}>Refresh</Button>
     </span>
   );
 }

@@ -34,6 +34,8 @@ export const PLOTTED = [
   "refused",
   "invalid",
   "failed",
+  "notStarted",
+  "unknown",
 ] as const satisfies readonly Outcome[];
 
 export type Plotted = (typeof PLOTTED)[number];

@@ -1,9 +1,12 @@
 /** What the tests share: an Airflow that answers from a table, and summaries as the package writes them. */
-import { render } from "@testing-library/react";
+import { configure, render } from "@testing-library/react";
 import { MemoryRouter } from "react-router-dom";
 import { vi } from "vitest";
 
 import { App, type Props } from "../src/App";
+
+// A machine may be busy with other things.
+configure({ asyncUtilTimeout: 20_000 });
 
 type Answer = unknown | (() => unknown);
 

@@ -39,10 +39,10 @@ it("a plot is read with the keyboard, and its parts are chosen", async () => {
   airflow(runs(SYNC, SYNC, SYNC));
   const { container } = show();
   const bars = await screen.findAllByRole("link", { name: /^2026-11-2. 10:00:00, d: created 6/ });
-  expect(bars.map((bar) => bar.getAttribute("tabindex"))).toEqual(["0", "-1", "-1"]);
-  fireEvent.focus(bars[0]!);
-  fireEvent.keyDown(bars[0]!, { key: "End" });
-  expect(document.activeElement).toBe(bars[2]);
+  expect(bars.map((bar) => bar.getAttribute("tabindex"))).toEqual(["-1", "-1", "0"]);
+  fireEvent.focus(bars[2]!);
+  fireEvent.keyDown(bars[2]!, { key: "Home" });
+  expect(document.activeElement).toBe(bars[0]);
   expect(container.querySelector(".acw-tip")?.textContent).toContain("Created6");
   const before = container.querySelectorAll(".acw-column .acw-created").length;
   const button = screen.getByRole("button", { name: "Created" });
@@ -51,14 +51,56 @@ it("a plot is read with the keyboard, and its parts are chosen", async () => {
   expect([before, container.querySelectorAll(".acw-column .acw-created").length]).toEqual([3, 0]);
 });
 
+it("of what is done by a check, a plan or nobody, each run has its mark and its words", async () => {
+  const checked = { ...IMPORT, status: "CHECKED", rowsOnlyChecked: 100, rowsInvalid: 0, rowsImported: 0, rowsRefused: 0 };
+  const lost = { ...checked, status: "FAILED", rowsOnlyChecked: 0, rowsNotStarted: 5, rowsUnknown: 110, rowsImported: null, rowsRefused: null };
+  airflow(runs(checked, lost));
+  const { container } = show();
+  expect(await screen.findByRole("link", { name: /: valid, not sent 100$/ })).toBeTruthy();
+  expect(container.querySelectorAll(".acw-column .acw-dash")).toHaveLength(1);
+  expect(screen.getByRole("link", { name: /not started 5, not known 110/ })).toBeTruthy();
+  expect(container.querySelectorAll(".acw-column .acw-notStarted, .acw-column .acw-unknown")).toHaveLength(2);
+  fireEvent.focus(screen.getByRole("link", { name: /: valid, not sent 100$/ }));
+  expect(container.querySelector(".acw-tip")?.textContent).toContain("Valid, not sent100");
+  // Outside of what is scrolled, which would cut it.
+  expect(container.querySelector(".acw-scroll .acw-tip, .acw-scroll .acw-axis")).toBeNull();
+});
+
+it("with a finger, the first tap shows the numbers and the next opens the run", async () => {
+  airflow(runs(SYNC, SYNC));
+  const { container } = show();
+  const bar = (await screen.findAllByRole("link", { name: /d: created 6/ }))[0]!;
+  const user = userEvent.setup();
+  const tap = () => user.pointer([{ keys: "[TouchA]", target: bar }]);
+  await tap();
+  fireEvent.mouseEnter(bar);
+  expect(container.querySelector(".acw-tip")?.textContent).toContain("Created6");
+  expect(screen.queryByRole("link", { name: "← All knowledge bases" })).toBeNull();
+  await tap();
+  expect(await screen.findByRole("link", { name: "← All knowledge bases" })).toBeTruthy();
+});
+
+it("dates below a plot do not touch", async () => {
+  airflow(runs(...Array.from({ length: 30 }, () => SYNC)));
+  const { container } = show();
+  await screen.findByRole("region", { name: "kb-1" });
+  const places = [...container.querySelectorAll(".acw-day")].map((text) => Number(text.getAttribute("x")));
+  expect(places.length).toBeGreaterThan(5);
+  for (const [place, x] of places.entries()) if (place) expect(x - places[place - 1]!).toBeGreaterThanOrEqual(44);
+});
+
 it("a bar leads to its run, and back", async () => {
   airflow({ ...runs(SYNC), [`dags/d/dagRuns/r${run}/taskInstances/t`]: instance({ dag_id: "d", dag_run_id: `r${run}`, task_id: "t" }) });
   show();
   const [bar] = await screen.findAllByRole("link", { name: /^2026-11-25 10:00:00, d: created 6/ });
   fireEvent.keyDown(bar!, { key: "Enter" });
   expect(await screen.findByRole("link", { name: "← All knowledge bases" })).toBeTruthy();
+  expect(document.activeElement).toBe(screen.getByRole("heading", { name: "t" }));
+  expect(document.title).toBe("t - Amazon Connect");
   await userEvent.click(screen.getByRole("link", { name: "← All knowledge bases" }));
   expect(await screen.findByRole("region", { name: "kb-1" })).toBeTruthy();
+  expect(document.activeElement).toBe(screen.getByRole("heading", { name: "Amazon Connect" }));
+  expect(document.title).toBe("Amazon Connect");
 });
 
 it("a range of days asks for what has begun since", async () => {
@@ -139,7 +181,7 @@ it("a knowledge base has no more runs than were asked for, whether events or tas
 it("events of before the oldest run that is listed are no runs where more are not listed", async () => {
   const known = runs(SYNC);
   const [one] = (known[ALL] as { task_instances: object[] }).task_instances;
-  const page = Array.from({ length: 1_000 }, () => one);
+  const page = Array.from({ length: 1_000 }, (_, place) => (place ? { ...one, dag_run_id: `of before ${place}` } : one));
   airflow({ ...known, [ALL]: { task_instances: page, total_entries: 5_000 }, ...told(event("gone", 400)) });
   show();
   const base = await screen.findByRole("region", { name: "answers" });

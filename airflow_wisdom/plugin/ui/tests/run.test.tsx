@@ -39,7 +39,7 @@ it("an import shows its jobs, and where refused rows are", async () => {
   expect(screen.getByText("job-1")).toBeTruthy();
   const row = screen.getByText("Article 90").closest("tr")!;
   expect(within(row).getByText("2 to 101")).toBeTruthy();
-  expect(screen.getByText(/Of 20 rows refused by AWS, 1 are in the summary\. The file below has all of them\./)).toBeTruthy();
+  expect(screen.getByText(/Of 20 rows refused by AWS, 1 is in the summary\. The file below has all of them\./)).toBeTruthy();
 });
 
 it("times are in the time zone that the user has chosen in Airflow", async () => {
@@ -90,6 +90,35 @@ it("ten thousand rows are searched, sorted and shown a page at a time", async ()
   await screen.findByText("Entries 1 to 1 of 1");
   fireEvent.change(screen.getByRole("searchbox"), { target: { value: "nowhere" } });
   await screen.findByText("No row has that in it.");
+});
+
+it("a button keeps the focus when there is nothing further, and while the page refreshes", async () => {
+  const invalidRows = Array.from({ length: 120 }, (_, line) => ({ line, column: "Name", value: "x", reason: "y", unit: "line", part: null }));
+  const { fetched } = oneRun({ ...SYNC, invalidRows });
+  show(WHICH);
+  const last = await screen.findByRole("button", { name: "Last" });
+  const user = userEvent.setup();
+  await user.click(last);
+  expect(await screen.findByText("Entries 101 to 120 of 120")).toBeTruthy();
+  expect(document.activeElement).toBe(last);
+  expect(last.getAttribute("aria-disabled")).toBe("true");
+  await user.click(last);
+  expect(screen.getByText("Entries 101 to 120 of 120")).toBeTruthy();
+  const refresh = screen.getByRole("button", { name: "Refresh" });
+  const before = fetched.mock.calls.length;
+  await user.click(refresh);
+  expect(fetched.mock.calls.length).toBeGreaterThan(before);
+  expect(document.activeElement).toBe(refresh);
+  expect(refresh.matches(":disabled")).toBe(false);
+});
+
+it("rows are sorted by a list, too, where the headings have no room", async () => {
+  const invalidRows = [2, 10, 9].map((line) => ({ line, column: "Name", value: `at ${line}`, reason: "x", unit: "line", part: null }));
+  oneRun({ ...SYNC, invalidRows });
+  const { container } = show(WHICH);
+  await userEvent.selectOptions(await screen.findByLabelText("Sort by"), "Line, downwards");
+  const lines = [...container.querySelectorAll(".acw-rows tbody td:nth-child(2)")].map((cell) => cell.textContent);
+  expect(lines).toEqual(["10", "9", "2"]);
 });
 
 it("lines are sorted as numbers", async () => {
@@ -198,6 +227,23 @@ it("a mapped task as a whole is not said to be deleted", async () => {
   vi.stubGlobal("fetch", async () => Response.json({ detail }, { status: 404 }));
   show(WHICH);
   expect(await screen.findByText("This task is mapped")).toBeTruthy();
+});
+
+it("a task that failed says why, with its summary and without one, as a text", async () => {
+  const message = "AWS refused it: <img src=x onerror=alert(1)>";
+  for (const [summary, value, words] of [
+    [undefined, { summaryVersion: 1, type: "AccessDeniedError", message }, message],
+    [SYNC, { summaryVersion: 1, type: "UnsafePlanError", message: null }, "UnsafePlanError"],
+  ] as const) {
+    oneRun(summary, { state: "failed" }, {
+      [`${INSTANCE}/xcomEntries`]: { xcom_entries: [{ key: "return_value" }, { key: "wisdom_error" }] },
+      [`${INSTANCE}/xcomEntries/wisdom_error`]: { value },
+    });
+    show(WHICH);
+    const why = (await screen.findByText("Why it failed")).closest("div")!;
+    expect(within(why).getByText(words)).toBeTruthy();
+    cleanup();
+  }
 });
 
 it("a task that has nothing to sum up says so", async () => {
