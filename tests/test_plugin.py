@@ -19,7 +19,7 @@ from airflow_wisdom import operators, plugin, transfers
 from airflow_wisdom.links import XCOM_KEY as CONSOLE_KEY
 from airflow_wisdom.plugin import FILE, NAME, PREFIX, AmazonConnectPlugin, OneFile
 from airflow_wisdom.runs.counting import XCOM_KEY as PROGRESS_KEY
-from airflow_wisdom.runs.summary import VERSION
+from airflow_wisdom.runs.summary import ERROR_KEY, VERSION
 from airflow_wisdom.runs.sync import SyncAccount
 
 SOURCES = Path(plugin.__file__).parent / "ui" / "src"
@@ -148,6 +148,7 @@ def test_the_page_knows_what_the_package_knows():
     assert ast.literal_eval(constant("NAME")) == NAME
     assert ast.literal_eval(constant("PROGRESS_KEY")) == PROGRESS_KEY
     assert ast.literal_eval(constant("CONSOLE_KEY")) == CONSOLE_KEY
+    assert ast.literal_eval(constant("ERROR_KEY")) == ERROR_KEY
     assert int(constant("VERSION")) == VERSION
 
 

@@ -236,8 +236,9 @@ class Account:
         names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsRefused"}
         rows = self._rows()
         known = {name: number for name, member in names.items() if (number := rows[member]) is not None}
+        known["invalid"] = self.manifest.rows_invalid
         others = {"present": self.rows_present, "differing": self.rows_differing}
-        return {**known, "invalid": self.manifest.rows_invalid, **{name: number for name, number in others.items() if number}}
+        return {**known, **{name: number for name, number in others.items() if number}}
 
     def _rows(self) -> dict[str, int | None]:
         columns = self.columns
