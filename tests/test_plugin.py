@@ -110,7 +110,11 @@ def test_a_browser_that_has_it_gets_it_only_if_it_has_changed():
     tag = dict(ask()[0]["headers"])[b"etag"]
     start, body = ask(headers=[(b"if-none-match", tag)])
     assert (start["status"], body["body"]) == (304, b"")
-    assert ask(headers=[(b"if-none-match", b'"older"')])[0]["status"] == 200
+    for tags in (b'"older", ' + tag, b"W/" + tag, b'W/"older",W/' + tag, b"*"):
+        assert ask(headers=[(b"if-none-match", tags)])[0]["status"] == 304
+    assert ask(headers=[(b"if-none-match", b'"older"'), (b"if-none-match", tag)])[0]["status"] == 304
+    for tags in (b'"older"', b"", b'W/"older", "oldest"'):
+        assert ask(headers=[(b"if-none-match", tags)])[0]["status"] == 200
 
 
 @pytest.mark.parametrize(
