@@ -228,19 +228,20 @@ type TipProps = { readonly run: Run; readonly x: number; readonly whole: number 
 /** The numbers of a run: beside its bar or, where the style sheet finds no room there, below the plot. */
 function Tip({ run: { instance, summary }, x, whole }: TipProps) {
   const place = x < whole / 2 ? { left: x + 12 } : { right: whole - x + 12 };
-  const there = (Object.keys(OUTCOMES) as Outcome[]).filter((outcome) => summary?.numbers[outcome] !== undefined && summary.numbers[outcome] !== 0);
+  const numbers = summary?.numbers ?? {};
+  const there = (Object.keys(OUTCOMES) as Outcome[]).filter((outcome) => numbers[outcome] !== undefined && numbers[outcome] !== 0);
   return (
     <div aria-hidden="true" className="acw-tip" style={place}>
       <strong>{moment(timeOf(instance))}</strong>
       <span>
         {instance.dagName} · {taskName(instance)}
       </span>
-      {summary && there.length > 0 && (
+      {there.length > 0 && (
         <dl>
           {there.map((outcome) => (
             <div key={outcome}>
               <dt>{OUTCOMES[outcome]}</dt>
-              <dd>{count(summary.numbers[outcome])}</dd>
+              <dd>{count(numbers[outcome])}</dd>
             </div>
           ))}
         </dl>

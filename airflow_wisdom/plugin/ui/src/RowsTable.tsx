@@ -76,7 +76,13 @@ export function RowsTable({ summary, fileName }: Props) {
                 ))}
               </select>
             )}
-            <SortBy onChange={(by) => { pages.show(0); setOrder(by); }} order={order} />
+            <SortBy
+              onChange={(chosen) => {
+                pages.show(0);
+                setOrder(chosen);
+              }}
+              order={order}
+            />
             <Button onClick={() => download(fileName, asCsv(found))}>Download as CSV</Button>
           </div>
           <div className="acw-scroll" {...scrollable}>
@@ -112,8 +118,10 @@ export function RowsTable({ summary, fileName }: Props) {
   );
 }
 
+type SortByProps = { readonly order: Order | undefined; readonly onChange: (order: Order | undefined) => void };
+
 /** Where there is no room for headings that sort. */
-function SortBy({ order, onChange }: { readonly order: Order | undefined; readonly onChange: (order: Order | undefined) => void }) {
+function SortBy({ order, onChange }: SortByProps) {
   const orders = COLUMNS.flatMap(([by, label]) => [
     { order: { by, isDown: false }, label },
     { order: { by, isDown: true }, label: `${label}, downwards` },

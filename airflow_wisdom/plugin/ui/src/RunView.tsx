@@ -36,7 +36,9 @@ export function RunView({ which, isTab = false }: Props) {
         </nav>
       )}
       <header className="acw-head">
-        <h2 id={title} ref={heading} tabIndex={-1}>{isTab ? "Amazon Connect" : taskName(which)}</h2>
+        <h2 id={title} ref={heading} tabIndex={-1}>
+          {isTab ? "Amazon Connect" : taskName(which)}
+        </h2>
         {run && <Freshness loaded={loaded} />}
       </header>
       {!run && (error ? <Problem error={error} retry={loaded.reload} /> : <Loading what="The run is loading" />)}
@@ -69,7 +71,9 @@ export function RunView({ which, isTab = false }: Props) {
           </dl>
           {run.summary && !isActive(run.instance) && isUnderWay(run.instance) && <Notice title="This is what the last try said" />}
           {run.failure && !isActive(run.instance) && <Why failure={run.failure} />}
-          {run.progress && !run.summary && !isActive(run.instance) && <p>It got as far as {farOf(run.progress)}.</p>}
+          {run.progress && !run.summary && !isActive(run.instance) && (
+            <p>It got as far as {farOf(run.progress)}.</p>
+          )}
           {run.unread && <Unread error={run.unread} retry={loaded.reload} />}
           {run.summary ? <Whole host={consoleHost(run.console)} summary={run.summary} which={which} /> : !run.unread && <Nothing instance={run.instance} />}
         </>
@@ -199,11 +203,11 @@ function PlanView({ plan, isApplied }: { readonly plan: Plan; readonly isApplied
           </summary>
           <div className="acw-changes" {...scrollable}>
             <ol>
-            {pages.items.map((change, place) => (
-              <li className={`acw-change ${signOf(change)}`} key={pages.first + place}>
-                {change}
-              </li>
-            ))}
+              {pages.items.map((change, place) => (
+                <li className={`acw-change ${signOf(change)}`} key={pages.first + place}>
+                  {change}
+                </li>
+              ))}
             </ol>
           </div>
           <Pages of={pages} what="changes" />

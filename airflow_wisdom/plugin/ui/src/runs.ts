@@ -135,7 +135,8 @@ export async function overview(range: Range, signal?: AbortSignal): Promise<Over
   const chosen = newestOfEach(instances.value?.found ?? [], most);
   const [read, quiet, events] = await settled([
     eachInShort(chosen.found, signal),
-    instances.value ? latestOf(quietTasks(known, chosen.found), signal) : Promise.resolve([]),
+    // Where all were listed, none is missing.
+    since || instances.value?.isCut ? latestOf(quietTasks(known, chosen.found), signal) : Promise.resolve([]),
     listEvents(known, since, Math.min(most, MOST_RUNS), signal),
   ]);
   if (read.error) throw read.error;
