@@ -58,8 +58,8 @@ def import_lineage(
     :param inputs: Where the records come from: paths, URIs such as ``s3://bucket/key``, or datasets, which is what a
         table has to be: only its database's own hook knows how OpenLineage calls it.
     :param jobs: The import jobs, all of one knowledge base, which is the output; where that is, is in its ARN.
-    :param records: Numbers of records, by what became of them: ``sent``, ``imported``, ``refused``, as far as they are
-        known. Those that were imported are the output's row count. Default: none are known.
+    :param records: Numbers of records, by what became of them: ``sent``, ``imported``, ``refused``, ``invalid``, as
+        far as they are known. Those that were imported are the output's row count. Default: none are known.
     :param arn: As for :func:`~airflow_wisdom.assets.record_import`.
     """
     arn = next((job.knowledge_base_arn for job in jobs if job.knowledge_base_arn), arn)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import ParameterError, WisdomError
+from airflow_wisdom.exceptions import ParameterError, TaskEndedError, WisdomError
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
@@ -47,10 +47,11 @@ class FinalError(AirflowFailException):
 
 
 @contextmanager
-def _without_vain_retries(task: BaseOperator) -> Iterator[None]:
+def _without_vain_retries(task: WisdomTask, context: Context) -> Iterator[None]:
     try:
         yield
     except WisdomError as exc:
+        task.push_error(context, exc)
         is_of_data = not isinstance(exc, ParameterError)
         if exc.retryable or (is_of_data and getattr(task, "retry_data_errors", False)):
             raise
@@ -67,7 +68,7 @@ def guarded(execute: Callable[[Any, Context], T]) -> Callable[[Any, Context], T]
 
     @wraps(execute)
     def executed(self: Any, context: Context) -> T:
-        with _without_vain_retries(self):
+        with _without_vain_retries(self, context):
             self.settle(context)
             return execute(self, context)
 
@@ -181,7 +182,7 @@ class WisdomTask(LinksToConsole, BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from a deferral, and fail at once where no retry can help."""
-        with _without_vain_retries(self):
+        with _without_vain_retries(self, context):
             self.settle(context)
             return super().resume_execution(next_method, next_kwargs, context)
 
@@ -217,6 +218,29 @@ class WisdomTask(LinksToConsole, BaseOperator):
         """
         if self.do_xcom_push:
             context["ti"].xcom_push(key="return_value", value=summary)
+
+    def push_error(self, context: Context, error: WisdomError) -> None:
+        """Push why the task fails, for those who read no log; not if it is not this try's task any more.
+
+        :param context: The task's context.
+        :param error: Why it fails.
+        """
+        from airflow_wisdom.runs.summary import ERROR_KEY, error_of
+
+        if not self.do_xcom_push or isinstance(error, TaskEndedError):
+            return
+        try:
+            context["ti"].xcom_push(key=ERROR_KEY, value=error_of(error, with_message=self._may_show_texts()))
+        except Exception as exc:  # noqa: BLE001 - whatever Airflow says, it is the error that matters
+            self.log.debug("The error could not be pushed: %r", exc)
+
+    def _may_show_texts(self) -> bool:
+        """Return whether texts of rows, which a message may have in it, may be seen outside the log."""
+        try:
+            size = getattr(self, "sample_size", None)
+            return (settings.sample_size() if size is None else int(size)) > 0
+        except (TypeError, ValueError, WisdomError):
+            return False
 
     def record_import(
         self, context: Context, jobs: Sequence[ImportJob], records: Mapping[str, int], arn: str | None = None

@@ -300,13 +300,18 @@ def test_an_import_of_many_files_is_one_event_with_its_numbers(fake_wisdom, know
     asset = create_asset(knowledge_base_id=arn_of(knowledge_base))
     rows = [{"Name": f"name {n}", "Content": "text"} for n in range(101)]
     task = WisdomImportQuickResponsesOperator(
-        task_id="import", knowledge_base_id=knowledge_base, source=rows, poll_interval=0.01, outlets=[asset]
+        task_id="import",
+        knowledge_base_id=knowledge_base,
+        source=[*rows, {"Name": "", "Content": "text"}],
+        on_invalid_rows="skip",
+        poll_interval=0.01,
+        outlets=[asset],
     )
     ctx = context()
     task.execute(ctx)
     (event,) = events(ctx)
     assert len(event["extra"]["importJobs"]) == 2
-    assert event["extra"]["records"] == {"sent": 101, "imported": 101, "refused": 0}
+    assert event["extra"]["records"] == {"sent": 101, "imported": 101, "refused": 0, "invalid": 1}
     again = context()
     again["ti"].run_id = "tomorrow"
     with pytest.raises(ImportIncompleteError), as_raised():  # the same names once more: every row is refused
@@ -324,7 +329,7 @@ def test_a_cleared_import_that_finds_every_row_there_fills_its_event_too(fake_wi
     task.execute(context())
     cleared = {**context(), "ti": FakeTaskInstance(2, max_tries=1)}
     task.execute(cleared)
-    records = {"sent": 0, "imported": 0, "refused": 0, "present": 3}
+    records = {"sent": 0, "imported": 0, "refused": 0, "invalid": 0, "present": 3}
     said = {"status": "COMPLETE", "importJobs": [], "records": records}
     extra = {"knowledgeBaseId": knowledge_base, "knowledgeBaseArn": arn_of(knowledge_base), **said}
     assert [event["extra"] for event in events(cleared)] == [extra] * 2

@@ -395,12 +395,24 @@ def test_refused_records_are_shown_and_written(cli, base, file, tmp_path):
     assert "Have a nice day!" in path.read_text()
 
 
+def test_no_other_run_is_advised_where_only_other_rows_would_help(cli, base, fake_wisdom, file):
+    refused = cli("import", file("Name,Content,Routing Profile\nHello,x,Nobody\n"))
+    assert refused.code == DATA
+    assert "No such routing profile: Nobody" in refused.error
+    assert "Fix the rows that AWS refused" in refused.error
+    fake_wisdom.fault("CreateQuickResponse", "ValidationException", http_status=400, times=9)
+    unacceptable = cli("sync", file(DAY_ONE), "--yes")
+    assert "the same rows would fail again" in unacceptable.error
+    for ran in (refused, unacceptable):
+        assert "run the same command again" not in ran.error.lower()
+
+
 def test_an_import_that_ends_too_late_goes_on_where_it_was(cli, base, fake_wisdom, file):
     fake_wisdom.import_jobs(after_seconds=3600)
     path = file(rows(150))
     late = cli("import", path, "--timeout", "1", "--max-active-jobs", "1", "-o", "json")
     assert late.code == TIMED_OUT
-    assert "run the same command again: it starts only files that have no job" in late.error
+    assert "run the same command again: it goes on waiting for the jobs that still run, and starts only" in late.error
     fake_wisdom.import_jobs()
     for job in jobs_of(fake_wisdom, base):
         fake_wisdom.set_status(job["importJobId"], "COMPLETE")

@@ -160,7 +160,7 @@ def test_an_import_of_many_files_is_told_as_one_with_its_numbers(
     assert output["outputFacets"]["outputStatistics"]["rowCount"] == 250
     facet = event["run"]["facets"][FACET]
     assert len(facet["importJobs"]) == 3
-    assert facet["records"] == {"sent": 250, "imported": 250, "refused": 0}
+    assert facet["records"] == {"sent": 250, "imported": 250, "refused": 0, "invalid": 0}
     assert "X-Amz" not in json.dumps(event)
 
 

@@ -19,7 +19,7 @@ from airflow_wisdom import operators, plugin, transfers
 from airflow_wisdom.links import XCOM_KEY as CONSOLE_KEY
 from airflow_wisdom.plugin import FILE, NAME, PREFIX, AmazonConnectPlugin, OneFile
 from airflow_wisdom.runs.counting import XCOM_KEY as PROGRESS_KEY
-from airflow_wisdom.runs.summary import VERSION
+from airflow_wisdom.runs.summary import ERROR_KEY, VERSION
 from airflow_wisdom.runs.sync import SyncAccount
 
 SOURCES = Path(plugin.__file__).parent / "ui" / "src"
@@ -110,7 +110,11 @@ def test_a_browser_that_has_it_gets_it_only_if_it_has_changed():
     tag = dict(ask()[0]["headers"])[b"etag"]
     start, body = ask(headers=[(b"if-none-match", tag)])
     assert (start["status"], body["body"]) == (304, b"")
-    assert ask(headers=[(b"if-none-match", b'"older"')])[0]["status"] == 200
+    for tags in (b'"older", ' + tag, b"W/" + tag, b'W/"older",W/' + tag, b"*"):
+        assert ask(headers=[(b"if-none-match", tags)])[0]["status"] == 304
+    assert ask(headers=[(b"if-none-match", b'"older"'), (b"if-none-match", tag)])[0]["status"] == 304
+    for tags in (b'"older"', b"", b'W/"older", "oldest"'):
+        assert ask(headers=[(b"if-none-match", tags)])[0]["status"] == 200
 
 
 @pytest.mark.parametrize(
@@ -148,6 +152,7 @@ def test_the_page_knows_what_the_package_knows():
     assert ast.literal_eval(constant("NAME")) == NAME
     assert ast.literal_eval(constant("PROGRESS_KEY")) == PROGRESS_KEY
     assert ast.literal_eval(constant("CONSOLE_KEY")) == CONSOLE_KEY
+    assert ast.literal_eval(constant("ERROR_KEY")) == ERROR_KEY
     assert int(constant("VERSION")) == VERSION
 
 

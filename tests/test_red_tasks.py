@@ -1,16 +1,22 @@
 """What a red task says: its first 200 characters, all that a list of failed tasks shows, name each kind of cause.
 
-Advice fits the cause, however long the paths are.
+Advice fits the cause, however long the paths are, and the log says what was done and what was not.
 """
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from rigs.imports import ROWS, importing
-from rigs.running import run
+from rigs.running import FakeTaskInstance, run, start_job
 
 from airflow_wisdom.exceptions import ImportIncompleteError, InvalidRowsError, SourceError, StorageError, WisdomError
-from airflow_wisdom.operators import WisdomExportQuickResponsesOperator, WisdomSyncQuickResponsesOperator
+from airflow_wisdom.operators import (
+    WisdomDeleteImportJobOperator,
+    WisdomExportQuickResponsesOperator,
+    WisdomSyncQuickResponsesOperator,
+)
 
 pytestmark = pytest.mark.usefixtures("no_patience", "virtual_time")
 
@@ -200,3 +206,77 @@ def test_long_names_leave_room_for_why_a_file_cannot_be_written(fake_wisdom, kno
     path = str(folder / "file" / "export.csv")
     task = WisdomExportQuickResponsesOperator(task_id="export", knowledge_base_id=knowledge_base, path=path)
     assert "File exists" in str(error_of(task, StorageError))[:SHOWN]
+
+
+# The log
+
+
+def test_rows_that_are_skipped_are_in_the_log_of_a_sync(fake_wisdom, knowledge_base, caplog, capsys, tmp_path):
+    path = str(tmp_path / "invalid.csv")
+    rows = [{"Name": "", "Content": "x"}, ROWS[0]]
+    run(syncing(knowledge_base, rows, on_invalid_rows="skip", invalid_rows_path=path))
+    assert 'Invalid row of the rows given: row 1, column "Name": is required, but empty' in caplog.messages
+    assert f"Synced the rows given: 1 created, 1 invalid -> {path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["invalid rows", "no upload"])
+def test_an_import_that_ends_before_its_jobs_has_a_line_at_the_end(fake_wisdom, knowledge_base, caplog, how):
+    caplog.set_level(logging.INFO)
+    rows, line = ROWS[:2], "Imported 0 of 2 rows in 0 jobs; 2 not started"
+    if how == "no upload":
+        fake_wisdom.fault("StartContentUpload", "AccessDeniedException", http_status=403)
+    else:
+        rows, line = (
+            [*ROWS[:2], {"Name": "", "Content": "x"}],
+            "Imported 0 of 3 rows in 0 jobs; 1 invalid, 2 not started",
+        )
+    error_of(importing(knowledge_base, rows))
+    assert caplog.messages.count(line) == 1
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_job_that_is_followed_no_longer_is_in_the_log(fake_wisdom, knowledge_base, caplog, deferrable):
+    caplog.set_level(logging.INFO)
+    fake_wisdom.import_jobs(after_calls=1, status="PAUSED")
+    error_of(importing(knowledge_base, ROWS[:2], deferrable=deferrable))
+    assert [line for line in caplog.messages if "is no longer followed: Unknown import job status 'PAUSED'" in line]
+    fake_wisdom.fault("GetImportJob", "AccessDeniedException", http_status=403, times=99)
+    error_of(importing(knowledge_base, ROWS[2:4], deferrable=deferrable))
+    assert [line for line in caplog.messages if "is no longer followed: GetImportJob: AccessDeniedException" in line]
+
+
+def test_a_job_that_is_not_started_is_in_the_log(fake_wisdom, knowledge_base, caplog):
+    fake_wisdom.fault("StartImportJob", "ValidationException", http_status=400)
+    error_of(importing(knowledge_base, ROWS[:2]))
+    (line,) = [line for line in caplog.messages if line.startswith("No import job was started for ")]
+    assert line.startswith("No import job was started for the rows given, file 1 of 1 (rows 1 to 2): StartImportJob: ")
+
+
+def test_a_change_that_cannot_succeed_is_in_the_log(fake_wisdom, knowledge_base, caplog):
+    fake_wisdom.client().create_quick_response(
+        knowledgeBaseId=knowledge_base, name="hand", shortcutKey="hi", content={"content": "x"}
+    )
+    error_of(syncing(knowledge_base, [ROWS[0] | {"Shortcut key": "hi"}]))
+    assert any(line.startswith('"Answer 1" was not changed: Its name or shortcut key') for line in caplog.messages)
+
+
+def test_a_sync_that_is_refused_has_a_line_at_the_end(fake_wisdom, knowledge_base, capsys):
+    """Of rows that were not compared, it says no number."""
+    error_of(syncing(knowledge_base, [ROWS[0], {"Name": "", "Content": "x"}]))
+    assert (
+        "Nothing was written of the rows given: 2 rows were read, and not compared, 1 invalid"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_deletion_says_what_it_did(fake_wisdom, knowledge_base, capsys, waits):
+    job = start_job(fake_wisdom, knowledge_base)
+    task = WisdomDeleteImportJobOperator(
+        task_id="delete", knowledge_base_id=knowledge_base, import_job_id=job, wait_for_completion=waits
+    )
+    fake_wisdom.client().get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
+    task.execute({"ti": FakeTaskInstance()})
+    said = capsys.readouterr().out
+    assert f"AWS was asked to delete import job {job}" in said
+    assert (f"Import job {job} is gone" in said) == waits

@@ -336,6 +336,7 @@ def test_a_plan_writes_nothing_and_says_what_it_would(fake_wisdom, knowledge_bas
     summary = sync(knowledge_base, rows, **plan, plan_path=str(target))
     assert writes_since(fake_wisdom, before) == {}
     assert (summary["status"], summary["rowsPlanned"], summary["rowsUnchanged"]) == ("PLANNED", 2, 1)
+    assert summary["isApplied"] is False
     numbers = {name: summary["plan"][name] for name in ("create", "update", "remove", "unchanged")}
     assert numbers == {"create": 1, "update": 1, "remove": 1, "unchanged": 1}
     assert '~ update "n0" (row 1)' in caplog.text
@@ -708,6 +709,7 @@ def test_the_summary_is_pushed_also_when_the_task_then_fails(fake_wisdom, knowle
         run(task(knowledge_base, rows_of(2)), ti=ti)
     summary = ti.xcoms["return_value"]
     assert (summary["status"], summary["rowsCreated"], summary["rowsFailed"]) == ("FAILED", 1, 1)
+    assert summary["isApplied"] is True
     assert len(json.dumps(summary)) < 5000
 
 
@@ -726,6 +728,7 @@ def test_the_summary_is_pushed_also_when_the_plan_is_refused(fake_wisdom, knowle
         run(task(knowledge_base, rows_of(rows), **FAQ, **how), ti=ti)
     summary = ti.xcoms["return_value"]
     assert (summary["status"], summary["rowsRead"], summary["planPath"]) == ("FAILED", rows, None)
+    assert summary["isApplied"] is False
     assert {name: summary[name] for name in known} == known
     assert summary["plan"]["remove"] == (20 if error is UnsafePlanError else 0)
     assert (summary["rowsCreated"], summary["itemsRemoved"]) == (0, 0)

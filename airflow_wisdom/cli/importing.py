@@ -15,6 +15,7 @@ from airflow_wisdom.cli.outcome import Column, Outcome, Sheet, doubtful_rows, fa
 from airflow_wisdom.cli.service import file_source, reach, routing_profiles
 from airflow_wisdom.exceptions import ImportIncompleteError, ServiceUnavailableError, WisdomError
 from airflow_wisdom.places import shown
+from airflow_wisdom.runs.account import how_to_go_on
 from airflow_wisdom.runs.imports import Import, ImportOptions, judge
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.starting import mark_of
@@ -231,9 +232,8 @@ def _failure(account: Account, tolerated: str | int, origin: Origin) -> Failure 
     wrong = [each for each in account.parts if not each.end.is_complete]
     if wrong:
         done = f"{len(account.parts) - len(wrong)} of {len(account.parts)} import jobs are COMPLETE"
-        first = f"{wrong[0].place}: {wrong[0].end.error}"
         more = f"; and {len(wrong) - 1} more" if wrong[1:] else ""
-        message = f"{done}. {first}{more}. {_how_to_go_on(origin)}"
+        message = f"{done}. {wrong[0]}{more}. {how_to_go_on(wrong, f'{_again(origin)} it')}"
         return Failure(message, worst({code_of(each.end.error) for each in wrong}))
     try:
         account.judge(tolerated)
@@ -272,6 +272,10 @@ def _started(hook: WisdomHook, manifest: Manifest, progress: CommandProgress) ->
 
 def _how_to_go_on(origin: Origin) -> str:
     """Return what to do after an import that did not come to its end."""
+    return f"{_again(origin)} it starts only files that have no job, or whose job failed"
+
+
+def _again(origin: Origin) -> str:
     run_id = origin.identity[-1]
     how = f" with --run-id {run_id} in place of --again" if run_id else ""
-    return f"To go on, run the same command again{how}: it starts only files that have no job, or whose job failed"
+    return f"To go on, run the same command again{how}:"

@@ -152,6 +152,14 @@ class PlainProgress(CommandProgress):
         if not was_over:
             self.say(f"Import job {import_job_id} is {self.jobs[import_job_id]}")
 
+    def not_started(self, place: str, error: WisdomError) -> None:
+        """Say which file has no job, and why."""
+        self.say(f"No import job was started for {place}: {error}")
+
+    def let_go(self, import_job_id: str, error: WisdomError) -> None:
+        """Say which job is no longer followed, and why."""
+        self.say(f"Import job {import_job_id} is no longer followed: {error}")
+
 
 class RichProgress(CommandProgress):
     """Shows a bar on a terminal, which is gone when the block ends.

@@ -305,7 +305,9 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
         except ResourceNotFoundError as exc:
             self.log.info("Nothing to delete: %s", exc)
             return
+        self.log.info("AWS was asked to delete import job %s", self.import_job_id)
         if self.wait_for_completion:
             self.hook.wait_for_deletion(
                 self.find_knowledge_base(), self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
             )
+            self.log.info("Import job %s is gone", self.import_job_id)

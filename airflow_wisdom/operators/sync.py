@@ -128,6 +128,7 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
             except WisdomError:
                 self._account = sync.account(planned, None, is_refused=True)
                 self.push_summary(context, self._account.summary())
+                self.log.info("%s", self._account)
                 raise
             ends = None if self.mode == "plan" else sync.apply(planned)
             return self._conclude(context, sync.account(planned, ends))

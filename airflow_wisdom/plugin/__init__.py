@@ -62,10 +62,16 @@ class OneFile:
             return 405, {"allow": "GET, HEAD", "content-length": "0"}, b""
         found = self._file.stat()
         tag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
-        if (b"if-none-match", tag.encode()) in scope["headers"]:
+        if _tags(scope) & {tag, "*"}:
             return 304, {**_HEADERS, "etag": tag}, b""
         body = self._file.read_bytes()
         return 200, {**_HEADERS, "etag": tag, "content-length": str(len(body))}, body
+
+
+def _tags(scope: Message) -> set[str]:
+    """Return the tags of what the browser has; a proxy that compresses makes them weak ones."""
+    named = (value.decode("latin-1") for name, value in scope["headers"] if name == b"if-none-match")
+    return {each.strip().removeprefix("W/") for each in ",".join(named).split(",")}
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

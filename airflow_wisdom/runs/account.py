@@ -239,6 +239,7 @@ class Account:
         names = {"sent": "rowsSent", "imported": "rowsImported", "refused": "rowsRefused"}
         rows = self._rows()
         known = {name: number for name, member in names.items() if (number := rows[member]) is not None}
+        known["invalid"] = self.manifest.rows_invalid
         others = {"present": self.rows_present, "differing": self.rows_differing}
         return {**known, **{name: number for name, number in others.items() if number}}
 
@@ -294,7 +295,7 @@ class Account:
         done = f"{len(self.parts) - len(wrong)} of {len(self.parts)} import jobs are COMPLETE"
         # The cause first: a list of failed tasks has room for no more. Names of files may be long.
         return ImportIncompleteError(
-            f"{done}{_cause(wrong)}. {'; '.join(map(str, wrong))}. {_how_to_go_on(wrong)}{self._differing}",
+            f"{done}{_cause(wrong)}. {'; '.join(map(str, wrong))}. {how_to_go_on(wrong)}{self._differing}",
             jobs=[each.to_dict() for each in self.parts],
             retryable=not all(each.is_data_at_fault for each in wrong),
             where=self._where(),
@@ -357,15 +358,19 @@ def _cause(wrong: Sequence[PartAccount]) -> str:
     return f"{several(kinds)}: {'; '.join(causes.values())}"
 
 
-def _how_to_go_on(wrong: Sequence[PartAccount]) -> str:
+def how_to_go_on(wrong: Sequence[PartAccount], again: str = "Another try of the task") -> str:
+    """Return what to do about files whose jobs are not COMPLETE.
+
+    :param wrong: What became of them.
+    :param again: What is done again, as the beginning of a sentence about it.
+    """
     others = [each.end for each in wrong if not each.is_data_at_fault]
     fix = "Fix the rows that AWS refused and import them separately: the same rows would be refused again"
     if not others:
         return fix
     first = first_steps(end.error for end in others)
     does = ", and ".join(dict.fromkeys(sorted(map(_what_another_try_does, others), key=_DOINGS.index)))
-    again = f"{first}Another try of the task {does}"
-    return f"{again}. {fix}" if len(others) < len(wrong) else again
+    return f"{first}{again} {does}{f'. {fix}' if len(others) < len(wrong) else ''}"
 
 
 _WAITS = "goes on waiting for the jobs that still run"

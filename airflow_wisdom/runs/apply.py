@@ -63,6 +63,9 @@ class Applier:
         """
         ends = {id(change): ChangeEnd(change, change.quick_response_id, _blocked(change)) for change in changes}
         possible = [change for change in changes if change.held_by is None]
+        for change in changes:
+            if change.held_by is not None:
+                self._progress.applied(ends[id(change)])
         steps = steps_of(possible, there)
         # Each of an event loop's own.
         self._room = asyncio.Semaphore(AT_ONCE)

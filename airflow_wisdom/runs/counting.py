@@ -61,7 +61,7 @@ class Counting(Progress):
         """Count a job that failed."""
         self._members["failed"] += error is not None
 
-    def not_started(self, error: WisdomError) -> None:  # noqa: ARG002 - as it is called
+    def not_started(self, place: str, error: WisdomError) -> None:  # noqa: ARG002 - as it is called
         """Count a job that could not be started."""
         self._members["failed"] += 1
 

@@ -202,7 +202,9 @@ class Import(HasFolder):
         error = WisdomError("Nothing was sent")
         jobs = [self._found.get(manifest.parts[number].mark) for number in manifest.to_send]
         ends = [JobEnd.of(self._knowledge_base_id, job.import_job_id if job else None, job, error) for job in jobs]
-        return Account(manifest, accounts_of(manifest, ends), is_given_up=True)
+        account = Account(manifest, accounts_of(manifest, ends), is_given_up=True)
+        self._run.progress.concluded(account)
+        return account
 
     def look(self, submissions: Sequence[Submission]) -> list[JobEnd]:
         """Look once at jobs that earlier tries started: if all files have one and all are COMPLETE, nothing is left.

@@ -15,11 +15,11 @@ from airflow_wisdom.redaction import redact
 from airflow_wisdom.runs.manifest import differing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_wisdom.exceptions import WisdomError
     from airflow_wisdom.model.import_job import ImportJob
-    from airflow_wisdom.rows.mistake import Doubts
+    from airflow_wisdom.rows.mistake import Doubts, Mistake
     from airflow_wisdom.runs.account import Account
     from airflow_wisdom.runs.changes import ChangeEnd
     from airflow_wisdom.runs.manifest import Manifest
@@ -38,6 +38,13 @@ class Progress:
         """Take note that all rows are judged, and nothing was sent.
 
         :param manifest: What is going to be imported.
+        """
+
+    def rejected(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        """Take note of the first rows of a source that are invalid.
+
+        :param source: What the source is called.
+        :param mistakes: What is wrong with them, as far as it is shown.
         """
 
     def doubted(self, source: str, doubts: Doubts) -> None:
@@ -88,9 +95,10 @@ class Progress:
         :param place: Which part of the source it imports, in words.
         """
 
-    def not_started(self, error: WisdomError) -> None:
+    def not_started(self, place: str, error: WisdomError) -> None:
         """Take note that a job could not be started.
 
+        :param place: Which part of the source it was to import, in words.
         :param error: Why.
         """
 
@@ -114,6 +122,13 @@ class Progress:
 
         :param import_job_id: Its id.
         :param error: Why it is not COMPLETE; None if it is.
+        """
+
+    def let_go(self, import_job_id: str, error: WisdomError) -> None:
+        """Take note that a job is no longer followed, although it is not known to have ended.
+
+        :param import_job_id: Its id.
+        :param error: Why.
         """
 
     def concluded(self, account: Account) -> None:
@@ -147,12 +162,16 @@ class LogProgress(Progress):
 
     def planned(self, manifest: Manifest) -> None:
         """Log each mistake that is shown, and a source without rows."""
-        for mistake in manifest.mistakes:
-            log.warning("Invalid row of %s: %s", redact(manifest.source), mistake)
+        self.rejected(manifest.source, manifest.mistakes)
         self.doubted(manifest.source, manifest.doubts)
         self.left_empty(manifest.source, manifest.rows_blank, manifest.cells_null)
         if not manifest.parts and not manifest.rows_invalid:
             log.warning("%s has no rows: there is nothing to import", redact(manifest.source))
+
+    def rejected(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        """Log each mistake that is shown."""
+        for mistake in mistakes:
+            log.warning("Invalid row of %s: %s", redact(source), mistake)
 
     def doubted(self, source: str, doubts: Doubts) -> None:
         """Log how much is doubtful, and what is shown of it."""
@@ -209,6 +228,10 @@ class LogProgress(Progress):
         """Log which job runs."""
         log.info("Import job %s runs: %s", import_job_id, place)
 
+    def not_started(self, place: str, error: WisdomError) -> None:
+        """Log which file has no job, and why."""
+        log.warning("No import job was started for %s: %s", place, error)
+
     def waiting(self, what: str) -> None:
         """Log how far it has got."""
         log.info("Still waiting: %s", what)
@@ -216,6 +239,10 @@ class LogProgress(Progress):
     def ended(self, import_job_id: str, error: WisdomError | None) -> None:
         """Log how a job has ended."""
         log.info("Import job %s ended: %s", import_job_id, error or "COMPLETE")
+
+    def let_go(self, import_job_id: str, error: WisdomError) -> None:
+        """Log which job is no longer followed, and why."""
+        log.warning("Import job %s is no longer followed: %s", import_job_id, error)
 
     def concluded(self, account: Account) -> None:
         """Log what became of the rows."""
@@ -235,6 +262,11 @@ class Several(Progress):
         """Pass it on."""
         for each in self._told:
             each.planned(manifest)
+
+    def rejected(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.rejected(source, mistakes)
 
     def doubted(self, source: str, doubts: Doubts) -> None:
         """Pass it on."""
@@ -271,10 +303,10 @@ class Several(Progress):
         for each in self._told:
             each.started(import_job_id, place)
 
-    def not_started(self, error: WisdomError) -> None:
+    def not_started(self, place: str, error: WisdomError) -> None:
         """Pass it on."""
         for each in self._told:
-            each.not_started(error)
+            each.not_started(place, error)
 
     def advanced(self, ended: int, total: int, rows_ended: int, rows_total: int) -> None:
         """Pass it on."""
@@ -290,6 +322,11 @@ class Several(Progress):
         """Pass it on."""
         for each in self._told:
             each.ended(import_job_id, error)
+
+    def let_go(self, import_job_id: str, error: WisdomError) -> None:
+        """Pass it on."""
+        for each in self._told:
+            each.let_go(import_job_id, error)
 
     def concluded(self, account: Account) -> None:
         """Pass it on."""

@@ -155,11 +155,15 @@ class SyncAccount:
 
     def __str__(self) -> str:
         """Say in one line what became of the rows and the quick responses."""
-        source = redact(self.planned.plan.source)
+        plan, path = self.planned.plan, self.planned.invalid_rows_path
+        source, kept = redact(plan.source), f" -> {redact(path)}" if path else ""
+        invalid = f"{plan.rows_invalid:,} invalid{kept}" if plan.rows_invalid else ""
         if self.ends is None:
-            return f"Nothing was written of {source}: {self.planned.plan}"
-        done = ", ".join(f"{number:,} {what}" for what, number in self.numbers.items() if number)
-        return f"Synced {source}: {done or 'there was nothing to do'}"
+            what = plan if self.planned.refusal is None else f"{plan.rows_read:,} rows were read, and not compared"
+            return f"Nothing was written of {source}: {', '.join(filter(None, (str(what), invalid)))}"
+        numbers = {what: number for what, number in self.numbers.items() if number and what != "invalid"}
+        done = [*(f"{number:,} {what}" for what, number in numbers.items()), *filter(None, [invalid])]
+        return f"Synced {source}: {', '.join(done) or 'there was nothing to do'}"
 
     @property
     def arn(self) -> str | None:
@@ -216,6 +220,7 @@ class SyncAccount:
             "itemsDeactivated": numbers["deactivated"],
             "itemsRemoved": numbers["removed"],
             "itemsFailed": len(self.failed) - numbers["failed"],
+            "isApplied": self.ends is not None,
             "plan": plan.summary(self.sample) if is_compared else None,
             "planPath": self.plan_path,
             "rowsBlank": self.planned.sifted.rows_blank,
@@ -325,6 +330,7 @@ class Sync(HasFolder):
         """
         self.options.check_places(source)
         rows, sifted = self._judge(source, routing_profiles or {})
+        self._run.progress.rejected(source.name, sifted.mistakes)
         self._run.progress.doubted(source.name, sifted.doubts)
         self._run.progress.left_empty(source.name, sifted.rows_blank, sifted.cells_null)
         about = SyncPlan(

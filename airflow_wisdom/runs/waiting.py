@@ -171,18 +171,18 @@ class ImportJobs:
         return [ends[number] for number in range(len(submissions))]
 
     async def _one(self, calls: Calls, submission: Submission) -> JobEnd:
-        import_job_id = submission.import_job_id
+        import_job_id, place = submission.import_job_id, (submission.metadata or {}).get(FILE, "")
         asked: list[int] = []
         try:
             import_job_id = import_job_id or await self._start(calls, submission, lambda: asked.append(1))
         except WisdomError as exc:
             self.under_way.not_started += 1
-            self._progress.not_started(exc)
+            self._progress.not_started(place, exc)
             self._say_how_far()
             unknown = _may_have_started(len(asked), exc)
             return JobEnd(submission.knowledge_base_id, None, error=exc, may_have_started=unknown)
         self.under_way.running.add(import_job_id)
-        self._progress.started(import_job_id, (submission.metadata or {}).get(FILE, ""))
+        self._progress.started(import_job_id, place)
         self._on_start(submission, import_job_id)
         return await self._wait(submission, import_job_id)
 
@@ -214,6 +214,8 @@ class ImportJobs:
             self.under_way.rows_ended += self.under_way.rows.get(submission.mark, 0)
             self._progress.ended(import_job_id, outcome.error)
             self._say_how_far()
+        elif outcome.error is not None:
+            self._progress.let_go(import_job_id, outcome.error)
         return JobEnd.of(submission.knowledge_base_id, import_job_id, outcome.job, outcome.error)
 
     def _say_how_far(self) -> None:

@@ -3,10 +3,10 @@ import { useId, useState } from "react";
 import { Link, useNavigate } from "react-router-dom";
 
 import { Button } from "./host";
-import { type Loaded, useLoaded } from "./hooks";
+import { type Loaded, useLoaded, usePlace, useScrollable } from "./hooks";
 import { DagLink, Progress, State, outcomeOf, runSearch, taskName } from "./parts";
 import { Plot } from "./Plot";
-import { type Base, isUnderWay, keyOf, MOST_RUNS, overview, type Overview as Everything, type Range, type Run } from "./runs";
+import { type Base, isActive, isUnderWay, keyOf, MOST_RUNS, overview, type Overview as Everything, type Range, type Run, timeOf } from "./runs";
 import { Freshness, Loading, Notice, Problem } from "./states";
 import { ago, count, counted, inWords, moment } from "./words";
 
@@ -27,15 +27,18 @@ const USUAL = 1;
 export function Overview() {
   const [range, setRange] = useState(USUAL);
   const [, chosen] = RANGES[range]!;
+  const heading = usePlace("Amazon Connect");
   const loaded = useLoaded(
     (signal) => overview(chosen, signal),
     String(range),
-    (found) => (found && runsOf(found).some(({ instance }) => isUnderWay(instance)) ? WHILE_ONE_RUNS : OTHERWISE),
+    (found) => (found && isAnyUnderWay(found) ? Math.min(OTHERWISE, WHILE_ONE_RUNS * found.pages) : OTHERWISE),
   );
   return (
     <main>
       <header className="acw-head">
-        <h1>Amazon Connect</h1>
+        <h1 ref={heading} tabIndex={-1}>
+          Amazon Connect
+        </h1>
         <span className="acw-tools">
           <select aria-label="Which runs" className="acw-select" onChange={(event) => setRange(Number(event.target.value))} value={range}>
             {RANGES.map(([label], place) => (
@@ -47,16 +50,16 @@ export function Overview() {
           {loaded.data && <Freshness loaded={loaded} />}
         </span>
       </header>
-      <Found loaded={loaded} isByDays={"days" in chosen} />
+      <Found loaded={loaded} />
     </main>
   );
 }
 
-function runsOf(found: Everything): readonly Run[] {
-  return found.bases.flatMap((base) => base.runs);
+function isAnyUnderWay({ bases }: Everything): boolean {
+  return bases.some(({ runs, latest }) => [...runs, ...(latest ? [latest] : [])].some(({ instance }) => isUnderWay(instance)));
 }
 
-function Found({ loaded, isByDays }: { readonly loaded: Loaded<Everything>; readonly isByDays: boolean }) {
+function Found({ loaded }: { readonly loaded: Loaded<Everything> }) {
   const { data: found, error } = loaded;
   if (!found) return error ? <Problem error={error} retry={loaded.reload} /> : <Loading what="The runs are loading" />;
   return (
@@ -66,7 +69,11 @@ function Found({ loaded, isByDays }: { readonly loaded: Loaded<Everything>; read
           <p>{found.gaps.join("; ")}.</p>
         </Notice>
       )}
-      {isByDays && found.isCut && <Notice title={`There are more: these are the last ${count(MOST_RUNS)} runs`} />}
+      {found.isCut && (
+        <Notice title="There are more runs than this page looks at">
+          <p>Of each task, the newest of them are shown, {count(MOST_RUNS)} in all at most.</p>
+        </Notice>
+      )}
       {found.bases.length === 0 && <Empty />}
       {found.bases.map((base) => (
         <BaseView base={base} key={String(base.id)} />
@@ -90,7 +97,7 @@ function BaseView({ base }: { readonly base: Base }) {
   const title = useId();
   const navigate = useNavigate();
   const [isWhole, setWhole] = useState(false);
-  const [latest] = base.runs;
+  const { latest } = base;
   const shown = isWhole ? base.runs : base.runs.slice(0, FEW);
   return (
     <section aria-labelledby={title} className="acw-card">
@@ -126,7 +133,9 @@ function Place({ base }: { readonly base: Base }) {
     <p className="acw-muted">
       {nameOf(base) && `${base.id} · `}
       {region && `${region}, ${owner} · `}
-      <Link to={`/assets/${asset.id}`}>Asset</Link>
+      <Link aria-label={`Asset of ${nameOf(base) ?? base.id}`} to={`/assets/${asset.id}`}>
+        Asset
+      </Link>
     </p>
   );
 }
@@ -140,21 +149,33 @@ function Latest({ run }: { readonly run: Run }) {
         <State instance={instance} />
         <strong>{outcomeOf(run)}</strong>
         <span>
-          {moment(instance.started)} <span className="acw-muted">({ago(instance.started, Date.now())})</span>
+          <When instance={instance} /> <span className="acw-muted">({ago(timeOf(instance), Date.now())})</span>
         </span>
         <span>
           by <DagLink instance={instance} />
         </span>
-        <Link to={runSearch(instance)}>Details</Link>
+        <Link aria-label={`Details of the run of ${instance.dagName}, ${moment(timeOf(instance))}`} to={runSearch(instance)}>
+          Details
+        </Link>
       </p>
-      {progress && !summary && <Progress progress={progress} />}
+      {progress && !summary && isActive(instance) && <Progress progress={progress} />}
     </div>
+  );
+}
+
+/** When a run began; of an event only its time is known, which is the end. */
+function When({ instance }: { readonly instance: Run["instance"] }) {
+  return (
+    <>
+      {moment(timeOf(instance))}
+      {!instance.started && instance.ended && <span className="acw-muted"> (its end)</span>}
+    </>
   );
 }
 
 function Runs({ runs }: { readonly runs: readonly Run[] }) {
   return (
-    <div className="acw-scroll">
+    <div className="acw-scroll" {...useScrollable("Runs")}>
       <table className="acw-table">
         <caption className="acw-hidden">{counted(runs.length, "run")}, the newest first</caption>
         <thead>
@@ -169,7 +190,9 @@ function Runs({ runs }: { readonly runs: readonly Run[] }) {
           {runs.map((run) => (
             <tr key={keyOf(run.instance)}>
               <td data-label="Started">
-                <Link to={runSearch(run.instance)}>{moment(run.instance.started)}</Link>
+                <Link to={runSearch(run.instance)}>
+                  <When instance={run.instance} />
+                </Link>
               </td>
               <td data-label="DAG and task">
                 <DagLink instance={run.instance} /> · {taskName(run.instance)}
@@ -188,8 +211,9 @@ function Runs({ runs }: { readonly runs: readonly Run[] }) {
   );
 }
 
-function Rows({ run: { summary, progress, isEvent } }: { readonly run: Run }) {
+function Rows({ run: { summary, progress, unread, isEvent } }: { readonly run: Run }) {
   if (!summary) {
+    if (unread) return <span className="acw-muted">could not be read</span>;
     if (!progress) return <span className="acw-muted">no summary</span>;
     return `${count(progress.ended)} of ${count(progress.total)} ${progress.unit === "jobs" ? "jobs" : "changes"}`;
   }

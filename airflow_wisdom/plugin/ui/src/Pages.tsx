@@ -24,23 +24,24 @@ export function usePages<T>(list: readonly T[], size: number): Paged<T> {
 export function Pages({ of, what }: { readonly of: Paged<unknown>; readonly what: string }) {
   const { page, last, show } = of;
   if (last === 0) return null;
+  const step = (label: string, to: number) => {
+    const isThere = to === page || to < 0 || to > last;
+    // A button that is disabled while it has the focus loses it.
+    return (
+      <Button aria-disabled={isThere} onClick={() => !isThere && show(to)}>
+        {label}
+      </Button>
+    );
+  };
   return (
     <nav aria-label={`Pages of ${what}`} className="acw-tools">
-      <Button disabled={page === 0} onClick={() => show(0)}>
-        First
-      </Button>
-      <Button disabled={page === 0} onClick={() => show(page - 1)}>
-        Previous
-      </Button>
+      {step("First", 0)}
+      {step("Previous", page - 1)}
       <span className="acw-muted">
         Page {count(page + 1)} of {count(last + 1)}
       </span>
-      <Button disabled={page === last} onClick={() => show(page + 1)}>
-        Next
-      </Button>
-      <Button disabled={page === last} onClick={() => show(last)}>
-        Last
-      </Button>
+      {step("Next", page + 1)}
+      {step("Last", last)}
     </nav>
   );
 }

@@ -2,6 +2,7 @@
 import { useDeferredValue, useId, useMemo, useState } from "react";
 
 import { csv, download } from "./csv";
+import { useScrollable } from "./hooks";
 import { Button, Input } from "./host";
 import { Pages, usePages } from "./Pages";
 import type { Problem, ProblemKind, Summary } from "./summary";
@@ -33,6 +34,7 @@ export function RowsTable({ summary, fileName }: Props) {
   const kinds = useMemo(() => [...new Set(problems.map((problem) => problem.kind))], [problems]);
   const found = useMemo(() => sorted(sifted(problems, sought, kind), order), [problems, sought, kind, order]);
   const pages = usePages(found, PAGE);
+  const scrollable = useScrollable("Rows to look at");
 
   const sortBy = (by: Column) => {
     pages.show(0);
@@ -74,9 +76,16 @@ export function RowsTable({ summary, fileName }: Props) {
                 ))}
               </select>
             )}
+            <SortBy
+              onChange={(chosen) => {
+                pages.show(0);
+                setOrder(chosen);
+              }}
+              order={order}
+            />
             <Button onClick={() => download(fileName, asCsv(found))}>Download as CSV</Button>
           </div>
-          <div className="acw-scroll">
+          <div className="acw-scroll" {...scrollable}>
             <table className="acw-table acw-rows">
               <thead>
                 <tr>
@@ -109,6 +118,30 @@ export function RowsTable({ summary, fileName }: Props) {
   );
 }
 
+type SortByProps = { readonly order: Order | undefined; readonly onChange: (order: Order | undefined) => void };
+
+/** Where there is no room for headings that sort. */
+function SortBy({ order, onChange }: SortByProps) {
+  const orders = COLUMNS.flatMap(([by, label]) => [
+    { order: { by, isDown: false }, label },
+    { order: { by, isDown: true }, label: `${label}, downwards` },
+  ]);
+  const place = orders.findIndex(({ order: each }) => each.by === order?.by && each.isDown === order.isDown);
+  return (
+    <label className="acw-narrow">
+      Sort by
+      <select className="acw-select" onChange={(event) => onChange(orders[Number(event.target.value)]?.order)} value={place}>
+        <option value={-1}>as they are</option>
+        {orders.map(({ label }, place) => (
+          <option key={label} value={place}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 /** The summary has a sample of them; how many more there are must not be hidden. */
 function Sample({ summary: { problems, totals, reports } }: { readonly summary: Summary }) {
   const written = new Set(reports.map((report) => report.of));
@@ -120,7 +153,8 @@ function Sample({ summary: { problems, totals, reports } }: { readonly summary: 
     if (total === null) return [`How many rows are ${what} is not known.`];
     if (shown >= total) return [];
     const all = written.has(kind) ? " The file below has all of them." : "";
-    return [`Of ${counted(total, "row")} ${what}, ${shown ? `${count(shown)} are` : "none is"} in the summary.${all}`];
+    const here = shown ? `${count(shown)} ${shown === 1 ? "is" : "are"}` : "none is";
+    return [`Of ${counted(total, "row")} ${what}, ${here} in the summary.${all}`];
   });
   if (!words.length) return problems.length ? null : <p className="acw-muted">None.</p>;
   return <p className="acw-muted">{words.join(" ")}</p>;

@@ -2,11 +2,13 @@
 import { useId } from "react";
 import { Link } from "react-router-dom";
 
-import { useLoaded } from "./hooks";
+import type { ApiError } from "./api";
+import { Button } from "./host";
+import { useLoaded, usePlace, useScrollable } from "./hooks";
 import { Pages, usePages } from "./Pages";
-import { Copy, DagLink, Progress, State, outcomeOf, taskName, taskPath } from "./parts";
+import { Copy, DagLink, Progress, State, farOf, isWithoutEffect, outcomeOf, taskName, taskPath } from "./parts";
 import { RowsTable } from "./RowsTable";
-import { consoleHost, isUnderWay, keyOf, oneRun, type Which } from "./runs";
+import { consoleHost, type Failure, type Instance, isActive, isUnderWay, keyOf, oneRun, type Which } from "./runs";
 import { Freshness, Loading, Notice, Problem } from "./states";
 import { type Job, type Outcome, type Plan, type Report, type Summary, VERSION } from "./summary";
 import { OUTCOMES, count, duration, moment } from "./words";
@@ -25,6 +27,7 @@ export function RunView({ which, isTab = false }: Props) {
   );
   const { data: run, error } = loaded;
   const title = useId();
+  const heading = usePlace(`${taskName(which)} - Amazon Connect`, !isTab);
   return (
     <article aria-labelledby={title}>
       {!isTab && (
@@ -33,7 +36,9 @@ export function RunView({ which, isTab = false }: Props) {
         </nav>
       )}
       <header className="acw-head">
-        <h2 id={title}>{isTab ? "Amazon Connect" : taskName(which)}</h2>
+        <h2 id={title} ref={heading} tabIndex={-1}>
+          {isTab ? "Amazon Connect" : taskName(which)}
+        </h2>
         {run && <Freshness loaded={loaded} />}
       </header>
       {!run && (error ? <Problem error={error} retry={loaded.reload} /> : <Loading what="The run is loading" />)}
@@ -42,7 +47,7 @@ export function RunView({ which, isTab = false }: Props) {
           <p aria-live="polite" className="acw-line">
             <State instance={run.instance} /> <strong>{outcomeOf(run)}</strong>
           </p>
-          {isUnderWay(run.instance) && run.progress && !run.summary && <Progress progress={run.progress} />}
+          {isActive(run.instance) && run.progress && !run.summary && <Progress progress={run.progress} />}
           <dl className="acw-facts">
             <Fact label="DAG">
               <DagLink instance={run.instance} />
@@ -64,15 +69,45 @@ export function RunView({ which, isTab = false }: Props) {
               </span>
             </Fact>
           </dl>
-          {run.summary ? <Whole host={consoleHost(run.console)} isOver={!isUnderWay(run.instance)} summary={run.summary} which={which} /> : <Nothing isOver={!isUnderWay(run.instance)} />}
+          {run.summary && !isActive(run.instance) && isUnderWay(run.instance) && <Notice title="This is what the last try said" />}
+          {run.failure && !isActive(run.instance) && <Why failure={run.failure} />}
+          {run.progress && !run.summary && !isActive(run.instance) && (
+            <p>It got as far as {farOf(run.progress)}.</p>
+          )}
+          {run.unread && <Unread error={run.unread} retry={loaded.reload} />}
+          {run.summary ? <Whole host={consoleHost(run.console)} summary={run.summary} which={which} /> : !run.unread && <Nothing instance={run.instance} />}
         </>
       )}
     </article>
   );
 }
 
-function Nothing({ isOver }: { readonly isOver: boolean }) {
-  if (!isOver) return <Notice title="The summary comes when the task ends" />;
+/** Why a run failed, for those who read no log. */
+function Why({ failure: { type, message } }: { readonly failure: Failure }) {
+  return (
+    <Notice kind="warning" title="Why it failed">
+      <p>{message ?? type}</p>
+      {message !== null && <p className="acw-muted">{type}. Its log says more.</p>}
+    </Notice>
+  );
+}
+
+/** The state of a run is known, but not what it says of itself. */
+function Unread({ error, retry }: { readonly error: ApiError; readonly retry: () => void }) {
+  return (
+    <Notice kind="warning" title={error.status === 403 ? "You may not see what it says of itself" : "What it says of itself could not be read"}>
+      <p>{error.status === 403 ? "Your role in Airflow does not include XComs." : `${error.message}.`}</p>
+      {error.status !== 403 && <Button onClick={retry}>Try again</Button>}
+    </Notice>
+  );
+}
+
+/** Operators of the package that have nothing to sum up. */
+const SILENT: ReadonlySet<string | null> = new Set(["WisdomDeleteImportJobOperator"]);
+
+function Nothing({ instance }: { readonly instance: Instance }) {
+  if (SILENT.has(instance.operator)) return <Notice title="A task that deletes an import job has no summary" />;
+  if (isUnderWay(instance)) return <Notice title="The summary comes when the task ends" />;
   return (
     <Notice title="This task has pushed no summary">
       <p>
@@ -83,9 +118,9 @@ function Nothing({ isOver }: { readonly isOver: boolean }) {
   );
 }
 
-type WholeProps = { readonly summary: Summary; readonly which: Which; readonly isOver: boolean; readonly host: string };
+type WholeProps = { readonly summary: Summary; readonly which: Which; readonly host: string };
 
-function Whole({ summary, which, isOver, host }: WholeProps) {
+function Whole({ summary, which, host }: WholeProps) {
   const rows = Object.keys(summary.totals).length > 0 || summary.problems.length > 0;
   const file = `${[which.dagId, which.runId, which.taskId].join("-").replace(/[^\w.-]+/g, "_")}.csv`;
   return (
@@ -96,9 +131,9 @@ function Whole({ summary, which, isOver, host }: WholeProps) {
         </Notice>
       )}
       <Numbers summary={summary} />
-      {summary.plan && <PlanView isApplied={summary.status !== "PLANNED"} plan={summary.plan} />}
+      {summary.plan && <PlanView isApplied={!isWithoutEffect(summary)} plan={summary.plan} />}
       {summary.jobs.length > 0 && <Jobs jobs={summary.jobs} />}
-      {rows && isOver && <RowsTable fileName={file} summary={summary} />}
+      {rows && <RowsTable fileName={file} summary={summary} />}
       {summary.reports.length > 0 && <Reports host={host} reports={summary.reports} />}
     </>
   );
@@ -148,6 +183,7 @@ function PlanView({ plan, isApplied }: { readonly plan: Plan; readonly isApplied
   const all = (plan.create ?? 0) + (plan.update ?? 0) + removals;
   const id = useId();
   const pages = usePages(plan.changes, CHANGES);
+  const scrollable = useScrollable("Changes");
   return (
     <section aria-labelledby={id} className="acw-section">
       <h3 id={id}>{isApplied ? "Plan" : "Plan, not applied"}</h3>
@@ -165,13 +201,15 @@ function PlanView({ plan, isApplied }: { readonly plan: Plan; readonly isApplied
           <summary>
             {plan.changes.length < all ? `The first ${count(plan.changes.length)} of ${count(all)} changes` : `All ${count(all)} changes`}
           </summary>
-          <ol className="acw-changes">
-            {pages.items.map((change, place) => (
-              <li className={`acw-change ${signOf(change)}`} key={pages.first + place}>
-                {change}
-              </li>
-            ))}
-          </ol>
+          <div className="acw-changes" {...scrollable}>
+            <ol>
+              {pages.items.map((change, place) => (
+                <li className={`acw-change ${signOf(change)}`} key={pages.first + place}>
+                  {change}
+                </li>
+              ))}
+            </ol>
+          </div>
           <Pages of={pages} what="changes" />
         </details>
       )}
@@ -187,10 +225,11 @@ function Jobs({ jobs }: { readonly jobs: readonly Job[] }) {
   const id = useId();
   const pages = usePages(jobs, JOBS);
   const hasRows = jobs.some((job) => job.sent !== null);
+  const scrollable = useScrollable("Import jobs");
   return (
     <section aria-labelledby={id} className="acw-section">
       <h3 id={id}>{jobs.length === 1 ? "Import job" : "Import jobs"}</h3>
-      <div className="acw-scroll">
+      <div className="acw-scroll" {...scrollable}>
         <table className="acw-table">
           <thead>
             <tr>
@@ -205,7 +244,7 @@ function Jobs({ jobs }: { readonly jobs: readonly Job[] }) {
           </thead>
           <tbody>
             {pages.items.map((job, place) => (
-              <tr key={job.id ?? pages.first + place}>
+              <tr key={pages.first + place}>
                 <td data-label="Import job">
                   <code>{job.id ?? "not started"}</code>
                   {job.error && <div className="acw-error">{job.error}</div>}

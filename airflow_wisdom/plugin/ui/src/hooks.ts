@@ -1,4 +1,5 @@
 import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { useLocation } from "react-router-dom";
 
 import { ApiError } from "./api";
 
@@ -78,4 +79,36 @@ export function useWidth(element: RefObject<HTMLElement | null>, otherwise: numb
     return () => observer.disconnect();
   }, [element]);
   return width;
+}
+
+/** Attributes for what scrolls: whoever has no mouse reaches it only if it can have the focus, as long as it scrolls. */
+export function useScrollable(label: string) {
+  const [element, ref] = useState<HTMLElement | null>(null);
+  const [isScrollable, setScrollable] = useState(false);
+  useEffect(() => {
+    if (!element || typeof ResizeObserver === "undefined") return undefined;
+    const look = () =>
+      setScrollable(element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight);
+    const observer = new ResizeObserver(look);
+    for (const each of [element, ...element.children]) observer.observe(each);
+    return () => observer.disconnect();
+  }, [element]);
+  return isScrollable ? { ref, tabIndex: 0, role: "region", "aria-label": label } : { ref };
+}
+
+/** Say in the browser's title what the page shows, and lead keyboard and screen reader to its heading after a link. */
+export function usePlace(title: string, isPage = true): RefObject<HTMLHeadingElement | null> {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const { key } = useLocation();
+  useEffect(() => {
+    if (!isPage) return undefined;
+    const before = document.title;
+    document.title = title;
+    // The first page of a visit is read from its beginning.
+    if (key !== "default") heading.current?.focus({ preventScroll: true });
+    return () => {
+      document.title = before;
+    };
+  }, [title, isPage, key]);
+  return heading;
 }

@@ -3,7 +3,8 @@ import { useState } from "react";
 import { Link } from "react-router-dom";
 
 import { Button } from "./host";
-import { isUnderWay, type Instance, type Progress as Under, type Run, type Which } from "./runs";
+import { isUnderWay, isWaiting, type Instance, type Progress as Under, type Run, type Which } from "./runs";
+import type { Summary } from "./summary";
 import { KINDS, count, counted } from "./words";
 
 /** Where Airflow's UI shows a task instance; its first tab is the log. */
@@ -30,8 +31,8 @@ export function DagLink({ instance }: { readonly instance: Instance }) {
 
 /** The state of a task instance, in Airflow's words and colours. */
 export function State({ instance }: { readonly instance: Instance }) {
-  const state = instance.state ?? "none";
-  const known = /^[a-z_]+$/.test(state) ? state : "none";
+  const state = instance.state ?? "no_status";
+  const known = instance.state !== null && /^[a-z_]+$/.test(state) ? state : "none";
   return (
     <span className="acw-state" style={{ "--acw-state": `var(--chakra-colors-${known}-solid, #6b7280)` } as object}>
       {state.replaceAll("_", " ")}
@@ -39,32 +40,66 @@ export function State({ instance }: { readonly instance: Instance }) {
   );
 }
 
-/** What became of a run in a word or two, by the task's state and its summary. */
-export function outcomeOf(run: Run): string {
-  const { instance, summary } = run;
-  const what = summary ? KINDS[summary.kind] : "Run";
+/** What became of a run in a word or two, by the task's state and, if that leaves it open, by its summary. */
+export function outcomeOf({ instance, summary }: Run): string {
+  const what = summary ? (DRY[summary.status ?? ""]?.noun ?? KINDS[summary.kind]) : "Run";
+  if (isWaiting(instance)) return "Not started yet";
+  if (instance.state === "up_for_retry") return `${what} failed, will be tried again`;
   if (isUnderWay(instance)) return `${what} under way`;
-  if (summary?.status === "PLANNED") return "Only planned";
-  if (summary?.status === "CHECKED") return "Only checked";
-  if (instance.state === "success") {
-    const wrong = needsSomebody(run);
-    return wrong ? `${what} with ${counted(wrong, "row")} left out` : `${what} complete`;
-  }
-  return `${what} ${instance.state?.replaceAll("_", " ") ?? "without a state"}`;
+  if (instance.state === "success") return summary ? successOf(summary, what) : `${what} complete`;
+  if (instance.state === "failed" && summary && isWithoutEffect(summary)) return `${what} failed, nothing was changed`;
+  return `${what} ${instance.state?.replaceAll("_", " ")}`;
 }
 
-function needsSomebody({ summary }: Run): number {
-  const { differing, refused, invalid, failed } = summary?.numbers ?? {};
-  return (differing ?? 0) + (refused ?? 0) + (invalid ?? 0) + (failed ?? 0);
+/** Runs that change nothing because they are told so, by their status. */
+const DRY: Readonly<Record<string, { readonly noun: string; readonly outcome: string }>> = {
+  CHECKED: { noun: "Check", outcome: "Only checked" },
+  PLANNED: { noun: "Plan", outcome: "Only planned" },
+};
+
+/** A task may succeed although its import job, or some of its rows, did not: that may have been tolerated. */
+function successOf(summary: Summary, what: string): string {
+  const { status } = summary;
+  const dry = DRY[status ?? ""];
+  if (dry) return dry.outcome;
+  if (summary.kind === "job" && status === null) return `${what} of which the status is not known`;
+  if (status === "START_IN_PROGRESS") return `${what} not ended`;
+  const wrong = needsSomebody(summary);
+  if (status !== null && status !== "COMPLETE" && (summary.kind === "job" || !wrong)) return `${what} ${status}`;
+  return wrong ? `${what} with ${wrong}` : `${what} complete`;
+}
+
+/** The rows that somebody has to look at, in words; none if there are none. */
+function needsSomebody({ numbers }: Summary): string {
+  const { differing, refused, invalid, failed, notStarted, unknown } = numbers;
+  const out = [differing, refused, invalid, failed, notStarted].reduce<number>((sum, each) => sum + (each ?? 0), 0);
+  const words = [out && `${counted(out, "row")} left out`, unknown && `${counted(unknown, "row")} not known`];
+  return words.filter(Boolean).join(" and ");
+}
+
+/** Whether a sync stopped before it changed anything: because of its rows, or because its plan would remove too much. */
+export function isWithoutEffect({ kind, status, isApplied, numbers, plan }: Summary): boolean {
+  if (kind !== "sync") return false;
+  if (isApplied !== null) return !isApplied;
+  // Summaries did not say so at first.
+  const { created, updated, removed, deactivated, failed } = numbers;
+  const done = [created, updated, removed, deactivated, failed].some((number) => number !== 0 && number !== undefined);
+  const planned = [plan?.create, plan?.update, plan?.remove, plan?.deactivate].some(Boolean);
+  return status === "PLANNED" || (status === "FAILED" && !done && (planned || !plan));
+}
+
+/** How far a run has got, in words. */
+export function farOf({ total, ended, rowsTotal, rowsEnded, failed, unit }: Under): string {
+  const things = unit === "jobs" ? counted(total, "import job") : counted(total, "change");
+  const rows = rowsTotal === null ? "" : `, ${count(rowsEnded ?? 0)} of ${counted(rowsTotal, "row")}`;
+  const wrong = failed ? `; ${count(failed)} failed` : "";
+  return `${count(ended)} of ${things} ${unit === "jobs" ? "ended" : "made"}${rows}${wrong}`;
 }
 
 /** How far a run has got. */
 export function Progress({ progress }: { readonly progress: Under }) {
-  const { total, ended, rowsTotal, rowsEnded, failed, unit } = progress;
-  const things = unit === "jobs" ? counted(total, "import job") : counted(total, "change");
-  const rows = rowsTotal === null ? "" : `, ${count(rowsEnded ?? 0)} of ${counted(rowsTotal, "row")}`;
-  const wrong = failed ? `; ${count(failed)} failed` : "";
-  const words = `${count(ended)} of ${things} ${unit === "jobs" ? "ended" : "made"}${rows}${wrong}`;
+  const { total, ended } = progress;
+  const words = farOf(progress);
   const share = total ? Math.min(1, ended / total) : 0;
   return (
     <div className="acw-progress">

@@ -49,6 +49,13 @@ export function Problem({ error, retry }: { readonly error: ApiError; readonly r
       </Notice>
     );
   }
+  if (error.status === 404 && /is mapped/.test(error.message)) {
+    return (
+      <Notice title="This task is mapped">
+        <p>It has a run for each of its map indexes: open one of them.</p>
+      </Notice>
+    );
+  }
   if (error.status === 404) {
     return (
       <Notice kind="warning" title="There is no such run">
@@ -73,9 +80,8 @@ export function Freshness({ loaded }: { readonly loaded: Loaded<unknown> }) {
       ) : (
         loaded.at && <span>Updated {moment(loaded.at).slice(11)} </span>
       )}
-      <Button aria-label="Refresh" disabled={loaded.isLoading} onClick={loaded.reload}>
-        Refresh
-      </Button>
+      {/* Never disabled: each refresh by itself would take the focus away. One that is asked for begins anew. */}
+      <Button onClick={loaded.reload}>Refresh</Button>
     </span>
   );
 }

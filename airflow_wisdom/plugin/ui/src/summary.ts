@@ -85,6 +85,8 @@ export type Summary = {
   readonly kind: Kind;
   readonly knowledgeBaseId: string | null;
   readonly status: string | null;
+  /** Whether a sync's plan was applied, even in part. */
+  readonly isApplied: boolean | null;
   readonly rowsRead: number | null;
   readonly seconds: number | null;
   readonly numbers: Numbers;
@@ -133,6 +135,7 @@ export function readSummary(value: unknown): Summary | undefined {
     kind,
     knowledgeBaseId: shortId(text(found.knowledgeBaseId)),
     status: text(found.status),
+    isApplied: typeof found.isApplied === "boolean" ? found.isApplied : null,
     rowsRead: number(found.rowsRead),
     seconds: number(found.durationSeconds) ?? secondsBetween(found.createdTime, found.lastModifiedTime),
     numbers: numbersOf(found),

@@ -34,6 +34,8 @@ export const PLOTTED = [
   "refused",
   "invalid",
   "failed",
+  "notStarted",
+  "unknown",
 ] as const satisfies readonly Outcome[];
 
 export type Plotted = (typeof PLOTTED)[number];
@@ -53,13 +55,14 @@ export const PROBLEMS: Readonly<Record<ProblemKind, string>> = {
   unrestorable: "Read differently",
 };
 
-/** Numbers by outcome in one line, without those that are 0. */
+/** Numbers by outcome in one line, without those that are 0; where there are none at all, nobody knows them. */
 export function inWords(numbers: Numbers, outcomes = Object.keys(OUTCOMES) as readonly Outcome[]): string {
   const said = outcomes.flatMap((outcome) => {
     const number = numbers[outcome];
     return number === undefined || number === 0 ? [] : [`${lowered(OUTCOMES[outcome])} ${count(number)}`];
   });
-  return said.join(", ") || "nothing to do";
+  if (said.length) return said.join(", ");
+  return outcomes.some((outcome) => numbers[outcome] !== undefined) ? "nothing to do" : "numbers not known";
 }
 
 export function lowered(label: string): string {
@@ -77,7 +80,8 @@ export function counted(number: number, one: string, many = `${one}s`): string {
 }
 
 export function duration(seconds: number | null): string {
-  if (seconds === null) return "not known";
+  // Clocks that are not set alike make times that cannot be.
+  if (seconds === null || seconds < 0) return "not known";
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
   return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min ${Math.floor(seconds % 60)} s`;

@@ -1,9 +1,12 @@
 /** What the tests share: an Airflow that answers from a table, and summaries as the package writes them. */
-import { render } from "@testing-library/react";
+import { configure, render } from "@testing-library/react";
 import { MemoryRouter } from "react-router-dom";
 import { vi } from "vitest";
 
 import { App, type Props } from "../src/App";
+
+// A machine may be busy with other things.
+configure({ asyncUtilTimeout: 20_000 });
 
 type Answer = unknown | (() => unknown);
 
@@ -96,6 +99,18 @@ export const IMPORT = {
   ],
   failedRecords: [{ Name: "Article 90", "Error message": "A quick response with this name already exists.", Content: "x", _import_job_id: "job-1" }],
   failedRecordsPath: "s3://bucket/refused.csv",
+};
+
+/** What a task says of a single import job; its times are those of a clock that was set back. */
+export const JOB = {
+  summaryVersion: 1,
+  summaryKind: "job",
+  knowledgeBaseId: "kb-2",
+  importJobId: "job-1",
+  status: "COMPLETE",
+  createdTime: "2026-11-25T10:00:05Z",
+  lastModifiedTime: "2026-11-25T10:00:00Z",
+  rowsRefused: 0,
 };
 
 /** Airflow with one run, of which the summary is given. */
