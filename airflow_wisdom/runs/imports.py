@@ -133,6 +133,7 @@ class Import(HasFolder):
             Memory(context.get("task_state_store")),
             Several(task_progress(), Counting.of_task(task, context)),
             is_first_try=ti.try_number == 1,
+            ended=task.ended,
         )
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
@@ -285,12 +286,11 @@ class Import(HasFolder):
         self._run.progress.concluded(account)
         return account
 
-    def stop(self, *, delete: Callable[[], bool]) -> None:
-        """End it from another thread or a signal handler: nothing more is sent.
+    def leave(self, *, delete: Callable[[], bool]) -> None:
+        """Say where things stand, for a task that was ended, and delete the jobs that run if that is wanted.
 
         :param delete: Tells whether the jobs that run are to be deleted; else it is logged which they are.
         """
-        self._run.ended.set()
         if self._jobs is None:
             log.warning("The task is ended: nothing more is sent")
             return

@@ -97,7 +97,8 @@ class SingleImport:
         """
         SingleOptions.of(task)
         is_first_try = context["ti"].try_number == 1
-        run = Run(Origin.of_task(task, context), deadline, progress=task_progress(), is_first_try=is_first_try)
+        origin, ended = Origin.of_task(task, context), task.ended
+        run = Run(origin, deadline, progress=task_progress(), is_first_try=is_first_try, ended=ended)
         own = [name for name in cls.__dataclass_fields__ if name not in ("hook", "run")]
         return cls(hook, run, **{name: getattr(task, name) for name in own})
 

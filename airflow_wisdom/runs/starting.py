@@ -370,7 +370,14 @@ def _take(step: Step, hook: WisdomHook, limit: Limit) -> Any:
         limit.check(None)
         time.sleep(min(step, limit.left()))
         return None
-    return patiently(lambda: step(hook), limit, _DOING)
+
+    def call() -> Any:
+        # Its connection may be looked up for minutes, in which the task may be ended.
+        hook.conn  # noqa: B018 - a cached property: the client is made here
+        limit.check_stopped()
+        return step(hook)
+
+    return patiently(call, limit, _DOING)
 
 
 async def drive_in_loop(flow: Flow[T], calls: Calls, limit: Limit) -> T:

@@ -280,10 +280,6 @@ class Sync(HasFolder):
         self._run = run
         self._plan_path: str | None = None
 
-    def stop(self) -> None:
-        """End it from another thread or a signal handler: nothing more is written."""
-        self._run.ended.set()
-
     def plan(self, source: Source, routing_profiles: Mapping[str, str] | None = None) -> Planned:
         """Judge every row, and compare the valid ones with what there is; nothing is written.
 
@@ -331,7 +327,7 @@ class Sync(HasFolder):
         :param deadline: POSIX time at which it ends.
         """
         progress = Several(task_progress(options.sample_size), Counting.of_task(task, context))
-        run = Run(Origin.of_task(task, context), deadline, progress=progress)
+        run = Run(Origin.of_task(task, context), deadline, progress=progress, ended=task.ended)
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
     def check(self, planned: Planned) -> None:
