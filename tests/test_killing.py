@@ -110,10 +110,10 @@ def _marked_while_deferred(airflow):
 @scenario
 def _cleared_while_deferred(airflow):
     run = Import(airflow, "deferred")
+    """Airflow does not say whether it was cleared or is tried again: the next try waits for the job."""
     run.airflow.clear(run.dag_id, run.run_id, "import")
-    run.until_deleted()
     run.until_found()
-    assert (run.deletions(), run.started()) == (1, 1)
+    assert (run.deletions(), run.started()) == (0, 1)
 
 
 @scenario

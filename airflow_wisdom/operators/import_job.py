@@ -90,9 +90,10 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     :param poll_interval: Seconds, or a timedelta, between two looks. Default: intervals that grow with the job's age,
         see :class:`~airflow_wisdom.cadence.Cadence`.
     :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
-    :param delete_jobs_on_kill: Whether the job is deleted when a user ends the task while it waits, by marking or
-        clearing it; never when a worker or triggerer ends, or at a time-out. While deferred, this needs Airflow 3.3.
-        What deleting does to a running job is not documented. Default: no, the job goes on and its id is logged.
+    :param delete_jobs_on_kill: Whether the job is deleted when a user ends the task while it waits, by marking it or,
+        while a worker has it, clearing it; never when a worker or triggerer ends, or at a time-out. While deferred,
+        this needs Airflow 3.3. What deleting does to a running job is not documented. Default: no, the job goes on and
+        its id is logged.
 
     The rest: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
