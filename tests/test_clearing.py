@@ -6,6 +6,9 @@ from datetime import datetime, timezone
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import DAG
+from airflow.sdk import task as airflow_task
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from rigs.imports import ROWS, Store, ids_of, importing, jobs_of, responses
 from rigs.network import Killed, killed
 from rigs.running import GOOD_CSV, FakeTaskInstance, run, start_job
@@ -26,7 +29,7 @@ def source(tmp_path):
 
 def start(knowledge_base, source, **kwargs):
     return WisdomStartImportJobOperator(
-        task_id="start", knowledge_base_id=knowledge_base, source=source, retries=RETRIES, **{**QUICK, **kwargs}
+        task_id="start", knowledge_base_id=knowledge_base, source=source, **{"retries": RETRIES, **QUICK, **kwargs}
     )
 
 
@@ -111,6 +114,35 @@ def test_an_adopted_job_is_named_with_the_time_at_which_it_was_started(fake_wisd
 def test_a_clear_is_told_from_a_retry_as_airflow_itself_reckons(try_number, max_tries, retries, is_cleared):
     context = {"ti": FakeTaskInstance(try_number, max_tries)}
     assert Series.of_task(SimpleNamespace(retries=retries), context).is_cleared is is_cleared
+
+
+@pytest.mark.parametrize("makes", ["start", "import"])
+def test_a_retry_of_a_taskflow_function_that_calls_an_operator_continues(fake_wisdom, knowledge_base, source, makes):
+    """The operator inside has retries of its own, which nobody counts."""
+    fake_wisdom.import_jobs(status="COMPLETE")
+
+    contexts = []
+    with DAG("dag", schedule=None):
+
+        @airflow_task(retries=RETRIES)
+        def load():
+            inner = {
+                "start": lambda: start(knowledge_base, source, retries=0, deferrable=False),
+                "import": lambda: importing(knowledge_base, source, on_failed_records="ignore"),
+            }[makes]()
+            return inner.execute(contexts[-1])
+
+        outer = load().operator
+
+    def tried(try_number, max_tries):
+        ti = FakeTaskInstance(try_number, max_tries)
+        events = OutletEventAccessors()
+        contexts.append({"ti": ti, "task": outer, "dag_run": dag_run(), "outlet_events": events})
+        summary = outer.execute(contexts[-1])
+        return summary.get("importJobId") or [job["importJobId"] for job in summary["importJobs"]]
+
+    first, retry, cleared = tried(1, RETRIES), tried(2, RETRIES), tried(3, 2 + RETRIES)
+    assert first == retry != cleared
 
 
 def old_jobs(fake, knowledge_base, number):

@@ -83,13 +83,15 @@ class Series:
     def of_task(cls, task: Any, context: Mapping[str, Any]) -> Series:
         """Return the series that a try of a task belongs to.
 
-        :param task: The task.
+        :param task: The task, whose retries count where the context names no other.
         :param context: The context in which it runs.
         """
         ti, dag_run = context["ti"], context.get("dag_run")
+        # Where another task calls this one, as a `@task` may, it is that one which Airflow tries again.
+        retries = (context.get("task") or task).retries or 0
         # Airflow raises `max_tries` when a user clears a task, by the tries that there have been; the task runner
         # uses it in the same way. Whoever calls a task without Airflow's runner has neither this nor a run.
-        first_try = getattr(ti, "max_tries", 0) - (task.retries or 0) + 1
+        first_try = getattr(ti, "max_tries", 0) - retries + 1
         first_try = min(max(first_try, 1), ti.try_number)
         began = getattr(dag_run, "start_date", None)
         key = hashlib.sha256(f"{began.timestamp() if began else ''}/{first_try}".encode()).hexdigest()
