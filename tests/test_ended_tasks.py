@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 from botocore.exceptions import EndpointConnectionError
-from rigs.imports import ROWS, Store, ids_of, importing, jobs_of
-from rigs.network import after_call, listening
+from rigs.imports import ROWS, Store, importing, jobs_of
+from rigs.network import Killed, after_call, listening
 from rigs.running import GOOD_CSV, FakeTaskInstance, run, start_job
 
 from airflow_wisdom.exceptions import ImportIncompleteError, TaskEndedError, UploadError, WisdomError
@@ -171,9 +171,9 @@ def test_a_task_that_is_ended_can_be_copied(made):
 
 
 @pytest.mark.parametrize("waits", [True, False])
-@pytest.mark.parametrize(("state", "deletions"), [("failed", 1), ("running", 0)])
+@pytest.mark.parametrize(("state", "deletions"), [("failed", True), ("running", False)])
 def test_a_job_whose_start_is_being_answered_when_its_task_is_ended_is_deleted_or_named(
-    fake_wisdom, knowledge_base, made, waits, state, deletions, caplog, virtual_time
+    fake_wisdom, knowledge_base, made, waits, state, deletions, capsys, virtual_time
 ):
     fake_wisdom.import_jobs(after_seconds=3600)
     task = made("start", delete_jobs_on_kill=True, timeout=60, wait_for_completion=waits)
@@ -181,7 +181,7 @@ def test_a_job_whose_start_is_being_answered_when_its_task_is_ended_is_deleted_o
         run(task, ti=FakeTaskInstance(state=state))
     (job, *_) = [job["importJobId"] for job in jobs_of(fake_wisdom, knowledge_base)]
     assert fake_wisdom.calls().get("DeleteImportJob", 0) == deletions
-    assert job in caplog.text
+    assert (f"Import job {job} goes on" in capsys.readouterr().out) is not deletions
 
 
 def test_a_start_task_that_is_ended_does_not_wait_for_its_job(fake_wisdom, made, virtual_time):
@@ -248,13 +248,86 @@ class Forgotten(Store):
         super().set(key, value)
 
 
-def test_a_try_that_airflow_has_given_up_starts_nothing(fake_wisdom, made, knowledge_base):
+@pytest.mark.parametrize(("kind", "jobs"), [("import", 3), ("start", 1)])
+def test_a_try_that_airflow_has_given_up_starts_nothing(fake_wisdom, made, knowledge_base, kind, jobs):
     """Its worker was frozen while it uploaded, and taken for dead; the next try imports the file."""
-    with pytest.raises(ImportIncompleteError, match="Airflow no longer knows this try of the task"):
-        run(made("import"), task_state_store=Forgotten())
+    with pytest.raises(WisdomError, match="Airflow no longer knows this try of the task"):
+        run(made(kind), task_state_store=Forgotten())
     assert "StartImportJob" not in fake_wisdom.calls()
-    assert len(ids_of(run(made("import"), try_number=2, task_state_store=Store()))) == 3
-    assert len(jobs_of(fake_wisdom, knowledge_base)) == 3
+    assert run(made(kind), try_number=2, task_state_store=Store())["status"] == "COMPLETE"
+    assert len(jobs_of(fake_wisdom, knowledge_base)) == jobs
+
+
+def test_an_upload_that_is_given_starts_nothing_for_a_try_that_airflow_has_given_up(fake_wisdom, sending):
+    with pytest.raises(TaskEndedError, match="Airflow no longer knows this try of the task"):
+        run(sending("start of an upload"), task_state_store=Forgotten())
+    assert sending.written() == []
+
+
+def test_a_try_that_is_woken_while_the_next_one_imports_starts_no_second_job(
+    fake_wisdom, made, knowledge_base, monkeypatch, virtual_time
+):
+    """It was frozen in its PUT, and the list lags behind."""
+    fake_wisdom.lagging_list(seconds=100_000)
+    put, uploads, store = requests.Session.request, [], Store()
+
+    class OfFirstTry(Store):
+        def set(self, key, value):
+            (Forgotten() if len(uploads) > 1 else store).set(key, value)
+
+    def frozen(session, *args, **kwargs):
+        answer = put(session, *args, **kwargs)
+        uploads.append(1)
+        if len(uploads) == 1:
+            assert run(made("start"), 2, task_state_store=store)["status"] == "COMPLETE"
+        return answer
+
+    monkeypatch.setattr(requests.Session, "request", frozen)
+    with pytest.raises(TaskEndedError, match="Airflow no longer knows this try of the task"):
+        run(made("start"), task_state_store=OfFirstTry())
+    assert fake_wisdom.calls()["StartImportJob"] == 1
+
+
+def test_a_start_task_that_is_given_up_while_its_job_is_started_names_the_job(fake_wisdom, made, capsys):
+    class ForgottenLate(Store):
+        def set(self, key, value):
+            (Forgotten if isinstance(value, dict) and value["import_job_id"] else Store).set(self, key, value)
+
+    with pytest.raises(TaskEndedError):
+        run(made("start"), task_state_store=ForgottenLate())
+    assert "goes on; another try of the task finds it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dies_after", ["StartContentUpload", "StartImportJob"])
+def test_a_start_task_finds_what_its_store_remembers_without_the_list(fake_wisdom, made, dies_after, virtual_time):
+    store = Store()
+
+    def die(**_):
+        raise Killed
+
+    fake_wisdom.lagging_list(seconds=100_000)
+    with pytest.raises(Killed), listening(f"after-call.*.{dies_after}", die):
+        run(made("start"), task_state_store=store)
+    summaries = [run(made("start"), number, task_state_store=store) for number in (2, 3)]
+    assert len({summary["importJobId"] for summary in summaries}) == 1
+    starts = [each for each in fake_wisdom.history() if each["operation"] == "StartImportJob" and each["effect"]]
+    assert len(starts) == 1
+
+
+def test_a_retry_of_a_start_task_reads_no_list_where_a_store_remembers(fake_wisdom, made):
+    store = Store()
+    first, second = (run(made("start"), number, task_state_store=store)["importJobId"] for number in (1, 2))
+    assert first == second
+    assert "ListImportJobs" not in fake_wisdom.calls()
+
+
+def test_a_first_try_that_runs_twice_says_that_its_job_was_found(fake_wisdom, made, caplog, virtual_time):
+    job = run(made("start"))
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        run(made("start"))
+    assert f"{job['importJobId']} was started by an earlier try, {job['createdTime']}" in caplog.text
+    assert "is started" not in caplog.text
 
 
 def test_a_store_that_fails_otherwise_ends_no_import(fake_wisdom, made):
