@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
@@ -98,6 +98,31 @@ def test_a_run_that_is_made_again_under_its_old_name_is_another(
     new = attempt(start(knowledge_base, source), day=2)["importJobId"]
     assert new != old
     assert attempt(start(knowledge_base, source), 2, day=2)["importJobId"] == new
+
+
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+def test_a_clear_waits_for_the_job_of_its_own_run_and_not_for_that_of_the_run_that_had_its_name(
+    fake_wisdom, knowledge_base, source, order
+):
+    fake_wisdom.list_order(order)
+    fake_wisdom.import_jobs(after_seconds=3600)
+    old, new, cleared = (
+        attempt(start(knowledge_base, source, wait_for_completion=False), number, cleared_after=after, day=day)
+        for number, after, day in [(1, 0, 1), (1, 0, 2), (2, 1, 2)]
+    )
+    assert old["importJobId"] != new["importJobId"] == cleared["importJobId"]
+
+
+@pytest.mark.parametrize(("begins_after", "adopts"), [(timedelta(days=1), False), (timedelta(minutes=10), True)])
+def test_a_job_that_is_older_than_the_run_is_not_adopted(fake_wisdom, knowledge_base, source, begins_after, adopts):
+    """Clocks may differ by some minutes."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    old = attempt(start(knowledge_base, source, wait_for_completion=False))
+    again = dag_run(day=2)
+    again.run_after = datetime.now(timezone.utc) + begins_after
+    ti = FakeTaskInstance(2, max_tries=1 + RETRIES)
+    new = run(start(knowledge_base, source, wait_for_completion=False), ti=ti, dag_run=again)
+    assert (new["importJobId"] == old["importJobId"]) is adopts
 
 
 def test_an_adopted_job_is_named_with_the_time_at_which_it_was_started(fake_wisdom, knowledge_base, source, caplog):
