@@ -200,10 +200,15 @@ class Import(HasFolder):
 
         :param manifest: What was to be imported.
         """
-        error = WisdomError("Nothing was sent")
-        jobs = [self._found.get(manifest.parts[number].mark) for number in manifest.to_send]
-        ends = [JobEnd.of(self._knowledge_base_id, job.import_job_id if job else None, job, error) for job in jobs]
+        ends = [self._given_up(manifest.parts[number].mark) for number in manifest.to_send]
         return Account(manifest, accounts_of(manifest, ends), is_given_up=True)
+
+    def _given_up(self, mark: str) -> JobEnd:
+        error, job = WisdomError("Nothing was sent"), self._found.get(mark)
+        if job:
+            return JobEnd.of(self._knowledge_base_id, job.import_job_id, job, error)
+        is_unknown = self._sender.may_have_started(mark)
+        return JobEnd(self._knowledge_base_id, None, error=error, may_have_started=is_unknown)
 
     def look(self, submissions: Sequence[Submission]) -> list[JobEnd]:
         """Look once at jobs that earlier tries started: if all files have one and all are COMPLETE, nothing is left.

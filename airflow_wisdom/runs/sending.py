@@ -45,6 +45,7 @@ class Sender:
         self._run = run
         self._knowledge_base_id = knowledge_base_id
         self._external_source_configuration = external_source_configuration
+        self._has_looked_back = False
         self._standings: dict[str, Standing] = {}
         self._recalled: dict[str, Remembered] = {}
 
@@ -57,6 +58,7 @@ class Sender:
         has_begun_before = self._run.memory.begin()
         if self._run.is_first_try and not has_begun_before:
             return {}
+        self._has_looked_back = True
         self._recalled = {mark: recalled for mark in marks if (recalled := self._run.memory.recall(mark))}
         self._standings = {
             mark: standing for mark, recalled in self._recalled.items() if (standing := self._remembered(recalled))
@@ -68,6 +70,15 @@ class Sender:
         for job in found.values():
             self._run.progress.found(job)
         return found
+
+    def may_have_started(self, mark: str) -> bool:
+        """Return whether an earlier try may have started a job for a file of which it has left no trace.
+
+        The list of jobs may lag behind.
+
+        :param mark: The mark of the file.
+        """
+        return self._has_looked_back and mark not in self._standings
 
     def as_begun(self, part: Part) -> Part | None:
         """Return the part of a file as an earlier try has begun with it: which rows are sent is decided; else None.
