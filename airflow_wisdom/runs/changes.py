@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_wisdom.exceptions import AwsError
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.mistake import place
 
@@ -93,12 +94,27 @@ class ChangeEnd:
     :param quick_response_id: Id of the quick response; None where it could not be created.
     :param error: Why it is not as wanted; None if it is.
     :param knowledge_base_arn: ARN of the knowledge base, where an answer to this had it.
+    :param asked: How often AWS was asked to change something for it.
+    :param is_unknown: Whether nobody knows what became of it, as after an answer that was lost; it has an error, too.
     """
 
     change: Change
     quick_response_id: str | None = None
     error: WisdomError | None = None
     knowledge_base_arn: str | None = None
+    asked: int = 0
+    is_unknown: bool = False
+
+    def fail(self, error: WisdomError) -> None:
+        """Note why it is not as wanted, unless that is noted already, and whether it may be so all the same.
+
+        :param error: What was raised last.
+        """
+        if self.error is None:
+            self.error = error
+            # A refusal is no answer to the requests before it.
+            is_refused = isinstance(error, AwsError) and not error.transient and not error.sent_before
+            self.is_unknown = self.asked > (1 if is_refused else 0)
 
 
 def _plain(value: Any) -> Any:

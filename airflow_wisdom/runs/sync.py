@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.rows.quick_responses import Wanted
     from airflow_wisdom.rows.reading.table import Row
-    from airflow_wisdom.runs.changes import Change, ChangeEnd
+    from airflow_wisdom.runs.changes import Change, ChangeEnd, Kind
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
 
@@ -57,6 +57,14 @@ log = logging.getLogger(__name__)
 
 PAGE = 100
 """Quick responses that a list or a search shows with one call."""
+
+_DONE: Mapping[Kind, str] = {
+    "create": "created",
+    "update": "updated",
+    "deactivate": "deactivated",
+    "remove": "removed",
+}
+"""Kind of a change -> what it is called once it is made."""
 
 PLAN_COLUMNS = ("kind", "key", "line", "unit", "field", "old", "new", "why", "lastModifiedBy", "lastModifiedTime")
 """Columns of a plan that is written as CSV: a row for each field that changes. What `line` counts, says `unit`."""
@@ -185,19 +193,30 @@ class SyncAccount:
             "updated": done["update"],
             "unchanged": self.planned.plan.unchanged,
             "invalid": self.planned.plan.rows_invalid,
-            "failed": sum(end.change.line is not None for end in self.failed),
+            "failed": sum(end.change.line is not None and not end.is_unknown for end in self.failed),
             "deactivated": done["deactivate"],
             "removed": done["remove"],
         }
+
+    @cached_property
+    def unknown(self) -> list[ChangeEnd]:
+        """The changes of which nobody knows what became: they count as failed when the sync is judged."""
+        return [end for end in self.failed if end.is_unknown]
+
+    def _done(self, kind: Kind) -> int | None:
+        """Return how many changes of a kind were made; None if nobody knows what became of some of them."""
+        return None if any(end.change.kind == kind for end in self.unknown) else self.numbers[_DONE[kind]]
 
     def summary(self) -> dict[str, Any]:
         """Return what the sync did, as JSON primitives for XCom.
 
         ``rowsRead`` is ``rowsInvalid`` + ``rowsUnchanged`` + ``rowsCreated`` + ``rowsUpdated`` + ``rowsFailed`` +
-        ``rowsPlanned``; the last are those of a plan that was not applied. Where rows were not compared with what there
-        is, ``rowsUnchanged``, ``rowsPlanned`` and ``plan`` are None.
+        ``rowsUnknown`` + ``rowsPlanned``; the last are those of a plan that was not applied. Where rows were not
+        compared with what there is, ``rowsUnchanged``, ``rowsPlanned`` and ``plan`` are None. Where nobody knows what
+        became of changes of a kind, the number of those that were made is None and no guess.
         """
         plan, numbers = self.planned.plan, self.numbers
+        rows_unknown = sum(end.change.line is not None for end in self.unknown)
         planned = 0 if self.ends is not None else sum(change.line is not None for change in plan.changes)
         is_compared = self.planned.refusal is None
         members = {
@@ -206,13 +225,15 @@ class SyncAccount:
             "rowsRead": plan.rows_read,
             "rowsInvalid": numbers["invalid"],
             "rowsUnchanged": numbers["unchanged"] if is_compared else None,
-            "rowsCreated": numbers["created"],
-            "rowsUpdated": numbers["updated"],
+            "rowsCreated": self._done("create"),
+            "rowsUpdated": self._done("update"),
             "rowsFailed": numbers["failed"],
+            "rowsUnknown": rows_unknown,
             "rowsPlanned": planned if is_compared else None,
-            "itemsDeactivated": numbers["deactivated"],
-            "itemsRemoved": numbers["removed"],
-            "itemsFailed": len(self.failed) - numbers["failed"],
+            "itemsDeactivated": self._done("deactivate"),
+            "itemsRemoved": self._done("remove"),
+            "itemsFailed": len(self.failed) - len(self.unknown) - numbers["failed"],
+            "itemsUnknown": len(self.unknown) - rows_unknown,
             "plan": plan.summary(self.sample) if is_compared else None,
             "planPath": self.plan_path,
             "rowsBlank": self.planned.sifted.rows_blank,
@@ -226,7 +247,9 @@ class SyncAccount:
 
     def event(self) -> dict[str, Any]:
         """Return what an asset event says of the sync: a plan that was not applied has no numbers of what was done."""
-        records = None if self.ends is None else self.numbers
+        unknown = {_DONE[end.change.kind] for end in self.unknown}
+        known = {name: number for name, number in self.numbers.items() if name not in unknown}
+        records = None if self.ends is None else known
         return event_extra(self.planned.plan.knowledge_base_id, self.arn, self.status, records=records)
 
     def judge(self, tolerated_failures: str | int) -> None:
@@ -388,8 +411,8 @@ class Sync(HasFolder):
                 await self._verify(ends, len(planned.there), Inventory(calls, self._knowledge_base_id, limit))
             except WisdomError as exc:
                 # What was written is written: what became of it is not known.
-                for end in ends:
-                    end.error = end.error or WisdomError(f"It was changed, but could not be read again: {exc}")
+                for end in [end for end in ends if end.error is None]:
+                    end.error, end.is_unknown = WisdomError(f"It was changed, but could not be read again: {exc}"), True
             return ends
 
     async def _verify(self, ends: Sequence[ChangeEnd], there: int, inventory: Inventory) -> None:
