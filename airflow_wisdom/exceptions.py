@@ -34,7 +34,7 @@
     │   ├── UnsafePlanError               the plan removes too much; nothing was written
     │   ├── PlanChangedError              the plan is no longer the one that was approved; nothing was written
     │   └── SyncIncompleteError           not every quick response is as the table says
-    ├── TaskEndedError                    the task is not this try's any more; nothing more was sent
+    ├── TaskEndedError                    the task was ended, or is not this try's any more; nothing more was sent
     ├── RunTimeoutError                   the time of a task was over before it was done
     └── ImportJobError
         ├── ImportJobFailedError          the job ended, or is about to end, without being COMPLETE
@@ -550,7 +550,10 @@ class FailedRecordsError(WisdomError):
 
 
 class TaskEndedError(WisdomError):
-    """Airflow has given this try of the task up, as after a long silence of its worker; nothing more was sent."""
+    """The task was ended, or Airflow has given this try up, as after a long silence of its worker.
+
+    Nothing more was sent.
+    """
 
 
 class RunTimeoutError(WisdomError):

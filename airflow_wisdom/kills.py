@@ -13,10 +13,11 @@ ANSWER_IN_TRIGGERER = 10.0
 """Seconds for which a trigger asks Airflow for the state of its task; Airflow gives it 30 to react."""
 
 BY_USER = frozenset({"failed", "success", "skipped", "restarting"})
-"""States of a task that still runs and that a user has marked or cleared.
+"""States that mean that a user has marked a task, or cleared it while a worker had it.
 
-It is Airflow itself that makes it ``up_for_retry``, ``scheduled`` or ``queued``, if it has not heard of the worker for
-long.
+It is Airflow itself that makes it ``up_for_retry``, and then ``scheduled``, ``queued`` and ``running``: after an error,
+or if it has not heard of the worker for long. A deferred task that a user clears goes through the same states, but for
+the first, and Airflow does not say which of the two it was: numbers and ids of tries are not in its answer.
 """
 
 DEFERRED = "deferred"
@@ -36,20 +37,20 @@ def is_ended_by_user(ti: Any) -> bool:
     return bool(answer and answer[0] & BY_USER)
 
 
-async def is_still_deferred(ti: Any) -> bool | None:
-    """Return whether a task is deferred although its trigger was told that a user has ended it; None if not known.
+async def states_of(ti: Any) -> set[Any]:
+    """Return the state of a task whose trigger was told that a user has ended it, as a set; empty if not known.
 
-    A triggerer that was paused for longer than its heartbeat is told so of all triggers that another one runs by now.
+    A triggerer that was paused for longer than its heartbeat is told so of all triggers that another one runs by now,
+    or has run to their end.
 
     :param ti: The task instance as the triggerer knows it.
     """
     from asgiref.sync import sync_to_async
 
     try:
-        states = await asyncio.wait_for(sync_to_async(_states)(ti), ANSWER_IN_TRIGGERER)
+        return await asyncio.wait_for(sync_to_async(_states)(ti), ANSWER_IN_TRIGGERER)
     except Exception:  # noqa: BLE001 - whatever stands in the way, Airflow has not answered
-        return None
-    return DEFERRED in states if states else None
+        return set()
 
 
 def _states(ti: Any) -> set[Any]:

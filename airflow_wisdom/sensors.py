@@ -224,6 +224,16 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
         finally:
             self.soft_fail = soft_fail
 
+    def on_kill(self) -> None:
+        """Say where things stand; Airflow calls this where a worker has the task, also after a deferral."""
+        super().on_kill()
+        seen = f", which is {self._seen.status}" if self._seen else ""
+        self.log.warning(
+            "The task is ended. Import job %s%s, is left alone; another try of the task looks at it again",
+            self.import_job_id,
+            seen,
+        )
+
     def _refuse_to_hide_failures(self) -> None:
         if self.silent_fail or self.never_fail:
             raise ValueError("silent_fail and never_fail would hide an import job that failed; soft_fail does not")

@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import cached_property, partial, wraps
+from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -106,6 +107,11 @@ class WisdomTask(LinksToConsole, BaseOperator):
 
     template_fields: Sequence[str] = AWS_PARAMETERS
 
+    # A copy of a task is made by Airflow alone, and of the same try.
+    shallow_copy_attrs: Sequence[str] = ("_ended",)
+
+    _has_begun = False
+
     __signature__ = _WholeSignature()
 
     readers: ClassVar[Readers] = {
@@ -145,12 +151,39 @@ class WisdomTask(LinksToConsole, BaseOperator):
         self.link_to_console(hook)
         return hook
 
+    @property
+    def ended(self) -> Event:
+        """Set once this try of the task is ended: from then on, nothing is sent. Every run of the task gets it."""
+        # At once, for a signal may come at any moment, and not in the constructor, because parsing a DAG copies tasks.
+        event: Event = vars(self).setdefault("_ended", Event())
+        return event
+
+    def on_kill(self) -> None:
+        """Send nothing more.
+
+        Airflow calls this where a worker has the task, from a signal handler, at any moment from before `execute` on:
+        when a user ends it, at an ``execution_timeout``, and when the worker is stopped. `execute` goes on meanwhile.
+        """
+        self.ended.set()
+
+    def check_not_ended(self) -> None:
+        """Go on only if the task was not ended meanwhile.
+
+        :raises TaskEndedError: It was.
+        """
+        if self.ended.is_set():
+            raise TaskEndedError("Nothing more was sent because the task was ended")
+
     def settle(self, context: Context) -> None:
         """Let every parameter be what it means, such as the number ``50`` for the text ``"50"``.
 
         :param context: The task's context.
         :raises ParameterError: Parameters make no sense: it says so of all of them, before anything is sent.
         """
+        if self._has_begun:
+            # The try before had the same task, as in `dag.test()`.
+            self._ended = Event()
+        self._has_begun = True
         problems = Problems()
         for name, value in problems.read(readers_of(type(self)), self).items():
             setattr(self, name, value)
@@ -302,9 +335,11 @@ class WisdomKnowledgeBaseTask(WisdomTask):
 
         :raises ParameterError: Neither the parameters nor the Airflow connection name one of them.
         :raises ResourceNotFoundError: There is no such instance, or it has no knowledge base of quick responses.
+        :raises TaskEndedError: The task was ended while it was looked up.
         """
         if not (self.knowledge_base_id or self.instance_id):
             self.knowledge_base_id, self.instance_id = self.hook.named_in_connection()
+            self.check_not_ended()
             self._check_ids()
         if not (self.knowledge_base_id or self.instance_id):
             needed = (
@@ -313,14 +348,18 @@ class WisdomKnowledgeBaseTask(WisdomTask):
             raise ParameterError(needed)
         if not self.knowledge_base_id:
             self.knowledge_base_id = self.hook.find_knowledge_base(str(self.instance_id))
+            self.check_not_ended()
         return str(self.knowledge_base_id)
 
     def routing_profiles(self) -> dict[str, str] | None:
         """Return the routing profiles of the Amazon Connect instance, name -> ARN; None if no instance is named.
 
         :raises ResourceNotFoundError: There is no such instance.
+        :raises TaskEndedError: The task was ended while they were looked up.
         """
-        return self.hook.routing_profiles(self.instance_id) if self.instance_id else None
+        found = self.hook.routing_profiles(self.instance_id) if self.instance_id else None
+        self.check_not_ended()
+        return found
 
 
 class WisdomStorageTask(WisdomKnowledgeBaseTask):

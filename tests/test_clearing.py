@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import DAG
+from airflow.sdk import task as airflow_task
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from rigs.imports import ROWS, Store, ids_of, importing, jobs_of, responses
 from rigs.network import Killed, killed
 from rigs.running import GOOD_CSV, FakeTaskInstance, run, start_job
@@ -26,7 +29,7 @@ def source(tmp_path):
 
 def start(knowledge_base, source, **kwargs):
     return WisdomStartImportJobOperator(
-        task_id="start", knowledge_base_id=knowledge_base, source=source, retries=RETRIES, **{**QUICK, **kwargs}
+        task_id="start", knowledge_base_id=knowledge_base, source=source, **{"retries": RETRIES, **QUICK, **kwargs}
     )
 
 
@@ -97,6 +100,31 @@ def test_a_run_that_is_made_again_under_its_old_name_is_another(
     assert attempt(start(knowledge_base, source), 2, day=2)["importJobId"] == new
 
 
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+def test_a_clear_waits_for_the_job_of_its_own_run_and_not_for_that_of_the_run_that_had_its_name(
+    fake_wisdom, knowledge_base, source, order
+):
+    fake_wisdom.list_order(order)
+    fake_wisdom.import_jobs(after_seconds=3600)
+    old, new, cleared = (
+        attempt(start(knowledge_base, source, wait_for_completion=False), number, cleared_after=after, day=day)
+        for number, after, day in [(1, 0, 1), (1, 0, 2), (2, 1, 2)]
+    )
+    assert old["importJobId"] != new["importJobId"] == cleared["importJobId"]
+
+
+@pytest.mark.parametrize(("begins_after", "adopts"), [(timedelta(days=1), False), (timedelta(minutes=10), True)])
+def test_a_job_that_is_older_than_the_run_is_not_adopted(fake_wisdom, knowledge_base, source, begins_after, adopts):
+    """Clocks may differ by some minutes."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    old = attempt(start(knowledge_base, source, wait_for_completion=False))
+    again = dag_run(day=2)
+    again.run_after = datetime.now(timezone.utc) + begins_after
+    ti = FakeTaskInstance(2, max_tries=1 + RETRIES)
+    new = run(start(knowledge_base, source, wait_for_completion=False), ti=ti, dag_run=again)
+    assert (new["importJobId"] == old["importJobId"]) is adopts
+
+
 def test_an_adopted_job_is_named_with_the_time_at_which_it_was_started(fake_wisdom, knowledge_base, source, caplog):
     job = attempt(start(knowledge_base, source))
     with caplog.at_level("INFO"):
@@ -111,6 +139,35 @@ def test_an_adopted_job_is_named_with_the_time_at_which_it_was_started(fake_wisd
 def test_a_clear_is_told_from_a_retry_as_airflow_itself_reckons(try_number, max_tries, retries, is_cleared):
     context = {"ti": FakeTaskInstance(try_number, max_tries)}
     assert Series.of_task(SimpleNamespace(retries=retries), context).is_cleared is is_cleared
+
+
+@pytest.mark.parametrize("makes", ["start", "import"])
+def test_a_retry_of_a_taskflow_function_that_calls_an_operator_continues(fake_wisdom, knowledge_base, source, makes):
+    """The operator inside has retries of its own, which nobody counts."""
+    fake_wisdom.import_jobs(status="COMPLETE")
+
+    contexts = []
+    with DAG("dag", schedule=None):
+
+        @airflow_task(retries=RETRIES)
+        def load():
+            inner = {
+                "start": lambda: start(knowledge_base, source, retries=0, deferrable=False),
+                "import": lambda: importing(knowledge_base, source, on_failed_records="ignore"),
+            }[makes]()
+            return inner.execute(contexts[-1])
+
+        outer = load().operator
+
+    def tried(try_number, max_tries):
+        ti = FakeTaskInstance(try_number, max_tries)
+        events = OutletEventAccessors()
+        contexts.append({"ti": ti, "task": outer, "dag_run": dag_run(), "outlet_events": events})
+        summary = outer.execute(contexts[-1])
+        return summary.get("importJobId") or [job["importJobId"] for job in summary["importJobs"]]
+
+    first, retry, cleared = tried(1, RETRIES), tried(2, RETRIES), tried(3, 2 + RETRIES)
+    assert first == retry != cleared
 
 
 def old_jobs(fake, knowledge_base, number):

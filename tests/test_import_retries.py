@@ -6,8 +6,8 @@ import json
 
 import pytest
 from rigs.imports import ROWS, Store, deferral_of, ids_of, importing, jobs_of, run_with_store
-from rigs.network import Killed
-from rigs.running import fire, run
+from rigs.network import Killed, listening
+from rigs.running import FakeTaskInstance, fire, run
 
 from airflow_wisdom.exceptions import ImportIncompleteError
 
@@ -182,3 +182,30 @@ def test_a_triggerer_that_is_restarted_starts_nothing_twice(fake_wisdom, knowled
     first, second = (fire(trigger) for _ in range(2))
     assert ids_of(first) == ids_of(second)
     assert len(jobs_of(fake_wisdom, knowledge_base)) == 3
+
+
+@pytest.mark.parametrize(
+    ("try_number", "known"),
+    [
+        (1, {"rowsImported": 0, "rowsRefused": 0, "rowsNotStarted": 1, "rowsUnknown": 0}),
+        (2, {"rowsImported": None, "rowsRefused": None, "rowsNotStarted": 0, "rowsUnknown": 1}),
+    ],
+)
+def test_what_an_earlier_try_may_have_started_is_not_known(
+    fake_wisdom, knowledge_base, try_number, known, virtual_time
+):
+    """It started its job and died, the list lags behind, and the next try cannot upload."""
+
+    def die(**_):
+        raise Killed
+
+    fake_wisdom.lagging_list(seconds=100_000)
+    if try_number == 2:
+        with pytest.raises(Killed), listening("after-call.*.StartImportJob", die):
+            run_with_store(importing(knowledge_base, ROWS[:1]), None)
+    fake_wisdom.fault("PutObject", "AccessDenied", http_status=403)
+    ti = FakeTaskInstance(try_number)
+    with pytest.raises(ImportIncompleteError):
+        run(importing(knowledge_base, ROWS[:1]), ti=ti)
+    summary = ti.xcoms["return_value"]
+    assert {name: summary[name] for name in known} == known

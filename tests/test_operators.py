@@ -293,7 +293,6 @@ def test_a_task_that_a_user_ends_deletes_its_job_only_if_asked_to(
     fake_wisdom, knowledge_base, source, delete, state, capsys
 ):
     task = start(knowledge_base, source=str(source), delete_jobs_on_kill=delete)
-    task.on_kill()  # before anything was started
     ti = FakeTaskInstance()
     job = run(task, ti=ti)
     ti.state = state

@@ -192,3 +192,12 @@ def test_flags_that_would_hide_a_failure_are_refused(fake_wisdom, knowledge_base
         run(task)
     with pytest.raises(ValueError, match="soft_fail does not"):
         task.resume_execution("execute_complete", {"event": "success"}, {})
+
+
+def test_a_sensor_that_is_ended_says_where_things_stand(fake_wisdom, knowledge_base, capsys):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    sensor = WisdomImportJobSensor(task_id="wait", knowledge_base_id=knowledge_base, import_job_id=job)
+    sensor.poke({})
+    sensor.on_kill()
+    assert f"Import job {job}, which is START_IN_PROGRESS, is left alone" in capsys.readouterr().out

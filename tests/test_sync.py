@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from rigs.network import after_call
 from rigs.running import FakeTaskInstance, run
 
 from airflow_wisdom.exceptions import (
@@ -764,3 +765,21 @@ def test_what_is_known_of_a_plan_and_of_its_end_is_computed_once():
     assert account.numbers is account.numbers
     assert account.failed is account.failed
     assert account.summary()["rowsCreated"] == account.numbers["created"] == 2
+
+
+@pytest.mark.parametrize("why", ["killed", "deadline while it is read again", "answers lost"])
+def test_changes_of_which_nobody_knows_what_became_are_not_counted_as_none(
+    fake_wisdom, knowledge_base, why, virtual_time
+):
+    syncing, ti = task(knowledge_base, rows_of(30), timeout=600), FakeTaskInstance()
+    killed_by = syncing.on_kill if why == "killed" else lambda: None
+    if why == "deadline while it is read again":
+        fake_wisdom.quick_response_changes(after_seconds=3600)
+    if why == "answers lost":
+        fake_wisdom.fault("CreateQuickResponse", times=10_000, lost=True, after_effect=True)
+    with after_call("CreateQuickResponse", 3, killed_by), pytest.raises(SyncIncompleteError):
+        run(syncing, ti=ti)
+    summary = ti.xcoms["return_value"]
+    unknown = len(there(fake_wisdom, knowledge_base))
+    names = ("rowsCreated", "rowsUnknown", "rowsFailed", "rowsUpdated", "itemsUnknown")
+    assert [summary[name] for name in names] == [None, unknown, 30 - unknown, 0, 0]

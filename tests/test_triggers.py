@@ -199,6 +199,23 @@ def test_where_airflow_does_not_say_what_became_of_the_task_nothing_is_deleted(
     assert f"not known. The import jobs that it waited for go on: {job}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("state", ["up_for_retry", "scheduled", "queued", "running", None])
+def test_what_the_next_try_waits_for_is_not_deleted(fake_wisdom, knowledge_base, state, capsys):
+    """A triggerer was paused, another one ended the wait with an error, and the next try has found the job."""
+    fake_wisdom.import_jobs(after_seconds=3600)
+    job = start_job(fake_wisdom, knowledge_base)
+    asyncio.run(kill(killing(knowledge_base, job), state=state))
+    assert "DeleteImportJob" not in fake_wisdom.calls()
+    assert f"its state is {state}. The import jobs that it waited for go on: {job}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
+def test_what_a_user_has_marked_is_deleted(fake_wisdom, knowledge_base, state):
+    fake_wisdom.import_jobs(after_seconds=3600)
+    asyncio.run(kill(killing(knowledge_base, start_job(fake_wisdom, knowledge_base)), state=state))
+    assert fake_wisdom.calls()["DeleteImportJob"] == 1
+
+
 @pytest.mark.parametrize("state", ["success", "failed", "scheduled"])
 def test_what_has_ended_is_not_deleted(fake_wisdom, knowledge_base, state):
     """Another triggerer may have waited to the end: the task went on, and nobody has ended it."""

@@ -519,9 +519,9 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
     def _upload_once(
         self, knowledge_base_id: str, body: BinaryIO, size: int, content_type: str, check: Callable[[], object]
     ) -> str:
-        check()
         request = {"knowledgeBaseId": knowledge_base_id, "contentType": content_type}
         with self._calling("start_content_upload", request) as client:
+            check()
             upload = client.start_content_upload(**request)
             headers = {**upload["headersToInclude"], "Content-Length": str(size)}
         check()

@@ -67,7 +67,6 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
         self.path = path
         self.owner_tag = owner_tag
         self.timeout = timeout
-        self._export: Export | None = None
         self._account: ExportAccount | None = None
 
     def checks(self) -> Sequence[Callable[[], object]]:
@@ -87,15 +86,13 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
 
     def on_kill(self) -> None:
         """Leave the file that is there as it is, unless it is being replaced right now."""
-        if self._export:
-            self._export.stop()
-            self.log.warning("The task is ended: nothing is exported. Another try reads everything again")
+        super().on_kill()
+        self.log.warning("The task is ended: nothing is exported. Another try reads everything again")
 
     def _new_export(self, deadline: float) -> Export:
         from airflow_wisdom.runs.export import Export
 
-        self._export = Export.of_task(self, self._options(), self.storage(), deadline)
-        return self._export
+        return Export.of_task(self, self._options(), self.storage(), deadline)
 
     def _options(self) -> ExportOptions:
         from airflow_wisdom.runs.export import ExportOptions

@@ -90,9 +90,10 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     :param poll_interval: Seconds, or a timedelta, between two looks. Default: intervals that grow with the job's age,
         see :class:`~airflow_wisdom.cadence.Cadence`.
     :param timeout: Seconds, or a timedelta, after which the task stops waiting and fails. Default: one day.
-    :param delete_jobs_on_kill: Whether the job is deleted when a user ends the task while it waits, by marking or
-        clearing it; never when a worker or triggerer ends, or at a time-out. While deferred, this needs Airflow 3.3.
-        What deleting does to a running job is not documented. Default: no, the job goes on and its id is logged.
+    :param delete_jobs_on_kill: Whether the job is deleted when a user ends the task while it waits, by marking it or,
+        while a worker has it, clearing it; never when a worker or triggerer ends, or at a time-out. While deferred,
+        this needs Airflow 3.3. What deleting does to a running job is not documented. Default: no, the job goes on and
+        its id is logged.
 
     The rest: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
@@ -160,7 +161,6 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         self.timeout = timeout
         self.delete_jobs_on_kill = delete_jobs_on_kill
         self._ti: Any = None
-        self._import: SingleImport | None = None
         self._started: ImportJob | None = None
         self._job: ImportJob | None = None
 
@@ -180,11 +180,16 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         deadline = self.ends_at(self.timeout)
         single = self._single(context, deadline)
         self._started = self._job = job = single.find_or_start()
+        if self.ended.is_set():
+            # When Airflow called `on_kill`, nobody knew of the job.
+            self._leave(job)
+            self.check_not_ended()
         context["ti"].xcom_push(key="import_job_id", value=job.import_job_id)
         self.link_to_instance(self.hook, job)
         if not self.wait_for_completion:
             return self._unread(job)
         if self.deferrable and single.look(job).is_running:
+            self.check_not_ended()
             self._defer(job.import_job_id, deadline)
         return self._complete(single.wait(job, self.poll_interval), context)
 
@@ -199,8 +204,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         from airflow_wisdom.runs.single import SingleImport
 
         self.find_knowledge_base()
-        self._import = SingleImport.of(self, self.hook, context, deadline)
-        return self._import
+        return SingleImport.of(self, self.hook, context, deadline)
 
     def _unread(self, job: ImportJob) -> dict[str, Any]:
         from airflow_wisdom.runs.single import JobAccount
@@ -234,30 +238,33 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         return import_lineage([self.source] if self.source else [], [self._job] if self._job else [], self._records)
 
     def on_kill(self) -> None:
-        """Delete the job, if a user ends the task and it was asked for; Airflow calls this where a worker has the task.
+        """Send nothing more; delete the job, if a user ends the task and it was asked for, or else name it.
 
-        It does so at times when it takes a deferred task that has just come back for a lost one.
+        Airflow calls this where a worker has the task, at times when it takes a deferred task that has just come back
+        for a lost one.
         """
-        if self._import is not None:
-            self._import.run.ended.set()
+        super().on_kill()
         if self._job is None:
             self.log.warning("The task is ended: nothing more is sent")
-            return
-        from airflow_wisdom.kills import is_ended_by_user
-
-        import_job_id = self._job.import_job_id
-        if self._started is None:
+        elif self._started is None:
             self.log.warning(
                 "The task is ended while the report of import job %s, which is %s, is read; another try of the task "
                 "finds the job",
-                import_job_id,
+                self._job.import_job_id,
                 self._job.status,
             )
-        elif self.delete_jobs_on_kill and is_ended_by_user(self._ti):
-            self.hook.try_to_delete_running_job(self.find_knowledge_base(), import_job_id)
+        else:
+            self._leave(self._job)
+
+    def _leave(self, job: ImportJob) -> None:
+        """Delete a job of a task that is ended, if it is a user who ends it and that was asked for; else name it."""
+        from airflow_wisdom.kills import is_ended_by_user
+
+        if self.delete_jobs_on_kill and is_ended_by_user(self._ti):
+            self.hook.try_to_delete_running_job(job.knowledge_base_id, job.import_job_id)
         else:
             self.log.warning(
-                "The task is ended. Import job %s goes on; another try of the task finds it", import_job_id
+                "The task is ended. Import job %s goes on; another try of the task finds it", job.import_job_id
             )
 
 
@@ -300,14 +307,18 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Delete the job, and wait until it is gone if asked."""
         deadline = self.ends_at(self.timeout)
+        knowledge_base_id = self.find_knowledge_base()
+        # A connection may be looked up for minutes: the client is made before it is asked whether to go on.
+        self.hook.conn  # noqa: B018 - a cached property
+        self.check_not_ended()
         try:
-            self.hook.delete_import_job(self.find_knowledge_base(), self.import_job_id)
+            self.hook.delete_import_job(knowledge_base_id, self.import_job_id)
         except ResourceNotFoundError as exc:
             self.log.info("Nothing to delete: %s", exc)
             return
         self.log.info("AWS was asked to delete import job %s", self.import_job_id)
         if self.wait_for_completion:
             self.hook.wait_for_deletion(
-                self.find_knowledge_base(), self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
+                knowledge_base_id, self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
             )
             self.log.info("Import job %s is gone", self.import_job_id)

@@ -132,10 +132,10 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         """Take over from the trigger: fetch the reports, and return the summary or raise what went wrong."""
         from airflow_wisdom.runs.imports import told_by
 
-        manifest, ends = told_by(event)
+        manifest, self._ends = told_by(event)
         # Looking it up once more could fail, and nobody would hear what was imported.
         self.knowledge_base_id = manifest.knowledge_base_id
-        return self._conclude(context, self._new_import(context, time.time()), manifest, ends)
+        return self._conclude(context, self._new_import(context, time.time()), manifest, self._ends)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from the deferral; where it was Airflow that ended it, say where the import stands."""
@@ -155,6 +155,7 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         """
         from airflow_wisdom.kills import is_ended_by_user
 
+        super().on_kill()
         if self._ends:
             complete = sum(end.is_complete for end in self._ends)
             self.log.warning(
@@ -164,7 +165,9 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
                 complete,
             )
         elif self._import:
-            self._import.stop(delete=lambda: self.delete_jobs_on_kill and is_ended_by_user(self._ti))
+            self._import.leave(delete=lambda: self.delete_jobs_on_kill and is_ended_by_user(self._ti))
+        else:
+            self.log.warning("The task is ended: nothing more is sent")
 
     def _sent(self, context: Context, run: Import, manifest: Manifest) -> tuple[Manifest, list[Submission]]:
         """Send what is left to import; where nothing can be started, the summary is pushed all the same."""

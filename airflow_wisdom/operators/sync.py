@@ -114,7 +114,6 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         self.content_format = content_format
         self.on_unremovable = on_unremovable
         self.on_failed_items = on_failed_items
-        self._sync: Sync | None = None
         self._account: SyncAccount | None = None
 
     @guarded
@@ -135,17 +134,13 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
 
     def on_kill(self) -> None:
         """Write nothing more; another try compares again, and does the rest."""
-        if self._sync:
-            self._sync.stop()
-            self.log.warning(
-                "The task is ended: nothing more is written. Another try compares again, and does the rest"
-            )
+        super().on_kill()
+        self.log.warning("The task is ended: nothing more is written. Another try compares again, and does the rest")
 
     def _new_sync(self, context: Context, deadline: float) -> Sync:
         from airflow_wisdom.runs.sync import Sync
 
-        self._sync = Sync.of_task(self, context, self.row_options(), self.storage(), deadline)
-        return self._sync
+        return Sync.of_task(self, context, self.row_options(), self.storage(), deadline)
 
     def row_options(self) -> SyncOptions:
         """Return how the rows are judged, and what is done with them."""

@@ -103,13 +103,15 @@ class Applier:
         async with self._room:
             try:
                 self._check(step, end)
+                # Of the steps before, AWS has answered all.
+                end.asked = 0
                 await self._do(step, end)
                 if step.is_needed and step.quick_response_id:
                     # A name may still be taken while a change of it is in progress.
                     await self._inventory.some([step.quick_response_id])
             except WisdomError as exc:
                 self._failed.add(step)
-                end.error = end.error or exc
+                end.fail(exc)
                 if isinstance(exc, AccessDeniedError):
                     # No other call would fare better.
                     self._stopped_by = exc
@@ -131,17 +133,18 @@ class Applier:
         if step.verb == "create":
             await self._create(step, end)
         elif step.verb == "update":
-            await self._update(step)
+            await self._update(step, end)
         elif step.verb == "delete":
-            await self._delete(step)
+            await self._delete(step, end)
         else:
-            await self._tag(step)
+            await self._tag(step, end)
 
     async def _create(self, step: Step, end: ChangeEnd) -> None:
         # The same for each time that this is sent, another for each plan: what was deleted is created again.
         token = str(uuid.uuid4())
 
         def create(hook: WisdomHook) -> QuickResponse:
+            end.asked += 1
             return hook.create_quick_response(self._id, step.values, tags=step.change.tags, client_token=token)
 
         try:
@@ -158,8 +161,9 @@ class Applier:
             raise
         end.quick_response_id, end.knowledge_base_arn = made.quick_response_id, made.knowledge_base_arn
 
-    async def _update(self, step: Step) -> None:
+    async def _update(self, step: Step, end: ChangeEnd) -> None:
         def update(hook: WisdomHook) -> QuickResponse:
+            end.asked += 1
             return hook.update_quick_response(self._id, str(step.quick_response_id), step.values)
 
         try:
@@ -169,8 +173,9 @@ class Applier:
                 # Somebody else was changing it, and no longer is.
                 await ask(self._calls, update, self._limit)
 
-    async def _delete(self, step: Step) -> None:
+    async def _delete(self, step: Step, end: ChangeEnd) -> None:
         def delete(hook: WisdomHook) -> None:
+            end.asked += 1
             hook.delete_quick_response(self._id, str(step.quick_response_id))
 
         try:
@@ -182,10 +187,11 @@ class Applier:
             if await self._inventory.some([str(step.quick_response_id)]):
                 await ask(self._calls, delete, self._limit)
 
-    async def _tag(self, step: Step) -> None:
+    async def _tag(self, step: Step, end: ChangeEnd) -> None:
         arn = str(step.change.arn)
 
         def tag(hook: WisdomHook) -> None:
+            end.asked += 1
             if step.verb == "tag":
                 hook.tag_resource(arn, step.change.tags)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import ValidationError
+from airflow_wisdom.exceptions import AwsError, ValidationError
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.mistake import place
 from airflow_wisdom.runs.remedies import brief
@@ -96,6 +96,8 @@ class ChangeEnd:
     :param error: Why it is not as wanted; None if it is.
     :param knowledge_base_arn: ARN of the knowledge base, where an answer to this had it.
     :param is_consequence: Whether it was not tried because another change of the plan had failed.
+    :param asked: How often AWS was asked to change something for it.
+    :param is_unknown: Whether nobody knows what became of it, as after an answer that was lost; it has an error, too.
     """
 
     change: Change
@@ -103,6 +105,8 @@ class ChangeEnd:
     error: WisdomError | None = None
     knowledge_base_arn: str | None = None
     is_consequence: bool = False
+    asked: int = 0
+    is_unknown: bool = False
 
     @property
     def is_data_at_fault(self) -> bool:
@@ -115,6 +119,17 @@ class ChangeEnd:
         if self.change.held_by is not None:
             return "name or key taken"
         return "not tried" if self.is_consequence else brief(self.error)
+
+    def fail(self, error: WisdomError) -> None:
+        """Note why it is not as wanted, unless that is noted already, and whether it may be so all the same.
+
+        :param error: What was raised last.
+        """
+        if self.error is None:
+            self.error = error
+            # A refusal is no answer to the requests before it.
+            is_refused = isinstance(error, AwsError) and not error.transient and not error.sent_before
+            self.is_unknown = self.asked > (1 if is_refused else 0)
 
 
 def _plain(value: Any) -> Any:

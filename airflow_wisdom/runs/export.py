@@ -133,6 +133,8 @@ class Export(HasFolder):
     :param options: How the export is done.
     :param storage: What writes the file.
     :param deadline: POSIX time at which it ends.
+    :param ended: Set from another thread or a signal handler when the task is ended: from then on, no file is replaced.
+        Default: it never is.
     """
 
     def __init__(
@@ -142,15 +144,16 @@ class Export(HasFolder):
         options: ExportOptions,
         storage: Storage,
         deadline: float,
+        *,
+        ended: Event | None = None,
     ) -> None:
         self.options = options
         self._connection = ReadyConnection(hook)
         self._knowledge_base_id = knowledge_base_id
         self._storage = storage
-        self._ended = Event()
         self._limit = Limit(
             deadline,
-            self._ended.is_set,
+            (ended or Event()).is_set,
             Contact(),
             what="The knowledge base was not exported",
             error=RunTimeoutError,
@@ -165,11 +168,7 @@ class Export(HasFolder):
         :param storage: What writes the file.
         :param deadline: POSIX time at which it ends.
         """
-        return cls(task.hook, task.find_knowledge_base(), options, storage, deadline)
-
-    def stop(self) -> None:
-        """End it from another thread or a signal handler: no file is replaced any more."""
-        self._ended.set()
+        return cls(task.hook, task.find_knowledge_base(), options, storage, deadline, ended=task.ended)
 
     def plan(self, routing_profiles: Mapping[str, str] | None = None) -> ExportPlan:
         """Read the knowledge base into a file of this machine, and the file as a sync would.

@@ -133,6 +133,7 @@ class Import(HasFolder):
             Memory(context.get("task_state_store")),
             Several(task_progress(), Counting.of_task(task, context)),
             is_first_try=ti.try_number == 1,
+            ended=task.ended,
         )
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
@@ -199,12 +200,17 @@ class Import(HasFolder):
 
         :param manifest: What was to be imported.
         """
-        error = WisdomError("Nothing was sent")
-        jobs = [self._found.get(manifest.parts[number].mark) for number in manifest.to_send]
-        ends = [JobEnd.of(self._knowledge_base_id, job.import_job_id if job else None, job, error) for job in jobs]
+        ends = [self._given_up(manifest.parts[number].mark) for number in manifest.to_send]
         account = Account(manifest, accounts_of(manifest, ends), is_given_up=True)
         self._run.progress.concluded(account)
         return account
+
+    def _given_up(self, mark: str) -> JobEnd:
+        error, job = WisdomError("Nothing was sent"), self._found.get(mark)
+        if job:
+            return JobEnd.of(self._knowledge_base_id, job.import_job_id, job, error)
+        is_unknown = self._sender.may_have_started(mark)
+        return JobEnd(self._knowledge_base_id, None, error=error, may_have_started=is_unknown)
 
     def look(self, submissions: Sequence[Submission]) -> list[JobEnd]:
         """Look once at jobs that earlier tries started: if all files have one and all are COMPLETE, nothing is left.
@@ -287,12 +293,11 @@ class Import(HasFolder):
         self._run.progress.concluded(account)
         return account
 
-    def stop(self, *, delete: Callable[[], bool]) -> None:
-        """End it from another thread or a signal handler: nothing more is sent.
+    def leave(self, *, delete: Callable[[], bool]) -> None:
+        """Say where things stand, for a task that was ended, and delete the jobs that run if that is wanted.
 
         :param delete: Tells whether the jobs that run are to be deleted; else it is logged which they are.
         """
-        self._run.ended.set()
         if self._jobs is None:
             log.warning("The task is ended: nothing more is sent")
             return

@@ -146,11 +146,17 @@ async def ask(calls: Calls, function: Callable[[WisdomHook], T], limit: Limit, d
     :param doing: What goes on in spite of errors, for the log.
     :raises WisdomError: What the call raises, or that its time is over.
     """
+
+    def once_it_is_its_turn(hook: WisdomHook) -> T:
+        # The task may have been ended while this waited for the budget, or for the client.
+        limit.check_stopped()
+        return function(hook)
+
     patience, last = limit.patience(doing), None
     while True:
         limit.check(last)
         try:
-            answer = await calls.ask(function)
+            answer = await calls.ask(once_it_is_its_turn)
         except WisdomError as exc:
             limit.note(exc)
             last, pause = exc, patience.endure(exc, time.time())

@@ -21,6 +21,8 @@ from airflow_wisdom.runs.progress import Progress
 from airflow_wisdom.values import mapping
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_wisdom.model.import_job import ImportJob
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,9 @@ OURS = frozenset((MARK, FILE, *TASK))
 """Keys in an import job's metadata that are not the user's."""
 
 _SERIES_LENGTH = 12
+
+CLOCKS = 900.0
+"""Seconds by which AWS's clock and Airflow's may differ."""
 
 USERS_PAIRS = MAX_METADATA_PAIRS - len(OURS)
 """Pairs of metadata that are left to the user, of those that AWS allows."""
@@ -74,34 +79,47 @@ class Series:
     :param key: What the jobs of this series bear, and no others. Default: empty, as for a command, which is cleared by
         nobody.
     :param is_cleared: Whether a user has cleared the task. Default: no.
+    :param run_after: POSIX time before which the run cannot have begun, which stays the same when a user clears it.
+        Default: not known.
     """
 
     key: str = ""
     is_cleared: bool = False
+    run_after: float | None = None
 
     @classmethod
     def of_task(cls, task: Any, context: Mapping[str, Any]) -> Series:
         """Return the series that a try of a task belongs to.
 
-        :param task: The task.
+        :param task: The task, whose retries count where the context names no other.
         :param context: The context in which it runs.
         """
         ti, dag_run = context["ti"], context.get("dag_run")
+        # Where another task calls this one, as a `@task` may, it is that one which Airflow tries again.
+        retries = (context.get("task") or task).retries or 0
         # Airflow raises `max_tries` when a user clears a task, by the tries that there have been; the task runner
         # uses it in the same way. Whoever calls a task without Airflow's runner has neither this nor a run.
-        first_try = getattr(ti, "max_tries", 0) - (task.retries or 0) + 1
+        first_try = getattr(ti, "max_tries", 0) - retries + 1
         first_try = min(max(first_try, 1), ti.try_number)
         began = getattr(dag_run, "start_date", None)
         key = hashlib.sha256(f"{began.timestamp() if began else ''}/{first_try}".encode()).hexdigest()
-        return cls(key[:_SERIES_LENGTH], first_try > 1)
+        run_after = getattr(dag_run, "run_after", None)
+        return cls(key[:_SERIES_LENGTH], first_try > 1, run_after.timestamp() if run_after else None)
 
-    def adopts(self, key: str, *, has_ended: bool) -> bool:
+    def adopts(self, key: str, *, has_ended: bool, created: datetime | None = None) -> bool:
         """Return whether a job is waited for, or its end taken for the result, and no other is started.
 
         :param key: The key of the series that it bears.
         :param has_ended: Whether it has ended.
+        :param created: When it was started. Default: not known.
         """
-        return key == self.key or (self.is_cleared and not has_ended)
+        return key == self.key or (self.is_cleared and not has_ended and not self._is_of_older_run(created))
+
+    def _is_of_older_run(self, created: datetime | None) -> bool:
+        """Return whether a job is of a run that was deleted and had the same name, as far as clocks tell."""
+        if created is None or self.run_after is None:
+            return False
+        return created.timestamp() < self.run_after - CLOCKS
 
 
 ALL_TRIES = Series()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.model.import_job import ImportJob
     from airflow_wisdom.rows.preparing import ImportFile
     from airflow_wisdom.runs.manifest import Manifest, Part
-    from airflow_wisdom.runs.run import Run
+    from airflow_wisdom.runs.run import Run, Series
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Sender:
         self._run = run
         self._knowledge_base_id = knowledge_base_id
         self._external_source_configuration = external_source_configuration
+        self._has_looked_back = False
         self._standings: dict[str, Standing] = {}
         self._recalled: dict[str, Remembered] = {}
 
@@ -58,8 +59,11 @@ class Sender:
         has_begun_before = self._run.memory.begin()
         if self._run.is_first_try and not has_begun_before:
             return {}
+        self._has_looked_back = True
         self._recalled = {mark: recalled for mark in marks if (recalled := self._run.memory.recall(mark))}
-        self._standings = {mark: standing for mark in self._recalled if (standing := self._remembered(mark))}
+        self._standings = {
+            mark: standing for mark, recalled in self._recalled.items() if (standing := self._remembered(recalled))
+        }
         missing = [mark for mark in marks if mark not in self._standings]
         if missing:
             self._standings |= self._listed(missing, marks)
@@ -67,6 +71,15 @@ class Sender:
         for job in found.values():
             self._run.progress.found(job)
         return found
+
+    def may_have_started(self, mark: str) -> bool:
+        """Return whether an earlier try may have started a job for a file of which it has left no trace.
+
+        The list of jobs may lag behind.
+
+        :param mark: The mark of the file.
+        """
+        return self._has_looked_back and mark not in self._standings
 
     def as_begun(self, part: Part) -> Part | None:
         """Return the part of a file as an earlier try has begun with it: which rows are sent is decided; else None.
@@ -106,16 +119,8 @@ class Sender:
                 log.warning("Import job %s goes on: an earlier try started it with other rows", job.import_job_id)
         return LookBack(missing, self._run.origin.series).note(jobs).found
 
-    def _remembered(self, mark: str) -> Standing | None:
-        remembered = self._recalled[mark]
-        job_id = remembered.import_job_id
-        if job_id is None:
-            return None
-        try:
-            job = patiently(lambda: self._hook.get_import_job(self._knowledge_base_id, job_id), self._run.limit)
-        except ResourceNotFoundError:
-            return None
-        return Standing(job if is_adopted(job, self._run.origin.series) else None, remembered.attempt + 1)
+    def _remembered(self, remembered: Remembered) -> Standing | None:
+        return remembered_standing(remembered, self._hook, self._knowledge_base_id, self._run)
 
     def _submission(self, file: ImportFile, part: Part, metadata: Mapping[str, str]) -> Submission:
         standing = self._standings.get(part.mark, Standing())
@@ -135,10 +140,7 @@ class Sender:
 
     def _usable(self, mark: str, standing: Standing) -> Remembered | None:
         """Return an upload that is to be imported, and perhaps is, though no list shows it; None if there is none."""
-        remembered = self._recalled.get(mark)
-        series = self._run.origin.series.key
-        is_usable = remembered and remembered.attempt == standing.attempt and remembered.series == series
-        return remembered if is_usable else None
+        return usable(self._recalled.get(mark), standing, self._run.origin.series)
 
     def _upload_id(self, file: ImportFile, part: Part, standing: Standing) -> tuple[str, bool]:
         """Return the id of the upload to import, and whether it was made just now."""
@@ -169,3 +171,32 @@ class Sender:
             retryable=error.retryable,
             where={"knowledge_base_id": self._knowledge_base_id},
         )
+
+
+def remembered_standing(remembered: Remembered, hook: WisdomHook, knowledge_base_id: str, run: Run) -> Standing | None:
+    """Return where a file stands by the job that an earlier try remembered; None if it knew of none that is there.
+
+    :param remembered: What an earlier try did for the file.
+    :param hook: What AWS is reached with.
+    :param knowledge_base_id: Id or ARN of the knowledge base.
+    :param run: Who asks, and until when.
+    """
+    job_id = remembered.import_job_id
+    if job_id is None:
+        return None
+    try:
+        job = patiently(lambda: hook.get_import_job(knowledge_base_id, job_id), run.limit)
+    except ResourceNotFoundError:
+        return None
+    return Standing(job if is_adopted(job, run.origin.series) else None, remembered.attempt + 1)
+
+
+def usable(remembered: Remembered | None, standing: Standing, series: Series) -> Remembered | None:
+    """Return an upload that is to be imported, and perhaps is, though no list shows it; None if there is none.
+
+    :param remembered: What an earlier try did for the file, if that is known.
+    :param standing: Where the file stands.
+    :param series: Which tries ask.
+    """
+    is_usable = remembered and remembered.attempt == standing.attempt and remembered.series == series.key
+    return remembered if is_usable else None

@@ -10,14 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from airflow_wisdom.exceptions import FailedRecordReportError, ImportJobFailedError, WisdomError
-from airflow_wisdom.model.import_job import ImportJob, ImportJobStatus
+from airflow_wisdom.exceptions import FailedRecordReportError, ImportJobFailedError, TaskEndedError, WisdomError
+from airflow_wisdom.model.import_job import ImportJob, ImportJobStatus, iso
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.options import Options, ReportOptions
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
-from airflow_wisdom.runs.run import Origin, Run, users_metadata
+from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, users_metadata
+from airflow_wisdom.runs.sending import remembered_standing, usable
 from airflow_wisdom.runs.starting import Standing, Submission, drive, finding, starting
 from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, reread
@@ -97,7 +98,14 @@ class SingleImport:
         """
         SingleOptions.of(task)
         is_first_try = context["ti"].try_number == 1
-        run = Run(Origin.of_task(task, context), deadline, progress=task_progress(), is_first_try=is_first_try)
+        run = Run(
+            Origin.of_task(task, context),
+            deadline,
+            Memory(context.get("task_state_store")),
+            task_progress(),
+            is_first_try=is_first_try,
+            ended=task.ended,
+        )
         own = [name for name in cls.__dataclass_fields__ if name not in ("hook", "run")]
         return cls(hook, run, **{name: getattr(task, name) for name in own})
 
@@ -107,15 +115,49 @@ class SingleImport:
         :raises ClientTokenUsedError: `client_token` was used for another import.
         :raises UploadError: Amazon S3 did not take the file.
         :raises AwsError: AWS did not accept the job.
+        :raises TaskEndedError: Airflow has given this try up, and another one may be running.
         """
         mark = self.run.origin.mark(self.knowledge_base_id, self.upload_id or _sha256(Path(str(self.source))))
-        standing = Standing() if self.run.is_first_try else self._find(mark)
+        has_begun_before = self.run.memory.begin()
+        recalled, standing = None, Standing()
+        if has_begun_before or not self.run.is_first_try:
+            recalled = self.run.memory.recall(mark)
+            standing = self._stands(mark, recalled)
         if (found := standing.job) is not None:
             self.run.progress.found(found)
             return self._patiently(lambda: self.hook.get_import_job(self.knowledge_base_id, found.import_job_id))
-        job = drive(starting(self._submission(mark, standing.attempt)), self.hook, self.run.limit)
-        log.info("Import job %s is started", job.import_job_id)
+        submission = self._submission(mark, standing.attempt, usable(recalled, standing, self.run.origin.series))
+        job = self._start(submission)
+        self._keep(submission, job)
         return job
+
+    def _stands(self, mark: str, recalled: Remembered | None) -> Standing:
+        """Return where the file stands: by what is remembered, and else by the list of all jobs."""
+        where = self.hook, self.knowledge_base_id
+        return (recalled and remembered_standing(recalled, *where, self.run)) or self._find(mark)
+
+    def _start(self, submission: Submission) -> ImportJob:
+        try:
+            job = drive(starting(submission), self.hook, self.run.limit)
+        except WisdomError as exc:
+            if not exc.transient:
+                # AWS would start none from this upload later, either.
+                self.run.memory.forget(submission.mark)
+            raise
+        if job.upload_id == submission.upload_id:
+            log.info("Import job %s is started, %s", job.import_job_id, iso(job.created_time))
+        else:
+            self.run.progress.found(job)
+        return job
+
+    def _keep(self, submission: Submission, job: ImportJob) -> None:
+        what = job.upload_id or submission.upload_id, submission.attempt, job.import_job_id, submission.series.key
+        try:
+            self.run.memory.remember(submission.mark, Remembered(*what))
+        except TaskEndedError as exc:
+            # The other try finds this job by its mark.
+            log.warning("%s", exc)
+            self.run.ended.set()
 
     def look(self, job: ImportJob) -> ImportJob:
         """Look once at a job that was just started or found: one that has ended already need not be waited for.
@@ -141,10 +183,13 @@ class SingleImport:
         except ImportJobFailedError as exc:
             return failed_job(self.hook, *which, exc)
 
-    def _submission(self, mark: str, attempt: int) -> Submission:
+    def _submission(self, mark: str, attempt: int, recalled: Remembered | None) -> Submission:
+        upload_id = recalled.upload_id if recalled else self.upload_id or self._upload()
+        # Also where nothing was uploaded: Airflow answers whether this is still the task's try.
+        self.run.memory.remember(mark, Remembered(upload_id, attempt, series=self.run.origin.series.key))
         return Submission(
             knowledge_base_id=self.knowledge_base_id,
-            upload_id=self.upload_id or self._upload(),
+            upload_id=upload_id,
             mark=mark,
             attempt=attempt,
             series=self.run.origin.series,
@@ -152,7 +197,7 @@ class SingleImport:
             metadata={**self.run.origin.describe(str(self.source or "")), **(self.metadata or {})},
             import_job_type=self.import_job_type,
             external_source_configuration=self.external_source_configuration,
-            may_exist=bool(self.upload_id) and not self.run.is_first_try,
+            may_exist=recalled is not None or (bool(self.upload_id) and not self.run.is_first_try),
         )
 
     def _find(self, mark: str) -> Standing:

@@ -207,12 +207,24 @@ class LookBack:
                 break
             mark, attempt, *_ = _Marks.of(job)
             if mark in self._missing and attempt.isdecimal():
-                following = max(self.found.get(mark, Standing()).attempt, int(attempt) + 1)
-                counts = is_adopted(job, self._series)
-                self.found[mark] = Standing(job if counts else None, following)
-                if counts:
-                    self._missing.remove(mark)
+                self._note(mark, int(attempt), job)
         return self
+
+    def _note(self, mark: str, attempt: int, job: ImportJob) -> None:
+        before = self.found.get(mark, Standing())
+        counts = is_adopted(job, self._series)
+        is_own = counts and _Marks.of(job).series == self._series.key
+        # Of those before a clear, the newest: the order of a list is not documented.
+        is_best = is_own or (counts and _is_newer(job, before.job))
+        self.found[mark] = Standing(job if is_best else before.job, max(before.attempt, attempt + 1))
+        if is_own:
+            self._missing.remove(mark)
+
+
+def _is_newer(job: ImportJob, other: ImportJob | None) -> bool:
+    if other is None or other.created_time is None:
+        return True
+    return job.created_time is not None and job.created_time > other.created_time
 
 
 def is_adopted(job: ImportJob, series: Series) -> bool:
@@ -221,7 +233,8 @@ def is_adopted(job: ImportJob, series: Series) -> bool:
     :param job: A job that bears the mark.
     :param series: Which tries ask.
     """
-    return not has_failed(job) and series.adopts(_Marks.of(job).series, has_ended=has_ended(job))
+    key = _Marks.of(job).series
+    return not has_failed(job) and series.adopts(key, has_ended=has_ended(job), created=job.created_time)
 
 
 def listed(
@@ -370,7 +383,14 @@ def _take(step: Step, hook: WisdomHook, limit: Limit) -> Any:
         limit.check(None)
         time.sleep(min(step, limit.left()))
         return None
-    return patiently(lambda: step(hook), limit, _DOING)
+
+    def call() -> Any:
+        # Its connection may be looked up for minutes, in which the task may be ended.
+        hook.conn  # noqa: B018 - a cached property: the client is made here
+        limit.check_stopped()
+        return step(hook)
+
+    return patiently(call, limit, _DOING)
 
 
 async def drive_in_loop(flow: Flow[T], calls: Calls, limit: Limit) -> T:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from airflow_wisdom.rows.preparing import Sifted
     from airflow_wisdom.rows.quick_responses import Wanted
     from airflow_wisdom.rows.reading.table import Row
-    from airflow_wisdom.runs.changes import Change, ChangeEnd
+    from airflow_wisdom.runs.changes import Change, ChangeEnd, Kind
     from airflow_wisdom.sources import Source
     from airflow_wisdom.storage import Storage
 
@@ -60,6 +60,14 @@ log = logging.getLogger(__name__)
 
 PAGE = 100
 """Quick responses that a list or a search shows with one call."""
+
+_DONE: Mapping[Kind, str] = {
+    "create": "created",
+    "update": "updated",
+    "deactivate": "deactivated",
+    "remove": "removed",
+}
+"""Kind of a change -> what it is called once it is made."""
 
 PLAN_COLUMNS = ("kind", "key", "line", "unit", "field", "old", "new", "why", "lastModifiedBy", "lastModifiedTime")
 """Columns of a plan that is written as CSV: a row for each field that changes. What `line` counts, says `unit`."""
@@ -192,19 +200,30 @@ class SyncAccount:
             "updated": done["update"],
             "unchanged": self.planned.plan.unchanged,
             "invalid": self.planned.plan.rows_invalid,
-            "failed": sum(end.change.line is not None for end in self.failed),
+            "failed": sum(end.change.line is not None and not end.is_unknown for end in self.failed),
             "deactivated": done["deactivate"],
             "removed": done["remove"],
         }
+
+    @cached_property
+    def unknown(self) -> list[ChangeEnd]:
+        """The changes of which nobody knows what became: they count as failed when the sync is judged."""
+        return [end for end in self.failed if end.is_unknown]
+
+    def _done(self, kind: Kind) -> int | None:
+        """Return how many changes of a kind were made; None if nobody knows what became of some of them."""
+        return None if any(end.change.kind == kind for end in self.unknown) else self.numbers[_DONE[kind]]
 
     def summary(self) -> dict[str, Any]:
         """Return what the sync did, as JSON primitives for XCom.
 
         ``rowsRead`` is ``rowsInvalid`` + ``rowsUnchanged`` + ``rowsCreated`` + ``rowsUpdated`` + ``rowsFailed`` +
-        ``rowsPlanned``; the last are those of a plan that was not applied. Where rows were not compared with what there
-        is, ``rowsUnchanged``, ``rowsPlanned`` and ``plan`` are None.
+        ``rowsUnknown`` + ``rowsPlanned``; the last are those of a plan that was not applied. Where rows were not
+        compared with what there is, ``rowsUnchanged``, ``rowsPlanned`` and ``plan`` are None. Where nobody knows what
+        became of changes of a kind, the number of those that were made is None and no guess.
         """
         plan, numbers = self.planned.plan, self.numbers
+        rows_unknown = sum(end.change.line is not None for end in self.unknown)
         planned = 0 if self.ends is not None else sum(change.line is not None for change in plan.changes)
         is_compared = self.planned.refusal is None
         members = {
@@ -213,13 +232,15 @@ class SyncAccount:
             "rowsRead": plan.rows_read,
             "rowsInvalid": numbers["invalid"],
             "rowsUnchanged": numbers["unchanged"] if is_compared else None,
-            "rowsCreated": numbers["created"],
-            "rowsUpdated": numbers["updated"],
+            "rowsCreated": self._done("create"),
+            "rowsUpdated": self._done("update"),
             "rowsFailed": numbers["failed"],
+            "rowsUnknown": rows_unknown,
             "rowsPlanned": planned if is_compared else None,
-            "itemsDeactivated": numbers["deactivated"],
-            "itemsRemoved": numbers["removed"],
-            "itemsFailed": len(self.failed) - numbers["failed"],
+            "itemsDeactivated": self._done("deactivate"),
+            "itemsRemoved": self._done("remove"),
+            "itemsFailed": len(self.failed) - len(self.unknown) - numbers["failed"],
+            "itemsUnknown": len(self.unknown) - rows_unknown,
             "isApplied": self.ends is not None,
             "plan": plan.summary(self.sample) if is_compared else None,
             "planPath": self.plan_path,
@@ -234,7 +255,9 @@ class SyncAccount:
 
     def event(self) -> dict[str, Any]:
         """Return what an asset event says of the sync: a plan that was not applied has no numbers of what was done."""
-        records = None if self.ends is None else self.numbers
+        unknown = {_DONE[end.change.kind] for end in self.unknown}
+        known = {name: number for name, number in self.numbers.items() if name not in unknown}
+        records = None if self.ends is None else known
         return event_extra(self.planned.plan.knowledge_base_id, self.arn, self.status, records=records)
 
     def judge(self, tolerated_failures: str | int) -> None:
@@ -312,10 +335,6 @@ class Sync(HasFolder):
         self._run = run
         self._plan_path: str | None = None
 
-    def stop(self) -> None:
-        """End it from another thread or a signal handler: nothing more is written."""
-        self._run.ended.set()
-
     def plan(self, source: Source, routing_profiles: Mapping[str, str] | None = None) -> Planned:
         """Judge every row, and compare the valid ones with what there is; nothing is written.
 
@@ -364,7 +383,7 @@ class Sync(HasFolder):
         :param deadline: POSIX time at which it ends.
         """
         progress = Several(task_progress(options.sample_size), Counting.of_task(task, context))
-        run = Run(Origin.of_task(task, context), deadline, progress=progress)
+        run = Run(Origin.of_task(task, context), deadline, progress=progress, ended=task.ended)
         return cls(task.hook, task.find_knowledge_base(), options, storage, run)
 
     def check(self, planned: Planned) -> None:
@@ -425,8 +444,8 @@ class Sync(HasFolder):
                 await self._verify(ends, len(planned.there), Inventory(calls, self._knowledge_base_id, limit))
             except WisdomError as exc:
                 # What was written is written: what became of it is not known.
-                for end in ends:
-                    end.error = end.error or WisdomError(f"It was changed, but could not be read again: {exc}")
+                for end in [end for end in ends if end.error is None]:
+                    end.error, end.is_unknown = WisdomError(f"It was changed, but could not be read again: {exc}"), True
             return ends
 
     async def _verify(self, ends: Sequence[ChangeEnd], there: int, inventory: Inventory) -> None:

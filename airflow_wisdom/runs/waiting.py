@@ -90,7 +90,10 @@ def delete_running(hook: WisdomHook, knowledge_base_id: str, under_way: UnderWay
     :param under_way: Says which jobs run. The list of jobs is asked as well: one may have been started in this very
         moment, or by another triggerer.
     """
-    running = set(under_way.running)
+    # First those that are known: a list may be long, and Airflow soon kills a worker hard.
+    known = set(under_way.running)
+    for import_job_id in sorted(known):
+        hook.try_to_delete_running_job(knowledge_base_id, import_job_id)
     try:
         look = LookBack(under_way.marks, under_way.series).note(hook.list_import_jobs(knowledge_base_id))
     except WisdomError as exc:
@@ -98,9 +101,9 @@ def delete_running(hook: WisdomHook, knowledge_base_id: str, under_way: UnderWay
     else:
         jobs = [standing.job for standing in look.found.values() if standing.job]
         # By AWS's word: one in a status that this version does not know may run as well.
-        running |= {job.import_job_id for job in jobs if job.status != ImportJobStatus.COMPLETE.value}
-    for import_job_id in sorted(running):
-        hook.try_to_delete_running_job(knowledge_base_id, import_job_id)
+        others = {job.import_job_id for job in jobs if job.status != ImportJobStatus.COMPLETE.value} - known
+        for import_job_id in sorted(others):
+            hook.try_to_delete_running_job(knowledge_base_id, import_job_id)
 
 
 class ImportJobs:

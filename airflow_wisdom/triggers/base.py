@@ -88,9 +88,9 @@ class JobsTrigger(AwsTrigger):
         before Airflow itself ends the deferral, if it does.
     :param poll_interval: Seconds, or a timedelta, between two looks at a job. Default: intervals that grow with the
         job's age, see :class:`~airflow_wisdom.cadence.Cadence`.
-    :param delete_jobs_on_kill: Whether the jobs are deleted when a user ends the deferred task, by marking or clearing
-        it; never when a triggerer restarts. Needs Airflow 3.3. What deleting does to a running job is not documented.
-        Default: no.
+    :param delete_jobs_on_kill: Whether the jobs are deleted when a user ends the deferred task by marking it; not when
+        a user clears it, for the next try waits for them, and never when a triggerer restarts. Needs Airflow 3.3. What
+        deleting does to a running job is not documented. Default: no.
 
     How AWS is reached: as for :class:`AwsTrigger`.
     """
@@ -129,13 +129,19 @@ class JobsTrigger(AwsTrigger):
 
         Airflow calls this when a user ends the deferred task, but not only then.
         """
-        from airflow_wisdom.kills import is_still_deferred
+        from airflow_wisdom.kills import BY_USER, DEFERRED, states_of
 
-        is_deferred = await is_still_deferred(getattr(self, "task_instance", None))
-        if is_deferred:
+        states = await states_of(getattr(self, "task_instance", None))
+        if DEFERRED in states:
             self.log.info("Another triggerer waits for this task by now")
-        elif is_deferred is None:
-            self.log.warning("Whether a user has ended the task is not known. %s", self.where_it_stands())
+        elif not states & BY_USER:
+            # Most likely cleared, or tried again after an error: either way, the next try waits for the jobs.
+            state = ", ".join(map(str, states)) or "not known"
+            self.log.warning(
+                "Airflow does not say that a user has marked the task: its state is %s. %s",
+                state,
+                self.where_it_stands(),
+            )
         elif self.delete_jobs_on_kill and not self._is_late():
             from asgiref.sync import sync_to_async
 

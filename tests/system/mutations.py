@@ -69,6 +69,13 @@ MUTATIONS = {
         "upload goes nowhere",
         "leaked",
     ),
+    "a task that is ended and goes on": Mutation(
+        "tasks.py",
+        "        self.ended.set()",
+        "        pass",
+        "marked failed during the upload",
+        "doubled",
+    ),
     "passing errors taken for final ones": Mutation(
         "cadence.py",
         'transient = getattr(error, "transient", False)',
