@@ -357,7 +357,9 @@ class WisdomKnowledgeBaseTask(WisdomTask):
         :raises ResourceNotFoundError: There is no such instance.
         :raises TaskEndedError: The task was ended while they were looked up.
         """
-        found = self.hook.routing_profiles(self.instance_id) if self.instance_id else None
+        if not self.instance_id:
+            return None
+        found = self.hook.routing_profiles(self.instance_id)
         self.check_not_ended()
         return found
 

@@ -40,9 +40,8 @@ def test_whoever_else_ends_the_task_leaves_the_jobs_alone_and_says_which(
     assert "Another try of the task finds those that were, and starts the others" in caplog.text
 
 
-def test_before_and_after_the_wait_there_is_nothing_to_end(fake_wisdom, knowledge_base):
+def test_after_the_wait_there_is_nothing_to_end(fake_wisdom, knowledge_base):
     task = importing(knowledge_base, ROWS[:1], delete_jobs_on_kill=True)
-    task.on_kill()
     run(task)
     task.on_kill()
     assert "DeleteImportJob" not in fake_wisdom.calls()
