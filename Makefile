@@ -112,7 +112,7 @@ plugin: $(PLUGIN_READY) ## Test and build the page in Airflow's UI; CHECK=1 fail
 	cd $(PLUGIN) && npm test && npm run build
 	$(if $(CHECK),git diff --exit-code --stat -- airflow_wisdom/plugin/static)
 
-page: $(SCREENSHOTS_READY) ## Look at that page in a whole Airflow with Chromium; ARGS=--serve to look yourself, ARGS=--help for more
+page: $(SCREENSHOTS_READY) $(PLUGIN_READY) ## Look at that page in a whole Airflow with Chromium; ARGS=--serve to look yourself, ARGS=--help for more
 	$(SCREENSHOTS_VENV)/bin/python tests/page/run.py $(ARGS)
 
 $(BENCH_READY): pyproject.toml constraints-bench.txt $(READY)
@@ -142,7 +142,7 @@ $(SCREENSHOTS_READY): pyproject.toml constraints.txt $(READY)
 	@$(UV) pip install --quiet --python $(SCREENSHOTS_VENV)/bin/python --constraint constraints.txt --build-constraint constraints.txt --editable '.[testing]' --group screenshots
 	@touch $@
 
-screenshots: $(SCREENSHOTS_READY) ## Take the screenshots of the docs in a whole Airflow; needs chromium and chromium-driver
+screenshots: $(SCREENSHOTS_READY) $(PLUGIN_READY) ## Take the screenshots of the docs in a whole Airflow; needs chromium and chromium-driver
 	$(SCREENSHOTS_VENV)/bin/python docs/screenshots.py
 	$(SCREENSHOTS_VENV)/bin/python tests/page/run.py --pictures
 

@@ -80,6 +80,21 @@ class Browser:
 
         until(is_clicked, PATIENCE, f"{xpath} to be clicked")
 
+    def violations(self, axe: Path, selector: str) -> list[str]:
+        """Return what axe finds wrong in a part of the page, by WCAG's levels A and AA.
+
+        :param axe: Its script.
+        :param selector: Which part.
+        """
+        self.driver.execute_script(axe.read_text("utf-8"))
+        found = self.driver.execute_async_script(
+            "const [part, tags, done] = arguments;"
+            "axe.run(part, {runOnly: tags, resultTypes: ['violations']}).then(({violations}) => done(violations))",
+            selector,
+            ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+        )
+        return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
     def complaints(self) -> list[dict]:
         """Return the errors that the browser has logged since it was last asked."""
         return [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

@@ -25,6 +25,7 @@ from browser import NARROW, WIDE, Browser, browser  # noqa: E402 - as above
 from rigs.processes import interruptible, until  # noqa: E402 - as above
 from world import HOSTILE, World, articles, world  # noqa: E402 - as above
 
+AXE = HERE.parents[1] / "airflow_wisdom/plugin/ui/node_modules/axe-core/axe.min.js"
 IMAGES = HERE.parents[1] / "docs" / "images"
 PAGE = "/plugin/amazon-connect"
 PATIENCE = 120
@@ -122,19 +123,20 @@ def the_way_there(here: World, page: Browser, runs: list) -> None:
     page.until_it_says("Last run")
 
 
-def the_page_equals_the_xcoms(here: World, page: Browser, runs: list) -> None:
+def the_page_equals_the_xcoms(here: World, page: Browser, runs: list, *, hidden: str | None = None) -> None:
     """Every run has a row, with the numbers of its XCom."""
-    expected = {
-        (started(here, *run), f"{run[0]} · {run[2]}", words(summary)) for run, summary in of_the_feeding(here).items()
-    }
+    shown = {run: summary for run, summary in of_the_feeding(here).items() if run[0] != hidden}
+    if hidden is None:
+        require_equal(sorted(run[:2] for run in shown), sorted(runs), "the runs that have a summary")
+    expected = {(started(here, *run), f"{run[0]} · {run[2]}", words(summary)) for run, summary in shown.items()}
     page.open(PAGE)
     page.until_it_says("Last run", "Updated")
     page.run("document.querySelectorAll('.acw-card > button').forEach((each) => each.click())")
     rows = page.run(ROWS)
     require_equal({(row[0], row[1], row[3]) for row in rows}, expected, "the runs")
-    require_equal(len(rows), len(runs), "how many runs there are")
+    require_equal(len(rows), len(shown), "how many runs there are")
     require_equal(
-        page.run("return document.querySelectorAll('.acw-column').length"), len(runs), "the bars of the plots"
+        page.run("return document.querySelectorAll('.acw-column').length"), len(shown), "the bars of the plots"
     )
 
 
@@ -174,11 +176,57 @@ def ten_thousand_rows(here: World, page: Browser, runs: list) -> None:
     page.until_it_says("Entries 1 to 1 of 1")
 
 
+def everybody_can_use_it(here: World, page: Browser, runs: list) -> None:
+    """Axe finds nothing wrong, wide and narrow, light and dark, and nothing is wider than the screen."""
+    imported = [run for run in of_the_feeding(here) if run[0] == "import_articles"][1]
+    synced = [run for run in of_the_feeding(here) if run[0] == "sync_answers"][4]
+    places = [(PAGE, "Last run"), (address(*imported), "Rows to look at"), (tab(*synced), "Plan")]
+    try:
+        for width, theme in ((WIDE, "light"), (NARROW, "dark"), (NARROW, "light"), (WIDE, "dark")):
+            page.size(width)
+            page.theme(theme)
+            for where, shown in places:
+                page.open(where)
+                page.until_it_says(shown)
+                page.run("document.querySelectorAll('.acw details').forEach((each) => each.open = true)")
+                page.until_it_stands_still()
+                what = f"{where}, {theme}, at {width} pixels"
+                require_equal(page.violations(AXE, ".acw"), [], f"what is wrong with {what}")
+                too_wide = page.run("return Math.max(0, document.documentElement.scrollWidth - innerWidth)")
+                require_equal(too_wide, 0, f"pixels that are too many of {what}")
+    finally:
+        page.size(WIDE)
+        page.theme("light")
+
+
+def a_narrow_screen_has_all(here: World, page: Browser, runs: list) -> None:
+    """On a narrow screen, the numbers of a bar are not cut off, the newest bar is in view, and rows can be sorted."""
+    inside = "const {left, right} = document.querySelector('%s').getBoundingClientRect();"
+    inside += "return left >= 0 && right <= innerWidth"
+    imported = [run for run in of_the_feeding(here) if run[0] == "import_articles"][1]
+    try:
+        page.size(NARROW)
+        page.open(PAGE)
+        page.until_it_says("Last run", "Updated")
+        page.until_it_stands_still()
+        newest = ".acw-bars .acw-column:last-child"
+        require_equal(page.run(inside % newest), True, "whether the newest bar is in view")
+        for bar in (newest, ".acw-bars .acw-column"):
+            page.run(f"document.querySelector('{bar}').focus()")
+            require_equal(page.run(inside % ".acw-tip"), True, "whether the numbers are in view")
+        page.open(address(*imported))
+        page.until_it_says("Rows to look at", "Sort by")
+        seen = page.run("return [...document.querySelectorAll('.acw-sort')].filter((e) => e.checkVisibility()).length")
+        require_equal(seen, 0, "headings that sort")
+    finally:
+        page.size(WIDE)
+
+
 def a_viewer(here: World, page: Browser, runs: list) -> None:
-    """A viewer sees nothing of a DAG that is hidden from him."""
+    """A viewer sees the same numbers, and nothing of a DAG that is hidden from him."""
     secret = next(run for run in of_the_feeding(here) if run[0] == "secret_sync")
     page.sign_in("viewer")
-    page.open(PAGE)
+    the_page_equals_the_xcoms(here, page, runs, hidden="secret_sync")
     page.until_it_says("sync_answers", "import_articles")
     require_equal("secret_sync" in page.text, False, "whether the hidden DAG is on the page")
     page.open(address(*secret))
@@ -256,6 +304,8 @@ CHECKS = [
     runs_equal_their_xcoms,
     texts_stay_texts,
     ten_thousand_rows,
+    everybody_can_use_it,
+    a_narrow_screen_has_all,
     while_it_runs,
     no_complaints,
     a_viewer,
