@@ -436,3 +436,12 @@ class WisdomExistingJobTask(WisdomKnowledgeBaseTask):
     def __init__(self, *, import_job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.import_job_id: Any = import_job_id
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self._check_job_id]
+
+    def _check_job_id(self) -> None:
+        from airflow_wisdom.model.import_job import check_job_id
+
+        check_job_id("import_job_id", self.import_job_id)

@@ -12,6 +12,7 @@ from rigs.imports import ROWS, importing
 from rigs.running import PARTLY_BAD_CSV, FakeTaskInstance, run, run_dag, start_job
 
 from airflow_wisdom.exceptions import AwsError, ParameterError, SourceError
+from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomExportQuickResponsesOperator,
@@ -23,6 +24,8 @@ from airflow_wisdom.operators import (
 from airflow_wisdom.sensors import WisdomImportJobSensor
 from airflow_wisdom.tasks import FinalError
 from airflow_wisdom.transfers import SqlToWisdomOperator
+
+SOME_ID = "01234567-89ab-cdef-0123-456789abcdef"
 
 TEST_CONNECTION = "AIRFLOW_CONN_AWS_DEFAULT"
 
@@ -125,14 +128,22 @@ CASES = {
     ),
     "get": (
         WisdomGetImportJobOperator,
-        {"import_job_id": "job"},
-        {**BASES, **FILES, **REPORTS, "require_complete": "x", "include_urls": "x"},
+        {},
+        {**BASES, **FILES, **REPORTS, "import_job_id": "my job", "require_complete": "x", "include_urls": "x"},
     ),
-    "delete": (WisdomDeleteImportJobOperator, {"import_job_id": "job"}, {**BASES, **JOBS}),
+    "delete": (WisdomDeleteImportJobOperator, {}, {**BASES, **JOBS, "import_job_id": ""}),
     "sensor": (
         WisdomImportJobSensor,
-        {"import_job_id": "job"},
-        {**BASES, **FILES, **REPORTS, "include_urls": "x", "deferrable": "x", "end_from_trigger": "x"},
+        {},
+        {
+            **BASES,
+            **FILES,
+            **REPORTS,
+            "import_job_id": None,
+            "include_urls": "x",
+            "deferrable": "x",
+            "end_from_trigger": "x",
+        },
     ),
 }
 
@@ -180,6 +191,47 @@ def test_options_that_contradict_each_other_are_said_with_the_rest(fake_wisdom, 
     sync.owner_tag = "faq"
     (problem,) = problems_of(sync)
     assert problem.startswith("plan_path is the same file as source")
+
+
+# Which job
+
+
+@pytest.mark.parametrize("wrong", ["", None, 5, "my job", "..", "arn:aws:wisdom:us-east-1:123456789012:x/" + SOME_ID])
+@pytest.mark.parametrize(
+    "kind",
+    [WisdomGetImportJobOperator, WisdomDeleteImportJobOperator, WisdomImportJobSensor],
+    ids=lambda kind: kind.__name__,
+)
+def test_a_job_is_named_by_its_id(fake_wisdom, knowledge_base, kind, wrong):
+    before = fake_wisdom.history()
+    (problem,) = problems_of(kind(task_id="t", knowledge_base_id=knowledge_base, import_job_id=wrong))
+    assert problem.startswith("import_job_id must be the id of the import job")
+    assert problem.endswith(f"not {wrong!r}")
+    assert fake_wisdom.history() == before
+
+
+@pytest.mark.parametrize("part", ["", "..", ".", " "])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("import_job_id", lambda hook, kb, part: hook.delete_import_job(kb, part)),
+        ("import_job_id", lambda hook, kb, part: hook.get_import_job(kb, part)),
+        ("knowledge_base_id", lambda hook, kb, part: list(hook.list_import_jobs(part))),
+        ("knowledge_base_id", lambda hook, kb, part: hook.delete_knowledge_base(part)),
+        ("knowledge_base_id", lambda hook, kb, part: hook.upload(part, b"x")),
+        ("quick_response_id", lambda hook, kb, part: hook.delete_quick_response(kb, part)),
+        ("quick_response_id", lambda hook, kb, part: hook.update_quick_response(kb, part, {"name": "x"})),
+        ("resource_arn", lambda hook, kb, part: hook.tag_resource(part, {"a": "b"})),
+        ("content_id", lambda hook, kb, part: hook.conn.delete_content(knowledgeBaseId=kb, contentId=part)),
+        ("instance_id", lambda hook, kb, part: hook.routing_profiles(part)),
+    ],
+)
+def test_an_empty_id_never_makes_another_request(fake_wisdom, knowledge_base, name, call, part):
+    """Of ``DELETE /knowledgeBases/<id>/importJobs/``, the job's id left out, the knowledge base would be gone."""
+    before = fake_wisdom.history()
+    with pytest.raises(ParameterError, match=rf"{name} must name what \w+ is about, not {part!r}"):
+        call(WisdomHook(), knowledge_base, part)
+    assert fake_wisdom.history() == before
 
 
 # Which knowledge base

@@ -10,6 +10,7 @@ from botocore import xform_name
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
 from airflow_wisdom.hooks.errors import translated
+from airflow_wisdom.hooks.models import check_path
 from airflow_wisdom.model.knowledge_base import short_id
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class ConnectVerbs:
             config=self._config,
             client_type="connect",
         )
+        other.conn.meta.events.register("before-parameter-build", check_path)
         return other.conn
 
     def _connect_items(self, operation: str, request: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:

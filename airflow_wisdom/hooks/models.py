@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore import xform_name
 from botocore.loaders import Loader, create_loader
 from botocore.model import ServiceModel
 
+from airflow_wisdom.exceptions import ParameterError
 from airflow_wisdom.settings import SERVICE_NAMES
 
 if TYPE_CHECKING:
-    from botocore.model import Shape
+    from collections.abc import Mapping
+
+    from botocore.model import OperationModel, Shape
 
 _TEXTS = ("name", "description", "shortcutKey", "language")
 
@@ -31,6 +35,24 @@ def loader(data_path: str | None = None) -> Loader:
     # As boto3 does for the loader of a session of its own.
     made.search_paths.append(str(Path(boto3.__file__).parent / "data"))
     return made
+
+
+def check_path(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+    """Refuse a request whose URL would be that of another operation; botocore calls this before it makes the request.
+
+    What names a resource is a part of the URL. Where the part is empty, or dots, the URL is that of what the resource
+    is in: ``DeleteImportJob`` without an import job would delete the knowledge base.
+
+    :param params: Parameters of the operation.
+    :param model: The operation.
+    :raises ParameterError: A part is empty, or nothing but dots.
+    """
+    members = model.input_shape.members if model.input_shape else {}
+    parts = [name for name, shape in members.items() if shape.serialization.get("location") == "uri"]
+    wrong = [name for name in parts if isinstance(params.get(name), str) and not params[name].strip(" .")]
+    problems = [f"{xform_name(name)} must name what {model.name} is about, not {params[name]!r}" for name in wrong]
+    if problems:
+        raise ParameterError("; ".join(problems), problems=problems)
 
 
 @cache

@@ -32,7 +32,7 @@ from airflow_wisdom.exceptions import (
 from airflow_wisdom.hooks.connect import ConnectVerbs
 from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
 from airflow_wisdom.hooks.knowledge_bases import KnowledgeBaseVerbs
-from airflow_wisdom.hooks.models import loader, quick_response_lengths
+from airflow_wisdom.hooks.models import check_path, loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_if_passing, raise_upload_error, send
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
 from airflow_wisdom.model.endings import has_ended
@@ -76,7 +76,8 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
 
     Every method that calls AWS raises :class:`~airflow_wisdom.exceptions.AwsError` (by error code),
     :class:`~airflow_wisdom.exceptions.EndpointError` or
-    :class:`~airflow_wisdom.exceptions.ClientConfigurationError`; only what else a method raises is listed there.
+    :class:`~airflow_wisdom.exceptions.ClientConfigurationError`; where an id is empty, so that the request would be
+    another one, :class:`~airflow_wisdom.exceptions.ParameterError`. Only what else a method raises is listed there.
     """
 
     def __init__(
@@ -127,11 +128,13 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         :raises ClientConfigurationError: No client can be made from it.
         """
         try:
-            return super().conn
+            client = super().conn
         except (BotoCoreError, ClientError) as exc:
             raise wisdom_error(exc, "Client", {}) from cause_of(exc)
         except ValueError as exc:
             raise ClientConfigurationError(f"No client can be made: {exc}") from exc
+        client.meta.events.register("before-parameter-build", check_path)
+        return client
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
