@@ -20,13 +20,26 @@ from airflow_wisdom.exceptions import ParameterError, WisdomError
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
-from airflow_wisdom.templates import rendered, unrendered_in
-from airflow_wisdom.values import ONE_DAY, Problems, Readers, duration, mapping, one_of, optional, readers_of, switch
+from airflow_wisdom.templates import refuse_passing, rendered, unrendered_in
+from airflow_wisdom.values import (
+    ONE_DAY,
+    Problems,
+    Readers,
+    connection_id,
+    duration,
+    mapping,
+    one_of,
+    optional,
+    readers_of,
+    switch,
+    text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.triggers.base import BaseTrigger
 
     from airflow_wisdom.hooks import WisdomHook
@@ -79,6 +92,18 @@ def _verify(_name: str, value: Any) -> Any:
     return switch("verify", value) if str(value).lower() in ("true", "false") else value
 
 
+def _botocore_config(name: str, value: Any) -> Any:
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    parameters = mapping(name, value)
+    try:
+        Config(**parameters)
+    except (AttributeError, TypeError, ValueError, BotoCoreError) as exc:
+        raise ValueError(f"{name} must have parameters of botocore.config.Config: {exc}") from None
+    return value
+
+
 class _WholeSignature:
     """The signature of a task with what its bases add to it, for ``help()``: Python itself shows ``**kwargs`` for that.
 
@@ -108,8 +133,10 @@ class WisdomTask(LinksToConsole, BaseOperator):
     __signature__ = _WholeSignature()
 
     readers: ClassVar[Readers] = {
+        "aws_conn_id": optional(connection_id),
+        "region_name": lambda name, value: text(name, value) if value not in (None, "") else None,
         "verify": _verify,
-        "botocore_config": optional(mapping),
+        "botocore_config": optional(_botocore_config),
         "service_name": lambda name, value: one_of(name, value, settings.SERVICE_NAMES) if value else None,
     }
     """Parameter -> what reads it when the task begins, for those that a class adds and no run reads."""
@@ -131,6 +158,24 @@ class WisdomTask(LinksToConsole, BaseOperator):
         self.verify: Any = verify
         self.botocore_config = botocore_config
         self.service_name = service_name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Here, where each parameter of each class passes.
+        if name in (*self.template_fields, "extra_checks"):
+            refuse_passing(name, value)
+        super().__setattr__(name, value)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Return what is to be expanded, as for any operator of Airflow.
+
+        :param kwargs: Parameters of the operator.
+        :raises SourceError: The source can be gone through only once, or is a task in place of what it returns.
+        :raises ParameterError: Another parameter can be gone through only once.
+        """
+        for name in {*cls.template_fields, "extra_checks"} & kwargs.keys():
+            refuse_passing(name, kwargs[name])
+        return super().partial(**kwargs)
 
     @property
     def aws(self) -> AwsConnection:
@@ -156,10 +201,12 @@ class WisdomTask(LinksToConsole, BaseOperator):
         for check in self.checks():
             with problems.noting():
                 check()
-        if getattr(self, "deferrable", False) and self._is_called_by_another(context):
-            problems.found.append(
-                "deferrable must be False where another task calls this one: Airflow would defer that"
-            )
+        if self._is_called_by_another(context):
+            problems.found += [
+                f"{name} must be False where another task calls this one: Airflow would defer that"
+                for name in ("deferrable", "start_from_trigger")
+                if getattr(self, name, False) is True
+            ]
         if missing := unrendered_in(self):
             # What else there is to say of them comes from what stands in for them.
             told = [problem for problem in problems.found if problem.partition(" ")[0] not in missing]
@@ -314,7 +361,7 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
 
     template_fields: Sequence[str] = ("storage_conn_id", *WisdomKnowledgeBaseTask.template_fields)
 
-    readers: ClassVar[Readers] = {"retry_data_errors": switch}
+    readers: ClassVar[Readers] = {"storage_conn_id": optional(connection_id), "retry_data_errors": switch}
 
     def __init__(
         self,

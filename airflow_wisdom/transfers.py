@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom.operators.quick_responses import WisdomImportTask
-from airflow_wisdom.values import Readers, mapping, optional, whole_number
+from airflow_wisdom.values import Readers, connection_id, mapping, optional, text, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,12 @@ class SqlToWisdomOperator(WisdomImportTask):
 
     template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomImportTask.template_fields)
     template_ext: Sequence[str] = (".sql",)
-    readers: ClassVar[Readers] = {"fetch_size": partial(whole_number, least=1), "sql_hook_params": optional(mapping)}
+    readers: ClassVar[Readers] = {
+        "sql": text,
+        "sql_conn_id": connection_id,
+        "fetch_size": partial(whole_number, least=1),
+        "sql_hook_params": optional(mapping),
+    }
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own annotation
 
     def __init__(

@@ -9,11 +9,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 from rigs.running import FakeTaskInstance, TaskDeferralError, run, start_job
 
-from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ResourceNotFoundError
+from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ParameterError, ResourceNotFoundError
 from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.tasks import FinalError
 from airflow_wisdom.triggers import WisdomJobSensorTrigger
 from airflow_wisdom.triggers.base import AIRFLOW_GRACE
+
+NO_SUCH_JOB = "00000000-0000-4000-8000-000000000000"
 
 MODES = [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}]
 
@@ -188,7 +191,7 @@ def test_a_complete_job_that_cannot_be_read_again_is_not_skipped(fake_wisdom, kn
 def test_flags_that_would_hide_a_failure_are_refused(fake_wisdom, knowledge_base, mode, flag):
     job = start_job(fake_wisdom, knowledge_base)
     task = sensor(knowledge_base, job, **mode, **{flag: True})
-    with pytest.raises(ValueError, match="soft_fail does not"):
+    with pytest.raises(ParameterError, match=f"{flag} must be False: .* soft_fail does not"):
         run(task)
-    with pytest.raises(ValueError, match="soft_fail does not"):
+    with pytest.raises(FinalError, match=f"{flag} must be False: .* soft_fail does not"):
         task.resume_execution("execute_complete", {"event": "success"}, {})

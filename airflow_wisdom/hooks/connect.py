@@ -31,7 +31,7 @@ class ConnectVerbs:
 
         :raises AirflowConnectionNotFoundError: The Airflow connection does not exist.
         """
-        extra = self.get_connection(self.aws_conn_id).extra_dejson if self.aws_conn_id else {}
+        extra = self.get_connection(self.aws_conn_id).extra_dejson if self.aws_conn_id is not None else {}
         return extra.get("knowledge_base_id") or None, extra.get("instance_id") or None
 
     def find_knowledge_base(self, instance_id: str) -> str:
@@ -66,6 +66,9 @@ class ConnectVerbs:
     @cached_property
     def _connect(self) -> Any:
         """The bare boto3 client of Amazon Connect, made as this hook's own is."""
+        if self.aws_conn_id is not None:
+            # Airflow's own hook takes boto3's credentials where the connection does not exist, or its id is empty.
+            self.get_connection(self.aws_conn_id)
         other = AwsBaseHook(
             aws_conn_id=self.aws_conn_id,
             region_name=self._region_name,

@@ -10,6 +10,7 @@ import boto3
 from botocore import xform_name
 from botocore.loaders import Loader, create_loader
 from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
 from airflow_wisdom.exceptions import ParameterError
 from airflow_wisdom.settings import SERVICE_NAMES
@@ -68,9 +69,29 @@ def quick_response_lengths() -> dict[str, tuple[int, int | None]]:
     return {field: _wider([members[field] for members in models]) for field in models[0]}
 
 
+def wrong_external_source(value: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value of AWS's type ``ExternalSourceConfiguration``; empty if nothing is.
+
+    :param value: The value.
+    """
+    shape = _model(SERVICE_NAMES[0]).shape_for("ExternalSourceConfiguration")
+    report = ParamValidator().validate(value, shape)
+    if report.has_errors():
+        return "; ".join(report.generate_report().splitlines())
+    sources = shape.members["source"].enum
+    return (
+        ""
+        if value["source"] in sources
+        else f"source must be one of {', '.join(sources)}, not {value['source']!r:.100}"
+    )
+
+
+def _model(service_name: str) -> ServiceModel:
+    return ServiceModel(loader().load_service_model(service_name, "service-2"), service_name)
+
+
 def _members(service_name: str) -> dict[str, Shape]:
-    model = ServiceModel(loader().load_service_model(service_name, "service-2"), service_name)
-    asked = model.operation_model("CreateQuickResponse").input_shape.members
+    asked = _model(service_name).operation_model("CreateQuickResponse").input_shape.members
     return {
         **{name: asked[name] for name in _TEXTS},
         "content": asked["content"].members["content"],

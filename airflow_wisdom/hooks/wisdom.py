@@ -110,6 +110,9 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         botocore's own are in the zone of the machine: XCom takes those and then fails to read them elsewhere, and
         finding out the zone for each of thousands is slow.
         """
+        if self.aws_conn_id is not None:
+            # Airflow's hooks take an empty one for None.
+            _check_connection_id(self.aws_conn_id)
         session = super().get_session(region_name=region_name, deferrable=deferrable)
         if not deferrable:
             botocore_session = session._session  # noqa: SLF001 - boto3 has no other way
@@ -145,6 +148,7 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
 
         :raises AirflowConnectionNotFoundError: It does not exist.
         """
+        _check_connection_id(conn_id)
         for pause in CONNECTION_PAUSES if _is_supervised() else ():
             try:
                 return super().get_connection(conn_id)  # type: ignore[no-any-return, unused-ignore]
@@ -554,6 +558,14 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         if not is_good(answer):
             raise_upload_error(answer, where)
         return str(upload["uploadId"])
+
+
+def _check_connection_id(conn_id: str) -> None:
+    if not conn_id:
+        raise AirflowConnectionNotFoundError(
+            "The id of the Airflow connection is empty; pass aws_conn_id=None to use boto3's own credentials",
+            conn_id=conn_id,
+        )
 
 
 def _is_supervised() -> bool:

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_wisdom.exceptions import ResourceNotFoundError
 from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, guarded
 from airflow_wisdom.templates import templates_of
-from airflow_wisdom.values import ONE_DAY, Readers, duration, mapping, optional, switch, whole_number
+from airflow_wisdom.values import ONE_DAY, Readers, duration, optional, switch, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +72,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     ``import_job_id``, as soon as it is known.
 
     :param upload_id: Id of a finished upload. Either this or `source` is needed.
-    :param source: Path of a file to upload first.
+    :param source: Path on the worker of a file to upload first.
     :param content_type: Media type of `source`. Default ``text/csv``, the only one for quick responses.
     :param max_bytes: Largest `source` that is uploaded, in bytes. Default: Airflow's option
         ``[wisdom] upload_max_bytes``, by itself 1,000,000.
@@ -97,6 +97,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     The rest: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
     :raises ParameterError: Neither or both of `upload_id` and `source` were given, or parameters make no sense.
+    :raises SourceError: `source` cannot be read.
     :raises ClientTokenUsedError: `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
     :raises FailedRecordsError: AWS refused more records than are tolerated.
@@ -119,7 +120,6 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
 
     readers: ClassVar[Readers] = {
         "max_bytes": optional(partial(whole_number, least=1)),
-        "external_source_configuration": optional(mapping),
         "wait_for_completion": switch,
         "deferrable": switch,
         "poll_interval": optional(duration),
