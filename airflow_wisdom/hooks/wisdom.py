@@ -6,7 +6,7 @@ import io
 import logging
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
@@ -458,7 +458,7 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         :raises UnknownImportJobStatusError: As for :meth:`wait_for_import_job`.
         :raises ImportJobTimeoutError: As for :meth:`wait_for_import_job`.
         """
-        try:
+        with suppress(ResourceNotFoundError):
             self._wait(
                 knowledge_base_id,
                 import_job_id,
@@ -468,8 +468,7 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
                 # How old the import is says nothing about how long its deletion takes.
                 age=lambda _job, _now: None,
             )
-        except ResourceNotFoundError:
-            self.log.info("Import job %s is gone", import_job_id)
+        self.log.info("Import job %s is deleted", import_job_id)
 
     def _wait(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_wisdom.exceptions import ResourceNotFoundError
+from airflow_wisdom.exceptions import AccessDeniedError, ResourceNotFoundError
 from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, guarded
 from airflow_wisdom.templates import templates_of
 from airflow_wisdom.values import ONE_DAY, Readers, duration, optional, switch, whole_number
@@ -264,6 +264,8 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
 class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     """Deletes an import job; AWS operation ``DeleteImportJob``. A job that is already gone is a success.
 
+    Where there is no such job, ``GetKnowledgeBase`` says whether there is such a knowledge base.
+
     The quick responses that the job created stay. What happens to a job that is still running is not documented.
 
     :param wait_for_completion: Whether the task ends only when the job is gone. Default: no.
@@ -273,6 +275,7 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
 
     :raises ParameterError: Parameters make no sense; nothing was sent.
+    :raises ResourceNotFoundError: There is no such knowledge base.
     :raises ImportJobError: The job could not be deleted, or was not gone in time.
     :raises AwsError: AWS did not accept the deletion.
     """
@@ -303,9 +306,18 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
         try:
             self.hook.delete_import_job(self.find_knowledge_base(), self.import_job_id)
         except ResourceNotFoundError as exc:
+            self._require_knowledge_base()
             self.log.info("Nothing to delete: %s", exc)
             return
+        self.log.info("Import job %s is being deleted", self.import_job_id)
         if self.wait_for_completion:
             self.hook.wait_for_deletion(
                 self.find_knowledge_base(), self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
             )
+
+    def _require_knowledge_base(self) -> None:
+        """Fail where it is not the job that is not there: AWS says the same of both."""
+        try:
+            self.hook.get_knowledge_base(self.find_knowledge_base())
+        except AccessDeniedError as exc:
+            self.log.warning("Whether the knowledge base is there is not known: %s", exc)
