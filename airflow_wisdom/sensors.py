@@ -76,11 +76,11 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
     def __init__(
         self,
         *,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poke_interval: timedelta | float | None = None,
-        timeout: timedelta | float | None = None,
-        start_from_trigger: bool = False,
-        end_from_trigger: bool = False,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: timedelta | float | str | None = None,
+        timeout: timedelta | float | str | None = None,
+        start_from_trigger: bool | str = False,
+        end_from_trigger: bool | str = False,
         **kwargs: Unpack[SensorParameters],
     ) -> None:
         # Here, unlike in operators, as Airflow's own sensors do: neither is a template.
@@ -92,8 +92,8 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
             # With 0, Airflow's sensors look once.
             given["timeout"] = duration("timeout", timeout) if timeout else 0
         super().__init__(**given)
-        self.deferrable = deferrable
-        self.end_from_trigger = end_from_trigger
+        self.deferrable: Any = deferrable
+        self.end_from_trigger: Any = end_from_trigger
         self.start_from_trigger = switch("start_from_trigger", start_from_trigger)
         if self.start_from_trigger:
             self.start_trigger_args = self._start_trigger_args()

@@ -148,7 +148,7 @@ class WisdomTask(LinksToConsole, BaseOperator):
         region_name: str | XComArg | None = None,
         verify: bool | str | XComArg | None = None,
         botocore_config: dict[str, Any] | XComArg | None = None,
-        service_name: str | XComArg | None = None,
+        service_name: Literal["wisdom", "qconnect"] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -367,14 +367,14 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
         self,
         *,
         storage_conn_id: str | XComArg | None = None,
-        sample_size: int | None = None,
-        retry_data_errors: bool = False,
+        sample_size: int | str | None = None,
+        retry_data_errors: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.storage_conn_id: Any = storage_conn_id
-        self.sample_size = sample_size
-        self.retry_data_errors = retry_data_errors
+        self.sample_size: Any = sample_size
+        self.retry_data_errors: Any = retry_data_errors
 
     def storage(self) -> Storage:
         """Return what reads and writes files."""
@@ -402,13 +402,13 @@ class WisdomReportTask(WisdomStorageTask):
         *,
         on_failed_records: Literal["fail", "warn", "ignore"] | int | XComArg = "fail",
         failed_records_path: str | XComArg | None = None,
-        max_report_bytes: int = MAX_REPORT_BYTES,
+        max_report_bytes: int | str = MAX_REPORT_BYTES,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.on_failed_records = on_failed_records
         self.failed_records_path = failed_records_path
-        self.max_report_bytes = max_report_bytes
+        self.max_report_bytes: Any = max_report_bytes
 
 
 class WisdomSingleJobTask(WisdomReportTask):
@@ -422,9 +422,9 @@ class WisdomSingleJobTask(WisdomReportTask):
 
     readers: ClassVar[Readers] = {"include_urls": switch}
 
-    def __init__(self, *, include_urls: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, include_urls: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.include_urls = include_urls
+        self.include_urls: Any = include_urls
         self._records: dict[str, int] = {}
 
     def checks(self) -> Sequence[Callable[[], object]]:

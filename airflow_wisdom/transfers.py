@@ -62,7 +62,7 @@ class SqlToWisdomOperator(WisdomImportTask):
         sql: str | XComArg,
         sql_conn_id: str | XComArg,
         parameters: Mapping[str, Any] | Sequence[Any] | XComArg | None = None,
-        fetch_size: int = 1_000,
+        fetch_size: int | str = 1_000,
         sql_hook_params: dict[str, Any] | None = None,
         **kwargs: Unpack[ImportParameters],
     ) -> None:
@@ -70,7 +70,7 @@ class SqlToWisdomOperator(WisdomImportTask):
         self.sql: Any = sql
         self.sql_conn_id: Any = sql_conn_id
         self.parameters: Any = parameters
-        self.fetch_size = fetch_size
+        self.fetch_size: Any = fetch_size
         self.sql_hook_params = sql_hook_params
 
     def rows(self) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
@@ -50,9 +50,9 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask, WisdomSingleJobTask):
 
     readers: ClassVar[Readers] = {"require_complete": switch}
 
-    def __init__(self, *, require_complete: bool = True, **kwargs: Unpack[ExistingSingleJobParameters]) -> None:
+    def __init__(self, *, require_complete: bool | str = True, **kwargs: Unpack[ExistingSingleJobParameters]) -> None:
         super().__init__(**kwargs)
-        self.require_complete = require_complete
+        self.require_complete: Any = require_complete
 
     @guarded
     def execute(self, context: Context) -> dict[str, Any]:
@@ -132,33 +132,33 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         *,
         upload_id: str | XComArg | None = None,
         source: str | XComArg | None = None,
-        content_type: str | XComArg = "text/csv",
-        max_bytes: int | None = None,
-        import_job_type: str | XComArg = "QUICK_RESPONSES",
+        content_type: Literal["text/csv"] | XComArg = "text/csv",
+        max_bytes: int | str | None = None,
+        import_job_type: Literal["QUICK_RESPONSES"] | XComArg = "QUICK_RESPONSES",
         client_token: str | XComArg | None = None,
         metadata: Mapping[str, str] | XComArg | None = None,
         external_source_configuration: Mapping[str, Any] | XComArg | None = None,
-        wait_for_completion: bool = True,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: timedelta | float | None = None,
-        timeout: timedelta | float | None = ONE_DAY,
-        delete_jobs_on_kill: bool = False,
+        wait_for_completion: bool | str = True,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: timedelta | float | str | None = None,
+        timeout: timedelta | float | str | None = ONE_DAY,
+        delete_jobs_on_kill: bool | str = False,
         **kwargs: Unpack[SingleJobParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.upload_id = upload_id
         self.source: Any = source
         self.content_type = content_type
-        self.max_bytes = max_bytes
+        self.max_bytes: Any = max_bytes
         self.import_job_type = import_job_type
         self.client_token = client_token
         self.metadata = metadata
         self.external_source_configuration = external_source_configuration
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.timeout = timeout
-        self.delete_jobs_on_kill = delete_jobs_on_kill
+        self.wait_for_completion: Any = wait_for_completion
+        self.deferrable: Any = deferrable
+        self.poll_interval: Any = poll_interval
+        self.timeout: Any = timeout
+        self.delete_jobs_on_kill: Any = delete_jobs_on_kill
         self._ti: Any = None
         self._import: SingleImport | None = None
         self._started: ImportJob | None = None
@@ -289,15 +289,15 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     def __init__(
         self,
         *,
-        wait_for_completion: bool = False,
-        poll_interval: timedelta | float | None = None,
-        timeout: timedelta | float | None = ONE_DAY,
+        wait_for_completion: bool | str = False,
+        poll_interval: timedelta | float | str | None = None,
+        timeout: timedelta | float | str | None = ONE_DAY,
         **kwargs: Unpack[ExistingJobParameters],
     ) -> None:
         super().__init__(**kwargs)
-        self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.timeout = timeout
+        self.wait_for_completion: Any = wait_for_completion
+        self.poll_interval: Any = poll_interval
+        self.timeout: Any = timeout
 
     @guarded
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature

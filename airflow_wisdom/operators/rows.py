@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.rows.template import Field
     from airflow_wisdom.runs.options import RowOptions
     from airflow_wisdom.sources import Source, SqlSource
 
@@ -80,14 +81,14 @@ class WisdomRowsTask(WisdomStorageTask):
         column_mapping: Mapping[str, str] | XComArg | None = None,
         extra_columns: Literal["fail", "ignore"] | XComArg = "fail",
         spaces: Literal["trim", "invalid"] | XComArg = "trim",
-        allowed_values: Mapping[str, Collection[str] | None] | XComArg | None = None,
+        allowed_values: Mapping[Field, Collection[str] | None] | XComArg | None = None,
         null_values: Collection[str] | XComArg | None = None,
         on_placeholders: Literal["warn", "invalid", "ignore"] | XComArg = "warn",
         extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] | None = None,
         on_invalid_rows: Literal["fail", "skip"] | XComArg = "fail",
-        strict: bool = False,
+        strict: bool | str = False,
         invalid_rows_path: str | XComArg | None = None,
-        timeout: timedelta | float | None = ONE_DAY,
+        timeout: timedelta | float | str | None = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -100,9 +101,9 @@ class WisdomRowsTask(WisdomStorageTask):
         self.on_placeholders = on_placeholders
         self.extra_checks = extra_checks
         self.on_invalid_rows: Any = on_invalid_rows
-        self.strict = strict
+        self.strict: Any = strict
         self.invalid_rows_path = invalid_rows_path
-        self.timeout = timeout
+        self.timeout: Any = timeout
 
     def checks(self) -> Sequence[Callable[[], object]]:
         """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
