@@ -560,11 +560,12 @@ def test_a_job_is_deleted(cli, base, fake_wisdom, options):
 
 @pytest.mark.parametrize("command", ["job", "wait", "delete"])
 @pytest.mark.parametrize("wrong", ["", "..", "my job"])
-def test_what_is_no_id_of_a_job_is_refused(cli, fake_wisdom, command, wrong):
+def test_what_is_no_id_of_a_job_is_refused(cli, fake_wisdom, capsys, command, wrong):
     before = fake_wisdom.history()
-    ran = cli(command, wrong)
-    assert (ran.code, ran.out) == (USAGE, "")
-    assert "must be an id such as" in ran.error
+    with pytest.raises(SystemExit) as ended:
+        cli(command, wrong)
+    assert ended.value.code == USAGE
+    assert "argument ID: must be an id such as" in capsys.readouterr().err
     assert fake_wisdom.history() == before
 
 
