@@ -261,7 +261,12 @@ class AirflowConnectionNotFoundError(WisdomError):
 
 
 class ClientTokenUsedError(WisdomError, ValueError):
-    """The client token was used for an import that is not this task's: taking that one for this one would lose rows."""
+    """The client token was used for an import that is not this task's: taking that one for this one would lose rows.
+
+    Another try of the task would ask with the same token.
+    """
+
+    retryable = False
 
 
 class OptionError(WisdomError):

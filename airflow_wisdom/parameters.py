@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG, ObjectStoragePath, TaskGroup, XComArg
 
     from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.rows.template import Field
     from airflow_wisdom.sources import SqlSource
 
 
@@ -87,7 +88,7 @@ class AwsParameters(TaskParameters, total=False):
     region_name: str | XComArg | None
     verify: bool | str | XComArg | None
     botocore_config: dict[str, Any] | XComArg | None
-    service_name: str | XComArg | None
+    service_name: Literal["wisdom", "qconnect"] | XComArg | None
 
 
 class KnowledgeBaseParameters(AwsParameters, total=False):
@@ -107,8 +108,8 @@ class StorageParameters(KnowledgeBaseParameters, total=False):
     """Those of :class:`~airflow_wisdom.tasks.WisdomStorageTask`."""
 
     storage_conn_id: str | XComArg | None
-    sample_size: int | None
-    retry_data_errors: bool
+    sample_size: int | str | None
+    retry_data_errors: bool | str
 
 
 class ReportParameters(StorageParameters, total=False):
@@ -116,13 +117,13 @@ class ReportParameters(StorageParameters, total=False):
 
     on_failed_records: Literal["fail", "warn", "ignore"] | int | XComArg
     failed_records_path: str | XComArg | None
-    max_report_bytes: int
+    max_report_bytes: int | str
 
 
 class SingleJobParameters(ReportParameters, total=False):
     """Those of :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`."""
 
-    include_urls: bool
+    include_urls: bool | str
 
 
 class ExistingSingleJobParameters(ExistingJobParameters, SingleJobParameters, total=False):
@@ -147,14 +148,14 @@ class RowsParameters(StorageParameters, total=False):
     column_mapping: Mapping[str, str] | XComArg | None
     extra_columns: Literal["fail", "ignore"] | XComArg
     spaces: Literal["trim", "invalid"] | XComArg
-    allowed_values: Mapping[str, Collection[str] | None] | XComArg | None
+    allowed_values: Mapping[Field, Collection[str] | None] | XComArg | None
     null_values: Collection[str] | XComArg | None
     on_placeholders: Literal["warn", "invalid", "ignore"] | XComArg
     extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] | None
     on_invalid_rows: Literal["fail", "skip"] | XComArg
-    strict: bool
+    strict: bool | str
     invalid_rows_path: str | XComArg | None
-    timeout: timedelta | float | None
+    timeout: timedelta | float | str | None
 
 
 class SourceParameters(RowsParameters, total=False):
@@ -173,12 +174,12 @@ class ImportParameters(RowsParameters, ReportParameters, total=False):
     mode: Literal["import", "check"] | XComArg
     max_rows_per_file: int | str | XComArg
     max_active_jobs: int | str | XComArg | None
-    max_bytes: int | None
+    max_bytes: int | str | None
     metadata: Mapping[str, str] | XComArg | None
     external_source_configuration: Mapping[str, Any] | XComArg | None
-    deferrable: bool
-    poll_interval: timedelta | float | None
-    delete_jobs_on_kill: bool
+    deferrable: bool | str
+    poll_interval: timedelta | float | str | None
+    delete_jobs_on_kill: bool | str
 
 
 class ImportSourceParameters(SourceParameters, ImportParameters, total=False):

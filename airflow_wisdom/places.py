@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations, product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.redaction import cut, redact
@@ -21,6 +21,9 @@ _SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs", "
 """Scheme -> another one for the same store."""
 
 _AZURE = frozenset({"abfs", "wasb"})
+
+_NOT_WRITTEN = (".xlsx", ".xlsm", ".xls", ".ods", ".parquet", ".gz", ".zip")
+"""Endings of files that are read, or that others write, and that nothing here is written as."""
 
 LONGEST_SHOWN = 200
 """Characters of a path that an error shows beside its message."""
@@ -101,11 +104,18 @@ def output(name: str, value: Any) -> Any:
 
     :param name: Name of the parameter, for the error.
     :param value: The path or URI; None, or an empty text, for no file.
-    :raises ValueError: It is something else.
+    :raises ValueError: It is something else, or its ending says that the file is none that is written here.
     """
     is_airflows = type(value).__module__.startswith("airflow.sdk.io")
     if not (value is None or is_airflows or isinstance(value, (str, os.PathLike))):
         raise ValueError(f"{name} must be a path or a URI, not {value!r:.100}")
+    text = "" if value is None else str(value)
+    ending = PurePosixPath(text.lower()).suffix
+    if ending in _NOT_WRITTEN:
+        raise ValueError(f"{name} must not end in {ending}, as CSV or JSON Lines are written there: {text!r:.200}")
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    if text.startswith("s3://") and not (bucket and key):
+        raise ValueError(f"{name} must be s3://bucket/key, not {text!r:.200}")
     return value
 
 

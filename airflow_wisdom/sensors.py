@@ -15,13 +15,13 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_wisdom.exceptions import ImportJobTimeoutError, RunTimeoutError, WisdomError
+from airflow_wisdom.exceptions import ImportJobTimeoutError, ParameterError, RunTimeoutError, WisdomError
 from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, guarded
 from airflow_wisdom.templates import templates_of
 from airflow_wisdom.values import Readers, duration, switch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
@@ -77,11 +77,11 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
     def __init__(
         self,
         *,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poke_interval: timedelta | float | None = None,
-        timeout: timedelta | float | None = None,
-        start_from_trigger: bool = False,
-        end_from_trigger: bool = False,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: timedelta | float | str | None = None,
+        timeout: timedelta | float | str | None = None,
+        start_from_trigger: bool | str = False,
+        end_from_trigger: bool | str = False,
         **kwargs: Unpack[SensorParameters],
     ) -> None:
         # Here, unlike in operators, as Airflow's own sensors do: neither is a template.
@@ -93,17 +93,20 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
             # With 0, Airflow's sensors look once.
             given["timeout"] = duration("timeout", timeout) if timeout else 0
         super().__init__(**given)
-        self.deferrable = deferrable
-        self.end_from_trigger = end_from_trigger
+        self.deferrable: Any = deferrable
+        self.end_from_trigger: Any = end_from_trigger
         self.start_from_trigger = switch("start_from_trigger", start_from_trigger)
         if self.start_from_trigger:
             self.start_trigger_args = self._start_trigger_args()
         self._seen: ImportJob | None = None
 
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self._check_hiding]
+
     @guarded
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Wait for the job, read its report, and return what they say."""
-        self._refuse_to_hide_failures()
         if self.deferrable or self.start_from_trigger:
             return self._look_then_defer(context)
         began = self._began(context)
@@ -213,7 +216,6 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Come back from the deferral; where Airflow would skip on any failure of a trigger, skip on time-out only."""
-        self._refuse_to_hide_failures()
         soft_fail, self.soft_fail = self.soft_fail, False
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -234,6 +236,10 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
             seen,
         )
 
-    def _refuse_to_hide_failures(self) -> None:
-        if self.silent_fail or self.never_fail:
-            raise ValueError("silent_fail and never_fail would hide an import job that failed; soft_fail does not")
+    def _check_hiding(self) -> None:
+        hiding = [name for name in ("silent_fail", "never_fail") if getattr(self, name)]
+        problems = [
+            f"{name} must be False: it would hide an import job that failed; soft_fail does not" for name in hiding
+        ]
+        if problems:
+            raise ParameterError("; ".join(problems), problems=problems)

@@ -22,7 +22,7 @@ from airflow_wisdom.rows.reading.objects import read_rows
 from airflow_wisdom.rows.reading.parts import check_part
 from airflow_wisdom.rows.reading.table import any_column
 from airflow_wisdom.rows.reading.text import EmptyFileError, check_encoding
-from airflow_wisdom.values import Problems, Readers, one_of, optional
+from airflow_wisdom.values import Problems, Readers, connection_id, mapping, one_of, optional, text, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,8 +67,9 @@ class SourceOptions:
 
     readers: ClassVar[Readers] = {
         "source_format": optional(partial(one_of, words=tuple(dict.fromkeys(FORMATS.values())))),
-        "delimiter": optional(lambda _, delimiter: check_delimiter(str(delimiter))),
+        "delimiter": optional(lambda _, delimiter: check_delimiter(delimiter)),
         "encoding": optional(lambda _, encoding: check_encoding(str(encoding))),
+        "sheet": optional(text),
     }
 
     source_format: Format | None = None
@@ -220,6 +221,20 @@ class SqlSource:
     places: ClassVar[Sequence[str]] = ()
     """A query reads no files."""
 
+    readers: ClassVar[Readers] = {
+        "sql": text,
+        "conn_id": connection_id,
+        "fetch_size": partial(whole_number, least=1),
+        "hook_params": optional(mapping),
+    }
+    """Parameter -> what reads it, before anything is sent."""
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the parameters, each with its name."""
+        problems = Problems()
+        problems.read(self.readers, self)
+        return problems.found
+
     @property
     def name(self) -> str:
         """What the query is called: it may hold what is not everybody's, so it is its connection."""
@@ -271,7 +286,8 @@ def source_of(
         first, *more = map(_place, places)
         return FileSource(first, storage, options or SourceOptions(), tuple(more))
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)) or _advice(given):
-        raise SourceError(f"The source must be {_WANTED}, not {type(given).__name__}{_advice(given)}")
+        kind = "an empty text" if given == "" else type(given).__name__
+        raise SourceError(f"source must be {_WANTED}, not {kind}{_advice(given)}")
     return RowsSource(given)
 
 
@@ -318,7 +334,7 @@ def _place(given: Any) -> str:
     :raises SourceError: It is rows as text, or the text of nothing. Nothing of it is shown: it may not be everybody's.
     """
     place = os.fspath(given) if isinstance(given, (str, os.PathLike)) else str(given)
-    what = f"The source is a text of {len(place):,} characters"
+    what = f"source is a text of {len(place):,} characters"
     if _ROWS_AS_TEXT.match(place):
         raise SourceError(
             f"{what}, as a template makes of rows, and no path: pass the rows themselves (source=task.output, or a "
@@ -329,7 +345,7 @@ def _place(given: Any) -> str:
         raise SourceError(f"{what}, and neither a path nor a URI: write it to a file, or pass a list of rows")
     if place.strip() in {"None", "[]"}:
         raise SourceError(
-            f"The source is the text {place.strip()}, as a template makes of an XCom that is not there or empty: pass "
+            f"source is the text {place.strip()}, as a template makes of an XCom that is not there or empty: pass "
             "source=task.output, and look at what that task returns"
         )
     return place

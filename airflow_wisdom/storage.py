@@ -174,8 +174,9 @@ class Storage:
     def _s3(self, uri: str) -> S3Hook:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-        conn_id = _connection_in(uri) or self.conn_id or self.aws_conn_id
-        if conn_id:
+        named = (_connection_in(uri), self.conn_id, self.aws_conn_id)
+        conn_id = next((each for each in named if each is not None), None)
+        if conn_id is not None:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
             _find(conn_id, uri)
         return S3Hook(aws_conn_id=conn_id, verify=self.verify)

@@ -21,13 +21,26 @@ from airflow_wisdom.exceptions import ParameterError, TaskEndedError, WisdomErro
 from airflow_wisdom.hooks.connection import AWS_PARAMETERS, AwsConnection
 from airflow_wisdom.links import LinksToConsole
 from airflow_wisdom.model.limits import MAX_REPORT_BYTES
-from airflow_wisdom.templates import rendered, unrendered_in
-from airflow_wisdom.values import ONE_DAY, Problems, Readers, duration, mapping, one_of, optional, readers_of, switch
+from airflow_wisdom.templates import refuse_passing, rendered, unrendered_in
+from airflow_wisdom.values import (
+    ONE_DAY,
+    Problems,
+    Readers,
+    connection_id,
+    duration,
+    mapping,
+    one_of,
+    optional,
+    readers_of,
+    switch,
+    text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow.sdk import Context, XComArg
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.triggers.base import BaseTrigger
 
     from airflow_wisdom.hooks import WisdomHook
@@ -81,6 +94,18 @@ def _verify(_name: str, value: Any) -> Any:
     return switch("verify", value) if str(value).lower() in ("true", "false") else value
 
 
+def _botocore_config(name: str, value: Any) -> Any:
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    parameters = mapping(name, value)
+    try:
+        Config(**parameters)
+    except (AttributeError, TypeError, ValueError, BotoCoreError) as exc:
+        raise ValueError(f"{name} must have parameters of botocore.config.Config: {exc}") from None
+    return value
+
+
 class _WholeSignature:
     """The signature of a task with what its bases add to it, for ``help()``: Python itself shows ``**kwargs`` for that.
 
@@ -115,8 +140,10 @@ class WisdomTask(LinksToConsole, BaseOperator):
     __signature__ = _WholeSignature()
 
     readers: ClassVar[Readers] = {
+        "aws_conn_id": optional(connection_id),
+        "region_name": lambda name, value: text(name, value) if value not in (None, "") else None,
         "verify": _verify,
-        "botocore_config": optional(mapping),
+        "botocore_config": optional(_botocore_config),
         "service_name": lambda name, value: one_of(name, value, settings.SERVICE_NAMES) if value else None,
     }
     """Parameter -> what reads it when the task begins, for those that a class adds and no run reads."""
@@ -128,7 +155,7 @@ class WisdomTask(LinksToConsole, BaseOperator):
         region_name: str | XComArg | None = None,
         verify: bool | str | XComArg | None = None,
         botocore_config: dict[str, Any] | XComArg | None = None,
-        service_name: str | XComArg | None = None,
+        service_name: Literal["wisdom", "qconnect"] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -138,6 +165,24 @@ class WisdomTask(LinksToConsole, BaseOperator):
         self.verify: Any = verify
         self.botocore_config = botocore_config
         self.service_name = service_name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Here, where each parameter of each class passes.
+        if name in (*self.template_fields, "extra_checks"):
+            refuse_passing(name, value)
+        super().__setattr__(name, value)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Return what is to be expanded, as for any operator of Airflow.
+
+        :param kwargs: Parameters of the operator.
+        :raises SourceError: The source can be gone through only once, or is a task in place of what it returns.
+        :raises ParameterError: Another parameter can be gone through only once.
+        """
+        for name in {*cls.template_fields, "extra_checks"} & kwargs.keys():
+            refuse_passing(name, kwargs[name])
+        return super().partial(**kwargs)
 
     @property
     def aws(self) -> AwsConnection:
@@ -190,10 +235,12 @@ class WisdomTask(LinksToConsole, BaseOperator):
         for check in self.checks():
             with problems.noting():
                 check()
-        if getattr(self, "deferrable", False) and self._is_called_by_another(context):
-            problems.found.append(
-                "deferrable must be False where another task calls this one: Airflow would defer that"
-            )
+        if self._is_called_by_another(context):
+            problems.found += [
+                f"{name} must be False where another task calls this one: Airflow would defer that"
+                for name in ("deferrable", "start_from_trigger")
+                if getattr(self, name, False) is True
+            ]
         if missing := unrendered_in(self):
             # What else there is to say of them comes from what stands in for them.
             told = [problem for problem in problems.found if problem.partition(" ")[0] not in missing]
@@ -379,20 +426,20 @@ class WisdomStorageTask(WisdomKnowledgeBaseTask):
 
     template_fields: Sequence[str] = ("storage_conn_id", *WisdomKnowledgeBaseTask.template_fields)
 
-    readers: ClassVar[Readers] = {"retry_data_errors": switch}
+    readers: ClassVar[Readers] = {"storage_conn_id": optional(connection_id), "retry_data_errors": switch}
 
     def __init__(
         self,
         *,
         storage_conn_id: str | XComArg | None = None,
-        sample_size: int | None = None,
-        retry_data_errors: bool = False,
+        sample_size: int | str | None = None,
+        retry_data_errors: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.storage_conn_id: Any = storage_conn_id
-        self.sample_size = sample_size
-        self.retry_data_errors = retry_data_errors
+        self.sample_size: Any = sample_size
+        self.retry_data_errors: Any = retry_data_errors
 
     def storage(self) -> Storage:
         """Return what reads and writes files."""
@@ -420,13 +467,13 @@ class WisdomReportTask(WisdomStorageTask):
         *,
         on_failed_records: Literal["fail", "warn", "ignore"] | int | XComArg = "fail",
         failed_records_path: str | XComArg | None = None,
-        max_report_bytes: int = MAX_REPORT_BYTES,
+        max_report_bytes: int | str = MAX_REPORT_BYTES,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.on_failed_records = on_failed_records
         self.failed_records_path = failed_records_path
-        self.max_report_bytes = max_report_bytes
+        self.max_report_bytes: Any = max_report_bytes
 
 
 class WisdomSingleJobTask(WisdomReportTask):
@@ -440,9 +487,9 @@ class WisdomSingleJobTask(WisdomReportTask):
 
     readers: ClassVar[Readers] = {"include_urls": switch}
 
-    def __init__(self, *, include_urls: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, include_urls: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.include_urls = include_urls
+        self.include_urls: Any = include_urls
         self._records: dict[str, int] = {}
 
     def checks(self) -> Sequence[Callable[[], object]]:
@@ -501,3 +548,12 @@ class WisdomExistingJobTask(WisdomKnowledgeBaseTask):
     def __init__(self, *, import_job_id: str | XComArg, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.import_job_id: Any = import_job_id
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [*super().checks(), self._check_job_id]
+
+    def _check_job_id(self) -> None:
+        from airflow_wisdom.model.import_job import check_job_id
+
+        check_job_id("import_job_id", self.import_job_id)

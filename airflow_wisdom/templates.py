@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MappingView
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+from airflow_wisdom.exceptions import ParameterError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 _EXTRA = re.compile(r"\bconn\.(?P<conn_id>\w+)\.extra_dejson\.(?P<key>\w+)")
 """How templates read the extra of an Airflow connection."""
@@ -21,6 +23,24 @@ def templates_of(*kinds: Any) -> tuple[str, ...]:
     :param kinds: The bases.
     """
     return tuple(dict.fromkeys(name for kind in kinds for name in kind.template_fields))
+
+
+def refuse_passing(name: str, value: Any) -> None:
+    """Refuse what can be gone through only once, as a parameter or in one: its address would be in the DAG.
+
+    :param name: Name of the parameter.
+    :param value: Its value.
+    :raises ParameterError: It is such a thing.
+    """
+    if value is None or isinstance(value, (str, int, float)):
+        return
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    for item in (value, *items):
+        if isinstance(item, (Iterator, MappingView)):
+            raise ParameterError(
+                f"{name} is or has a {type(item).__name__}, which gives the DAG a new version in each parse and can be "
+                "read only once: pass a list"
+            )
 
 
 class Unrendered:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_wisdom.operators.quick_responses import WisdomImportTask
-from airflow_wisdom.values import Readers, mapping, optional, whole_number
+from airflow_wisdom.values import Readers, connection_id, mapping, optional, text, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,12 @@ class SqlToWisdomOperator(WisdomImportTask):
 
     template_fields: Sequence[str] = ("sql", "sql_conn_id", "parameters", *WisdomImportTask.template_fields)
     template_ext: Sequence[str] = (".sql",)
-    readers: ClassVar[Readers] = {"fetch_size": partial(whole_number, least=1), "sql_hook_params": optional(mapping)}
+    readers: ClassVar[Readers] = {
+        "sql": text,
+        "sql_conn_id": connection_id,
+        "fetch_size": partial(whole_number, least=1),
+        "sql_hook_params": optional(mapping),
+    }
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own annotation
 
     def __init__(
@@ -57,7 +62,7 @@ class SqlToWisdomOperator(WisdomImportTask):
         sql: str | XComArg,
         sql_conn_id: str | XComArg,
         parameters: Mapping[str, Any] | Sequence[Any] | XComArg | None = None,
-        fetch_size: int = 1_000,
+        fetch_size: int | str = 1_000,
         sql_hook_params: dict[str, Any] | None = None,
         **kwargs: Unpack[ImportParameters],
     ) -> None:
@@ -65,7 +70,7 @@ class SqlToWisdomOperator(WisdomImportTask):
         self.sql: Any = sql
         self.sql_conn_id: Any = sql_conn_id
         self.parameters: Any = parameters
-        self.fetch_size = fetch_size
+        self.fetch_size: Any = fetch_size
         self.sql_hook_params = sql_hook_params
 
     def rows(self) -> Source:

@@ -114,6 +114,33 @@ def one_of(name: str, value: Any, words: tuple[str, ...]) -> Any:
     return value
 
 
+def text(name: str, value: Any, most: int | None = None) -> Any:
+    """Return a text that says something.
+
+    :param name: Name of the parameter, for the error.
+    :param value: The text.
+    :param most: Characters of the longest that is allowed. Default: any.
+    :raises ValueError: It is something else, empty or too long.
+    """
+    if not isinstance(value, str) or not value.strip() or (most is not None and len(value) > most):
+        allowed = "a text that is not empty" if most is None else f"a text of 1 to {most:,} characters"
+        raise ValueError(f"{name} must be {allowed}, not {value!r:.100}")
+    return value
+
+
+def connection_id(name: str, value: Any) -> Any:
+    """Return the id of an Airflow connection.
+
+    :param name: Name of the parameter, for the error.
+    :param value: The id.
+    :raises ValueError: It is something else, or empty, as where an XCom or a variable is: nobody means other
+        credentials by that.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be the id of an Airflow connection, not {value!r:.100}")
+    return value
+
+
 def mapping(name: str, value: Any) -> Any:
     """Return a mapping.
 
@@ -123,6 +150,19 @@ def mapping(name: str, value: Any) -> Any:
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"{name} must be a dict, not {value!r:.100}")  # noqa: TRY004 - as for all parameters
+    return value
+
+
+def texts_by_text(name: str, value: Any) -> Any:
+    """Return a mapping of texts to texts.
+
+    :param name: Name of the parameter, for the error.
+    :param value: The mapping.
+    :raises ValueError: It is something else.
+    """
+    for key, item in mapping(name, value).items():
+        if not (isinstance(key, str) and isinstance(item, str)):
+            raise ValueError(f"{name} must map texts to texts, not {key!r:.100} to {item!r:.100}")  # noqa: TRY004 - as for all parameters
     return value
 
 

@@ -36,7 +36,14 @@ with DAG("misspelt", schedule=None, default_args={"knowledge_base_id": "..."}):
         retries=3,
         retry_delay=timedelta(minutes=1),
         trigger_rule="all_done",
+        service_name="qconnect",
+        allowed_values={"language": ["en_US"], "channels": None},
     )
+    WisdomImportQuickResponsesOperator(
+        task_id="texts", source="a.csv", timeout="2m", poll_interval="90", sample_size="50", deferrable="False"
+    )
+    SqlToWisdomOperator(task_id="numbers", sql="SELECT 1", sql_conn_id="db", max_bytes="100_000", fetch_size="5_000")
+    WisdomImportJobSensor(task_id="waits", import_job_id="x", poke_interval="5", timeout="1m", include_urls="False")
     WisdomSyncQuickResponsesOperator(task_id="query", source=SqlSource("SELECT 1", "db"), owner_tag="faq", timeout=60)
     WisdomImportJobSensor(
         task_id="sensor", import_job_id=right.output, poke_interval=5, timeout=60, mode="reschedule", soft_fail=True
@@ -55,3 +62,7 @@ with DAG("misspelt", schedule=None, default_args={"knowledge_base_id": "..."}):
     WisdomImportJobSensor(task_id="k", import_job_id="x", mode="reschedul")  # wrong: mode
     SqlToWisdomOperator(task_id="l", sql="SELECT 1", sql_conn_id="db", extra_columns="drop")  # wrong: extra_columns
     SqlToWisdomOperator(task_id="m", sql="SELECT 1", sql_conn_id="db", delimiter=";")  # wrong: delimiter
+    WisdomExportQuickResponsesOperator(task_id="n", path="a.csv", service_name="qconect")  # wrong: service_name
+    WisdomStartImportJobOperator(task_id="o", source="a", import_job_type="X")  # wrong: import_job_type
+    WisdomStartImportJobOperator(task_id="p", source="a", content_type="text/html")  # wrong: content_type
+    WisdomSyncQuickResponsesOperator(task_id="q", source="a", allowed_values={"langage": ["x"]})  # wrong: langage

@@ -63,6 +63,24 @@ def test_what_pip_has_uv_gets_and_what_uv_has_it_keeps(script):
     assert script.environment_of_uv({}, {}) == {"UV_SYSTEM_CERTS": "true"}
 
 
+def test_uv_gets_pips_proxy_links_and_certificate(script):
+    pip = {"proxy": "http://user:secret@proxy:3128", "find-links": "/wheels\nhttps://links", "client-cert": "/me.pem"}
+    assert script.environment_of_uv(pip, {}) == {
+        "UV_SYSTEM_CERTS": "true",
+        "ALL_PROXY": "http://user:secret@proxy:3128",
+        "UV_FIND_LINKS": "/wheels,https://links",
+        "SSL_CLIENT_CERT": "/me.pem",
+    }
+
+
+@pytest.mark.parametrize("on", ["1", "true", "yes"])
+def test_uv_asks_no_index_where_pip_asks_none(script, on):
+    install = ["pip", "install", "-r", "a.txt"]
+    assert script.arguments_of_uv({"no-index": on}, install) == ["pip", "install", "--no-index", "-r", "a.txt"]
+    assert script.arguments_of_uv({"no-index": on}, ["venv", ".venv"]) == ["venv", ".venv"]
+    assert script.arguments_of_uv({"no-index": "false"}, install) == script.arguments_of_uv({}, install) == install
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
@@ -101,3 +119,23 @@ def test_uv_installs_from_the_mirror_that_pip_is_told_of(mirror, tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "target" / f"{MADE_UP.replace('-', '_')}-1.0.dist-info").is_dir()
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("uv").exists(), reason="only the everyday environment has uv")
+def test_uv_installs_without_an_index_from_where_pip_finds_links(mirror, tmp_path):
+    settings = {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(tmp_path / "simple" / MADE_UP),
+        "PIP_INDEX_URL": "http://127.0.0.1:9/nothing",
+        "PIP_CONFIG_FILE": os.devnull,
+        "UV_NO_CACHE": "1",
+    }
+    install = ["pip", "install", "--target", str(tmp_path / "target"), MADE_UP]
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT), *install],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -571,6 +571,17 @@ def test_a_job_is_deleted(cli, base, fake_wisdom, options):
 
 
 @pytest.mark.parametrize("command", ["job", "wait", "delete"])
+@pytest.mark.parametrize("wrong", ["", "..", "my job"])
+def test_what_is_no_id_of_a_job_is_refused(cli, fake_wisdom, capsys, command, wrong):
+    before = fake_wisdom.history()
+    with pytest.raises(SystemExit) as ended:
+        cli(command, wrong)
+    assert ended.value.code == USAGE
+    assert "argument ID: must be an id such as" in capsys.readouterr().err
+    assert fake_wisdom.history() == before
+
+
+@pytest.mark.parametrize("command", ["job", "wait", "delete"])
 def test_a_job_that_does_not_exist_ends_with_3(cli, base, command):
     ran = cli(command, NO_SUCH_JOB)
     assert (ran.code, ran.out) == (AWS, "")

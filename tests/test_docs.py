@@ -64,6 +64,13 @@ def test_python_in_the_docs_runs(page):
     assert len(names) > 1
 
 
+@pytest.mark.parametrize("page", SNIPPETS, ids=named)
+def test_operators_in_the_docs_have_retries(page):
+    """Without one, a passing failure of Airflow's own turns a task red that has done its work."""
+    code = [block for block in blocks(page, "python") if re.search(r"\bWisdom\w*(Operator|Sensor)\(", block)]
+    assert [block for block in code if "retries" not in block] == []
+
+
 def test_python_that_is_run_elsewhere_is_there():
     assert ELSEWHERE.keys() <= {named(page) for page in SNIPPETS}
     for name in ELSEWHERE.values():

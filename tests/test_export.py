@@ -547,3 +547,15 @@ def test_the_example_makes_production_say_what_the_test_instance_says(
     assert (after.pop("by hand"), after.pop("gone")["isActive"]) == (by_hand, False)
     assert after == before
     assert len(list(tmp_path.glob("quick-responses-*.csv"))) == 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "ndjson", "json"])
+@pytest.mark.parametrize("owner_tag", [None, "nobody"])
+def test_an_export_of_nothing_is_a_file_that_a_sync_reads(fake_wisdom, knowledge_base, tmp_path, ending, owner_tag):
+    if owner_tag:
+        fake_wisdom.client().create_quick_response(knowledgeBaseId=knowledge_base, name="a", content={"content": "x"})
+    path = str(tmp_path / f"nothing.{ending}")
+    where = {"task_id": "t", "knowledge_base_id": knowledge_base}
+    export = WisdomExportQuickResponsesOperator(**where, path=path, owner_tag=owner_tag)
+    assert run(export)["itemsExported"] == 0
+    assert run(WisdomSyncQuickResponsesOperator(**where, source=path))["rowsRead"] == 0

@@ -16,7 +16,7 @@ from rigs.running import run_dag
 from airflow_wisdom.exceptions import SourceError, SourceFormatError
 from airflow_wisdom.operators import WisdomImportQuickResponsesOperator
 from airflow_wisdom.operators.given import Given, given
-from airflow_wisdom.sources import RowsSource
+from airflow_wisdom.sources import RowsSource, SqlSource
 
 TEXT = "{{ ds }} {{ conn.secret.password }}"
 ROW = {"Name": "a", "Content": TEXT}
@@ -82,6 +82,24 @@ def test_what_can_be_read_once_is_refused_where_the_dag_is_parsed(source):
         importing("kb", source())
     with DAG("d", schedule=None), pytest.raises(SourceError, match=r"new version in each parse.*pass a list"):
         WisdomImportQuickResponsesOperator.partial(task_id="t", knowledge_base_id="kb", source=source())
+
+
+def test_the_tasks_whose_xcoms_are_in_a_query_run_before():
+    def query(text):
+        return SqlSource("SELECT '{{ ds }}'", "db", {"x": text})
+
+    with DAG("d", schedule=None):
+        text = XComArg(BaseOperator(task_id="text"))
+        task = importing("kb", query(text))
+        partial = WisdomImportQuickResponsesOperator.partial(task_id="mapped", source=query(text))
+        mapped = partial.expand(mode=["import", "check"])
+    assert task.upstream_task_ids == mapped.upstream_task_ids == {"text"}
+    assert repr(task.source) == repr(query(text))
+    text.resolve = lambda _context: "{{ not rendered }}"
+    source = task.source.value
+    task.render_template_fields({"ds": "2026-11-24"})
+    assert (task.source.sql, task.source.parameters) == ("SELECT '2026-11-24'", {"x": "{{ not rendered }}"})
+    assert source == query(text)
 
 
 def test_rows_look_the_same_in_each_parse():

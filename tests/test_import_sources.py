@@ -10,6 +10,7 @@ from airflow_wisdom.exceptions import (
     AirflowConnectionNotFoundError,
     ImportIncompleteError,
     InvalidRowsError,
+    ParameterError,
     SourceError,
     SourceFormatError,
 )
@@ -81,7 +82,7 @@ def test_a_path_is_a_source_and_what_is_none_is_named(fake_wisdom, knowledge_bas
     source.write_text("Name,Content\na,b\n")
     assert run(importing(knowledge_base, source))["rowsImported"] == 1
     for wrong in (None, 7, {"Name": "a"}):
-        with pytest.raises(SourceError, match=f"not {type(wrong).__name__}"):
+        with pytest.raises(ParameterError, match=f"^source must be .* not {type(wrong).__name__}"):
             run(importing(knowledge_base, wrong))
 
 

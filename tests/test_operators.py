@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -14,8 +15,9 @@ from airflow_wisdom.exceptions import (
     ImportIncompleteError,
     ImportJobFailedError,
     ImportJobTimeoutError,
+    ParameterError,
+    ResourceNotFoundError,
     UploadTooLargeError,
-    ValidationError,
 )
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
@@ -114,7 +116,7 @@ def test_an_interval_of_nothing_is_refused_before_anything_is_started(fake_wisdo
     with pytest.raises(ValueError, match="poll_interval must be more than 0"):
         run(start(knowledge_base, source=str(source), poll_interval=interval))
     with pytest.raises(ValueError, match="poll_interval must be more than 0"):
-        run(delete(knowledge_base, "job", poll_interval=interval))
+        run(delete(knowledge_base, "0" * 8 + "-0000" * 3 + "-" + "0" * 12, poll_interval=interval))
     assert set(fake_wisdom.calls()) == {"CreateKnowledgeBase"}
 
 
@@ -362,8 +364,25 @@ def test_deleting_a_job_that_is_gone_succeeds(fake_wisdom, knowledge_base):
     run(get(knowledge_base, job))
     for _ in range(2):
         run(delete(knowledge_base, job, wait_for_completion=True))
-    with pytest.raises(ValidationError):
+    with pytest.raises(ParameterError):
         run(delete(knowledge_base, "no id"))
+
+
+def test_deleting_in_a_knowledge_base_that_is_not_there_fails(fake_wisdom, knowledge_base, capsys):
+    nowhere = "00000000-0000-4000-8000-000000000000"
+    with pytest.raises(ResourceNotFoundError, match=r"^GetKnowledgeBase: ResourceNotFoundException"):
+        run(delete(nowhere, nowhere))
+    fake_wisdom.fault("GetKnowledgeBase", "AccessDeniedException", http_status=403)
+    run(delete(knowledge_base, nowhere))
+    assert "Whether the knowledge base is there is not known" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("wait", "said"), [(False, ["is being deleted"]), (True, ["is being deleted", "is deleted"])])
+def test_a_deletion_says_what_it_did(fake_wisdom, knowledge_base, capsys, wait, said):
+    job = start_job(fake_wisdom, knowledge_base)
+    run(get(knowledge_base, job))
+    run(delete(knowledge_base, job, wait_for_completion=wait))
+    assert re.findall(rf"Import job {job} (.*?delete\w*)", capsys.readouterr().out) == said
 
 
 def test_a_deletion_that_fails_or_lasts_is_an_error(fake_wisdom, knowledge_base, virtual_time):

@@ -107,7 +107,7 @@ def test_type_checking_finds_what_is_misspelt():
     }
     assert len(marked) > 10
     assert found.keys() == marked.keys(), said
-    assert [line for line in found if f'"{marked[line]}"' not in found[line]] == []
+    assert [line for line in found if not re.search(rf"[\"']{marked[line]}[\"']", found[line])] == []
 
 
 def test_typing_costs_nothing_where_a_dag_is_parsed():

@@ -182,6 +182,7 @@ def test_deleting(fake_wisdom, knowledge_base, called):
     task, waiting = delete(), delete(wait_for_completion=True)
     assert called(lambda: run(task)) == allowed["Always"]
     assert called(lambda: run(waiting)) == allowed["Always"] | allowed["WaitForCompletion"]
+    assert called(lambda: run(waiting)) == allowed["Always"] | allowed["JobIsGone"]
 
 
 def test_importing(fake_wisdom, knowledge_base, called):
@@ -310,9 +311,9 @@ def test_a_creation_that_failed_is_deleted_first(fake_wisdom, knowledge_base, ca
 
 
 ASKS_FOR = {
-    WisdomDeleteImportJobOperator: {"import_job_id": "job"},
-    WisdomGetImportJobOperator: {"import_job_id": "job"},
-    WisdomImportJobSensor: {"import_job_id": "job"},
+    WisdomDeleteImportJobOperator: {"import_job_id": "0" * 8 + "-0000" * 3 + "-" + "0" * 12},
+    WisdomGetImportJobOperator: {"import_job_id": "0" * 8 + "-0000" * 3 + "-" + "0" * 12},
+    WisdomImportJobSensor: {"import_job_id": "0" * 8 + "-0000" * 3 + "-" + "0" * 12},
     WisdomImportQuickResponsesOperator: {"source": []},
     SqlToWisdomOperator: {"sql": "SELECT 'a' AS Name, 'b' AS Content", "sql_conn_id": "db"},
     WisdomStartImportJobOperator: {"source": "none.csv"},

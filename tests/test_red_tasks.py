@@ -278,5 +278,5 @@ def test_a_deletion_says_what_it_did(fake_wisdom, knowledge_base, capsys, waits)
     fake_wisdom.client().get_import_job(knowledgeBaseId=knowledge_base, importJobId=job)
     task.execute({"ti": FakeTaskInstance()})
     said = capsys.readouterr().out
-    assert f"AWS was asked to delete import job {job}" in said
-    assert (f"Import job {job} is gone" in said) == waits
+    assert f"Import job {job} is being deleted" in said
+    assert (f"Import job {job} is deleted" in said) == waits

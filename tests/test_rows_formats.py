@@ -380,7 +380,8 @@ def test_what_is_no_parquet_says_so():
 )
 def test_a_missing_library_is_named_by_its_extra(monkeypatch, name, module, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SourceError, match=rf"pip install 'airflow-wisdom\[{extra}\]'"):
+    kind = {"xlsx": "an Excel workbook", "parquet": "a Parquet file"}[extra]
+    with pytest.raises(SourceError, match=rf"^The file is {kind}, .* pip install 'airflow-wisdom\[{extra}\]'"):
         read(io.BytesIO(b""), name=name)
 
 

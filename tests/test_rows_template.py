@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from airflow_wisdom.exceptions import SourceFormatError, TemplateMismatchError
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, ImportTemplate
-from airflow_wisdom.rows.template import LABELS
+from airflow_wisdom.rows.template import FIELDS, LABELS, Field
 from airflow_wisdom.testing.wisdom.imports import HEADER
 
 
@@ -74,3 +76,7 @@ def test_the_file_of_the_admin_site_is_a_template(separator):
 def test_a_file_that_is_no_csv_is_no_template():
     with pytest.raises(SourceFormatError, match="not encoded in UTF-8"):
         ImportTemplate.from_csv("Größe".encode("cp1252"))
+
+
+def test_type_checkers_know_the_fields():
+    assert set(get_args(Field)) == FIELDS

@@ -9,11 +9,14 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 from rigs.running import FakeTaskInstance, TaskDeferralError, run, start_job
 
-from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ResourceNotFoundError
+from airflow_wisdom.exceptions import EndpointError, ImportJobFailedError, ParameterError, ResourceNotFoundError
 from airflow_wisdom.model.import_job import JobEnd
 from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.tasks import FinalError
 from airflow_wisdom.triggers import WisdomJobSensorTrigger
 from airflow_wisdom.triggers.base import AIRFLOW_GRACE
+
+NO_SUCH_JOB = "00000000-0000-4000-8000-000000000000"
 
 MODES = [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}]
 
@@ -77,7 +80,7 @@ def test_a_job_that_has_ended_is_not_deferred(fake_wisdom, knowledge_base):
 
 def test_an_interval_of_nothing_is_refused_before_it_is_deferred(fake_wisdom, knowledge_base):
     with pytest.raises(ValueError, match="poke_interval must be more than 0"):
-        sensor(knowledge_base, "job", deferrable=True, poke_interval=0)
+        sensor(knowledge_base, NO_SUCH_JOB, deferrable=True, poke_interval=0)
 
 
 def test_a_deferral_carries_how_aws_is_reached_and_one_deadline(fake_wisdom, knowledge_base):
@@ -161,7 +164,7 @@ def test_an_end_that_dag_test_does_not_understand_is_read_again(fake_wisdom, kno
 
 @pytest.mark.parametrize("soft_fail", [True, False])
 def test_a_failure_of_the_trigger_itself_is_never_skipped(fake_wisdom, knowledge_base, soft_fail):
-    task = sensor(knowledge_base, "job", deferrable=True, soft_fail=soft_fail)
+    task = sensor(knowledge_base, NO_SUCH_JOB, deferrable=True, soft_fail=soft_fail)
     with pytest.raises(TaskDeferralError):
         task.resume_execution("__fail__", {"error": "TriggerFailure", "traceback": []}, {})
     assert task.soft_fail is soft_fail
@@ -170,7 +173,7 @@ def test_a_failure_of_the_trigger_itself_is_never_skipped(fake_wisdom, knowledge
 @pytest.mark.parametrize(("soft_fail", "expected"), [(True, AirflowSkipException), (False, AirflowSensorTimeout)])
 def test_a_time_out_of_airflows_own_is_a_time_out(fake_wisdom, knowledge_base, soft_fail, expected):
     """As where no triggerer is running."""
-    task = sensor(knowledge_base, "job", deferrable=True, soft_fail=soft_fail)
+    task = sensor(knowledge_base, NO_SUCH_JOB, deferrable=True, soft_fail=soft_fail)
     with pytest.raises(expected):
         task.resume_execution("__fail__", {"error": "Trigger timeout"}, {})
 
@@ -188,9 +191,9 @@ def test_a_complete_job_that_cannot_be_read_again_is_not_skipped(fake_wisdom, kn
 def test_flags_that_would_hide_a_failure_are_refused(fake_wisdom, knowledge_base, mode, flag):
     job = start_job(fake_wisdom, knowledge_base)
     task = sensor(knowledge_base, job, **mode, **{flag: True})
-    with pytest.raises(ValueError, match="soft_fail does not"):
+    with pytest.raises(ParameterError, match=f"{flag} must be False: .* soft_fail does not"):
         run(task)
-    with pytest.raises(ValueError, match="soft_fail does not"):
+    with pytest.raises(FinalError, match=f"{flag} must be False: .* soft_fail does not"):
         task.resume_execution("execute_complete", {"event": "success"}, {})
 
 

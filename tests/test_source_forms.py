@@ -11,7 +11,7 @@ from airflow.sdk import ObjectStoragePath
 from rigs.imports import importing, responses
 from rigs.running import run
 
-from airflow_wisdom.exceptions import AirflowConnectionNotFoundError, SourceError, SourceFormatError
+from airflow_wisdom.exceptions import AirflowConnectionNotFoundError, ParameterError, SourceError, SourceFormatError
 from airflow_wisdom.places import briefly
 from airflow_wisdom.sources import FileSource, source_of
 from airflow_wisdom.storage import Storage
@@ -92,7 +92,8 @@ def test_an_arrow_table_is_refused_with_the_way_to_its_rows():
 
 def test_what_else_is_no_source_is_named_by_its_kind_alone():
     assert "one row is a list with one dict in it" in refused({"Name": "secret"})
-    for given in (7, b"secret", None, "", SimpleNamespace(secret=1)):
+    assert "not an empty text" in refused("")
+    for given in (7, b"secret", None, SimpleNamespace(secret=1)):
         message = refused(given)
         assert f"not {type(given).__name__}" in message
         assert "secret" not in message
@@ -118,7 +119,7 @@ ROWS = [{"Name": "secret", "Content": "x" * 100}] * 50
 )
 def test_rows_that_a_template_made_text_of_are_not_shown(knowledge_base, fake_wisdom, text):
     """Whatever `sample_size` is."""
-    with pytest.raises(SourceError) as raised:
+    with pytest.raises(ParameterError) as raised:
         run(importing(knowledge_base, text))
     message = str(raised.value)
     assert "secret" not in message

@@ -20,6 +20,7 @@ from airflow_wisdom.exceptions import (
     UploadTooLargeError,
     wisdom_error_of,
 )
+from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.operators import (
     WisdomGetImportJobOperator,
     WisdomStartImportJobOperator,
@@ -157,6 +158,18 @@ def test_whoever_replaces_data_between_two_tries_has_retries(failing, there, cas
     kind, make = failing[case]
     with pytest.raises(kind):
         execute(make(retry_data_errors=True))
+
+
+def test_a_token_that_another_import_has_used_is_not_tried_again(fake_wisdom, knowledge_base, tmp_path):
+    """Each try has the same one."""
+    (tmp_path / "a.csv").write_bytes(b"Name,Content\na,b\n")
+    hook = WisdomHook()
+    hook.start_import_job(knowledge_base, hook.upload(knowledge_base, b"Name,Content\nc,d\n"), client_token="mine")
+    task = WisdomStartImportJobOperator(
+        task_id="t", knowledge_base_id=knowledge_base, source=str(tmp_path / "a.csv"), client_token="mine"
+    )
+    with pytest.raises(AirflowFailException, match="was used for an import that is not this task's"):
+        execute(task)
 
 
 def test_what_may_pass_is_retried(fake_wisdom, knowledge_base, virtual_time):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,8 @@ from airflow.sdk import DAG, BaseOperator
 from rigs.imports import ROWS, importing
 from rigs.running import PARTLY_BAD_CSV, FakeTaskInstance, run, run_dag, start_job
 
-from airflow_wisdom.exceptions import AwsError, ParameterError, SourceError
+from airflow_wisdom.exceptions import AirflowConnectionNotFoundError, AwsError, ParameterError, SourceError
+from airflow_wisdom.hooks import WisdomHook
 from airflow_wisdom.operators import (
     WisdomDeleteImportJobOperator,
     WisdomExportQuickResponsesOperator,
@@ -21,8 +23,12 @@ from airflow_wisdom.operators import (
     WisdomSyncQuickResponsesOperator,
 )
 from airflow_wisdom.sensors import WisdomImportJobSensor
+from airflow_wisdom.sources import SqlSource
+from airflow_wisdom.storage import Storage
 from airflow_wisdom.tasks import FinalError
 from airflow_wisdom.transfers import SqlToWisdomOperator
+
+SOME_ID = "01234567-89ab-cdef-0123-456789abcdef"
 
 TEST_CONNECTION = "AIRFLOW_CONN_AWS_DEFAULT"
 
@@ -45,14 +51,21 @@ def problems_of(task):
 
 
 EVERY_TASK = {
-    "aws": {"verify": 1, "botocore_config": "{}", "service_name": "lambda"},
+    "aws": {
+        "aws_conn_id": "",
+        "region_name": 5,
+        "verify": 1,
+        "botocore_config": {"nonsense": 1},
+        "service_name": "lambda",
+    },
     "kb": {"knowledge_base_id": "My knowledge base", "instance_id": "my-alias"},
 }
 
-FILES = {"sample_size": -1, "retry_data_errors": "perhaps"}
+FILES = {"storage_conn_id": "", "sample_size": -1, "retry_data_errors": "perhaps"}
 REPORTS = {"on_failed_records": "warning", "failed_records_path": 1, "max_report_bytes": 0}
 ROW_RULES = {
-    "column_mapping": "a=b",
+    "import_template": 5,
+    "column_mapping": {"a": 5},
     "allowed_values": {"language": 5},
     "extra_columns": "drop",
     "spaces": "strip",
@@ -60,18 +73,18 @@ ROW_RULES = {
     "on_placeholders": "fail",
     "on_invalid_rows": "warn",
     "strict": "very",
-    "invalid_rows_path": ["a"],
+    "invalid_rows_path": "invalid.xlsx",
     "extra_checks": "check",
     "timeout": 0,
 }
-TABLES = {"source_format": "xls", "delimiter": ";;", "encoding": "ansi-latin"}
+TABLES = {"source": 5, "source_format": "xls", "delimiter": 0, "encoding": "ansi-latin", "sheet": []}
 IMPORTS = {
     "mode": "dry_run",
     "max_rows_per_file": 500,
     "max_active_jobs": "many",
     "max_bytes": 0,
     "metadata": {"airflow-run": "mine"},
-    "external_source_configuration": "{}",
+    "external_source_configuration": {"x": 1},
     "deferrable": "yes",
     "poll_interval": -1,
     "delete_jobs_on_kill": 2,
@@ -82,7 +95,9 @@ SYNCS = {
     "max_removal_share": "30 %",
     "min_removals": -1,
     "mode": "check",
-    "plan_path": 1,
+    "owner_tag": "x" * 257,
+    "expected_plan": 5,
+    "plan_path": "plan.parquet",
     "content_format": "html",
     "on_unremovable": "skip",
     "on_failed_items": "some",
@@ -91,48 +106,77 @@ SYNCS = {
 }
 JOBS = {"poll_interval": 0, "timeout": "soon", "wait_for_completion": "maybe"}
 
+CONNECT = {"connectConfiguration": {"instanceId": SOME_ID}}
+
 BASES = {**EVERY_TASK["aws"], **EVERY_TASK["kb"]}
 del BASES["verify"]
 
 CASES = {
     "import": (
         WisdomImportQuickResponsesOperator,
-        {"source": "a.csv"},
+        {},
         {**BASES, **FILES, **REPORTS, **ROW_RULES, **TABLES, **IMPORTS},
     ),
-    "sync": (WisdomSyncQuickResponsesOperator, {"source": "a.csv"}, {**BASES, **FILES, **ROW_RULES, **TABLES, **SYNCS}),
+    "sync": (WisdomSyncQuickResponsesOperator, {}, {**BASES, **FILES, **ROW_RULES, **TABLES, **SYNCS}),
     "sql": (
         SqlToWisdomOperator,
-        {"sql": "SELECT 1", "sql_conn_id": "db"},
-        {**BASES, **FILES, **REPORTS, **ROW_RULES, **IMPORTS, "fetch_size": "0", "sql_hook_params": "{}"},
+        {},
+        {
+            **BASES,
+            **FILES,
+            **REPORTS,
+            **ROW_RULES,
+            **IMPORTS,
+            "sql": None,
+            "sql_conn_id": "",
+            "fetch_size": "0",
+            "sql_hook_params": "{}",
+        },
     ),
-    "export": (WisdomExportQuickResponsesOperator, {}, {**BASES, **FILES, "path": 1, "timeout": True}),
+    "export": (
+        WisdomExportQuickResponsesOperator,
+        {},
+        {**BASES, **FILES, "path": "a.xlsx", "owner_tag": 5, "timeout": True},
+    ),
     "start": (
         WisdomStartImportJobOperator,
-        {"source": "a.csv"},
+        {},
         {
             **BASES,
             **FILES,
             **REPORTS,
             **JOBS,
+            "source": "s3://bucket/a.csv",
+            "content_type": "text/html",
+            "import_job_type": None,
+            "client_token": "x" * 4097,
             "include_urls": "x",
             "max_bytes": "x",
             "metadata": {"a": 1},
-            "external_source_configuration": 1,
+            "external_source_configuration": {},
             "deferrable": "x",
             "delete_jobs_on_kill": "x",
         },
     ),
     "get": (
         WisdomGetImportJobOperator,
-        {"import_job_id": "job"},
-        {**BASES, **FILES, **REPORTS, "require_complete": "x", "include_urls": "x"},
+        {},
+        {**BASES, **FILES, **REPORTS, "import_job_id": "my job", "require_complete": "x", "include_urls": "x"},
     ),
-    "delete": (WisdomDeleteImportJobOperator, {"import_job_id": "job"}, {**BASES, **JOBS}),
+    "delete": (WisdomDeleteImportJobOperator, {}, {**BASES, **JOBS, "import_job_id": ""}),
     "sensor": (
         WisdomImportJobSensor,
-        {"import_job_id": "job"},
-        {**BASES, **FILES, **REPORTS, "include_urls": "x", "deferrable": "x", "end_from_trigger": "x"},
+        {},
+        {
+            **BASES,
+            **FILES,
+            **REPORTS,
+            "import_job_id": None,
+            "silent_fail": True,
+            "include_urls": "x",
+            "deferrable": "x",
+            "end_from_trigger": "x",
+        },
     ),
 }
 
@@ -143,6 +187,90 @@ def test_all_that_is_wrong_is_said_at_once_before_anything_is_sent(fake_wisdom, 
     problems = problems_of(kind(task_id="t", **needed, **wrong))
     assert sorted(problem.split()[0] for problem in problems) == sorted(wrong)
     assert fake_wisdom.calls() == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "said"),
+    [
+        ("sync", {"source": ""}, "source must be a path, a URI, .* not an empty text"),
+        ("sync", {"source": None}, "source must be .* not NoneType"),
+        ("sync", {"import_template": True}, "import_template must be a path, a URI, a list of labels"),
+        ("sync", {"column_mapping": {"a": 5}}, "column_mapping must map texts to texts, not 'a' to 5"),
+        ("sync", {"plan_path": "s3://bucket"}, "plan_path must be s3://bucket/key"),
+        ("sync", {"owner_tag": ""}, "owner_tag must be a text of 1 to 256 characters, not ''"),
+        ("sync", {"expected_plan": ""}, "expected_plan must be a text that is not empty, not ''"),
+        ("sync", {"botocore_config": {"retries": 1}}, "botocore_config must have parameters of botocore.config.Config"),
+        ("sync", {"aws_conn_id": ""}, "aws_conn_id must be the id of an Airflow connection, not ''"),
+        ("import", {"metadata": {"": "v"}}, "metadata must have keys and values of 1 to 4,096 characters"),
+        ("import", {"metadata": {"k": "v" * 4097}}, "metadata must have keys and values of 1 to 4,096 characters"),
+        ("import", {"metadata": {"k": ""}}, "metadata must have keys and values of 1 to 4,096 characters"),
+        ("import", {"external_source_configuration": {}}, "external_source_configuration must be AWS's .* Missing"),
+        (
+            "import",
+            {"external_source_configuration": {"source": "X", "configuration": CONNECT}},
+            "one of AMAZON_CONNECT",
+        ),
+        ("start", {"source": 5}, "source must be a path on the worker, not 5"),
+        ("start", {"source": "s3://b/a.csv"}, "the URI 's3://b/a.csv'; WisdomImportQuickResponsesOperator reads"),
+        ("start", {"content_type": "text/html"}, "content_type must be one of text/csv, not 'text/html'"),
+        ("start", {"import_job_type": "X"}, "import_job_type must be one of QUICK_RESPONSES, not 'X'"),
+        ("start", {"client_token": 5}, "client_token must be a text of 1 to 4,096 characters, not 5"),
+        ("sensor", {"silent_fail": True, "import_job_id": SOME_ID}, "silent_fail must be False"),
+    ],
+)
+def test_a_wrong_value_is_explained(fake_wisdom, knowledge_base, kind, wrong, said):
+    needed = {"source": "a.csv"} if kind in ("import", "sync", "start") else {}
+    (problem,) = problems_of(CASES[kind][0](task_id="t", knowledge_base_id=knowledge_base, **{**needed, **wrong}))
+    assert re.search(said, problem)
+
+
+def test_a_query_is_refused_with_what_is_wrong_with_it(fake_wisdom, knowledge_base):
+    task = importing(knowledge_base, SqlSource(None, ""))
+    assert problems_of(task) == [
+        "source is a query whose sql must be a text that is not empty, not None",
+        "source is a query whose conn_id must be the id of an Airflow connection, not ''",
+    ]
+
+
+def test_an_empty_connection_is_never_botos_own_chain(fake_wisdom, monkeypatch):
+    """Airflow's own hooks take it for one."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "boto")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "boto")
+    for reach in (
+        lambda: WisdomHook("").conn,
+        lambda: WisdomHook("").named_in_connection(),
+        lambda: WisdomHook("").find_knowledge_base(SOME_ID),
+        lambda: Storage(aws_conn_id="").files("s3://bucket/a/"),
+        lambda: Storage("").files("s3://bucket/a/"),
+    ):
+        with pytest.raises(AirflowConnectionNotFoundError, match="is empty; pass aws_conn_id=None"):
+            reach()
+
+
+def test_a_file_to_upload_that_is_not_there_is_named(fake_wisdom, knowledge_base, tmp_path):
+    for path in (tmp_path, tmp_path / "gone.csv"):
+        task = WisdomStartImportJobOperator(task_id="t", knowledge_base_id=knowledge_base, source=str(path))
+        with pytest.raises(SourceError, match=f"The source {path} cannot be read"):
+            run(task)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"null_values": (text for text in ["NULL"])},
+        {"allowed_values": {"language": iter(["en_US"])}},
+        {"extra_checks": map(str, [])},
+        {"import_template": {"Name": 1}.keys()},
+        {"metadata": zip("a", "b", strict=True)},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_what_can_be_read_once_is_refused_where_the_dag_is_parsed(wrong):
+    """Its address would be in the serialized DAG, which would have another version after each parse."""
+    (name,) = wrong
+    for make in (WisdomImportQuickResponsesOperator, WisdomImportQuickResponsesOperator.partial):
+        with DAG("d", schedule=None), pytest.raises(ParameterError, match=rf"^{name} is or has a .*pass a list"):
+            make(task_id="t", **{"source": "a.csv", **wrong} if make is WisdomImportQuickResponsesOperator else wrong)
 
 
 def test_a_problem_names_parameter_value_and_what_is_allowed(fake_wisdom, knowledge_base):
@@ -180,6 +308,47 @@ def test_options_that_contradict_each_other_are_said_with_the_rest(fake_wisdom, 
     sync.owner_tag = "faq"
     (problem,) = problems_of(sync)
     assert problem.startswith("plan_path is the same file as source")
+
+
+# Which job
+
+
+@pytest.mark.parametrize("wrong", ["", None, 5, "my job", "..", "arn:aws:wisdom:us-east-1:123456789012:x/" + SOME_ID])
+@pytest.mark.parametrize(
+    "kind",
+    [WisdomGetImportJobOperator, WisdomDeleteImportJobOperator, WisdomImportJobSensor],
+    ids=lambda kind: kind.__name__,
+)
+def test_a_job_is_named_by_its_id(fake_wisdom, knowledge_base, kind, wrong):
+    before = fake_wisdom.history()
+    (problem,) = problems_of(kind(task_id="t", knowledge_base_id=knowledge_base, import_job_id=wrong))
+    assert problem.startswith("import_job_id must be the id of the import job")
+    assert problem.endswith(f"not {wrong!r}")
+    assert fake_wisdom.history() == before
+
+
+@pytest.mark.parametrize("part", ["", "..", ".", " "])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("import_job_id", lambda hook, kb, part: hook.delete_import_job(kb, part)),
+        ("import_job_id", lambda hook, kb, part: hook.get_import_job(kb, part)),
+        ("knowledge_base_id", lambda hook, kb, part: list(hook.list_import_jobs(part))),
+        ("knowledge_base_id", lambda hook, kb, part: hook.delete_knowledge_base(part)),
+        ("knowledge_base_id", lambda hook, kb, part: hook.upload(part, b"x")),
+        ("quick_response_id", lambda hook, kb, part: hook.delete_quick_response(kb, part)),
+        ("quick_response_id", lambda hook, kb, part: hook.update_quick_response(kb, part, {"name": "x"})),
+        ("resource_arn", lambda hook, kb, part: hook.tag_resource(part, {"a": "b"})),
+        ("content_id", lambda hook, kb, part: hook.conn.delete_content(knowledgeBaseId=kb, contentId=part)),
+        ("instance_id", lambda hook, kb, part: hook.routing_profiles(part)),
+    ],
+)
+def test_an_empty_id_never_makes_another_request(fake_wisdom, knowledge_base, name, call, part):
+    """Of ``DELETE /knowledgeBases/<id>/importJobs/``, the job's id left out, the knowledge base would be gone."""
+    before = fake_wisdom.history()
+    with pytest.raises(ParameterError, match=rf"{name} must name what \w+ is about, not {part!r}"):
+        call(WisdomHook(), knowledge_base, part)
+    assert fake_wisdom.history() == before
 
 
 # Which knowledge base
@@ -274,8 +443,6 @@ def test_a_template_that_cannot_be_filled_in_is_said_in_one_line(fake_wisdom, ca
 
 
 def test_a_template_in_a_query_is_found_too(fake_wisdom, knowledge_base):
-    from airflow_wisdom.sources import SqlSource
-
     (problem,) = unfilled(importing(knowledge_base, SqlSource("SELECT {{ nothing }}", "db")))
     assert problem.startswith("source: the template 'SELECT {{ nothing }}' could not be filled in")
 
@@ -383,6 +550,17 @@ def test_a_task_that_defers_is_refused_inside_of_another(fake_wisdom, knowledge_
     before = fake_wisdom.calls()
     with pytest.raises(FinalError, match="deferrable must be False where another task calls this one"):
         task.execute(context)
+    assert fake_wisdom.calls() == before
+
+
+def test_a_sensor_that_starts_from_its_trigger_is_refused_inside_of_another(fake_wisdom, knowledge_base):
+    job = start_job(fake_wisdom, knowledge_base)
+    task = WisdomImportJobSensor(
+        task_id="t", knowledge_base_id=knowledge_base, import_job_id=job, start_from_trigger=True
+    )
+    before = fake_wisdom.calls()
+    with pytest.raises(FinalError, match="start_from_trigger must be False where another task calls this one"):
+        task.execute({"ti": FakeTaskInstance(), "task": Outer(task_id="wait")})
     assert fake_wisdom.calls() == before
 
 

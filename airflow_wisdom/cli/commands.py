@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.cli.values import at_least, delimiter, duration, encoding, function, mapping, share, tolerated
+from airflow_wisdom.cli.values import (
+    at_least,
+    delimiter,
+    duration,
+    encoding,
+    function,
+    job_id,
+    mapping,
+    share,
+    tolerated,
+)
 from airflow_wisdom.model.limits import MAX_ACTIVE_JOBS, SAMPLE_SIZE
 from airflow_wisdom.settings import SERVICE_NAMES
 from airflow_wisdom.values import ONE_DAY
@@ -74,7 +84,7 @@ FILES = option(
     help="path or URI of a file of rows, such as s3://bucket/key; a folder, a prefix that ends in /, or a "
     "pattern in quotes; several are read as one",
 )
-JOB = option("job_id", metavar="ID", help="id of the import job")
+JOB = option("job_id", metavar="ID", type=job_id, help="id of the import job")
 
 CONNECTION_ID = option(
     "--conn-id", metavar="ID", help="Airflow connection that AWS is reached with (default: boto3's own credentials)"

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom import values
+from airflow_wisdom.model.knowledge_base import is_id
 from airflow_wisdom.rows.reading.dialect import check_delimiter
 from airflow_wisdom.rows.reading.text import check_encoding
 
@@ -77,6 +78,17 @@ def function(text: str) -> Callable[..., Any]:
     if not callable(found):
         raise ArgumentTypeError(f"must be a function, not {text!r}")
     return found  # type: ignore[no-any-return]
+
+
+def job_id(text: str) -> str:
+    """Return the id of an import job.
+
+    :param text: The id.
+    :raises ArgumentTypeError: It is something else.
+    """
+    if not is_id(text):
+        raise ArgumentTypeError(f"must be an id such as 01234567-89ab-cdef-0123-456789abcdef, not {text!r:.200}")
+    return text
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -10,6 +10,7 @@ from botocore import xform_name
 
 from airflow_wisdom.exceptions import ResourceNotFoundError
 from airflow_wisdom.hooks.errors import translated
+from airflow_wisdom.hooks.models import check_path
 from airflow_wisdom.model.knowledge_base import short_id
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ConnectVerbs:
 
         :raises AirflowConnectionNotFoundError: The Airflow connection does not exist.
         """
-        extra = self.get_connection(self.aws_conn_id).extra_dejson if self.aws_conn_id else {}
+        extra = self.get_connection(self.aws_conn_id).extra_dejson if self.aws_conn_id is not None else {}
         return extra.get("knowledge_base_id") or None, extra.get("instance_id") or None
 
     def find_knowledge_base(self, instance_id: str) -> str:
@@ -65,8 +66,8 @@ class ConnectVerbs:
     @cached_property
     def _connect(self) -> Any:
         """The bare boto3 client of Amazon Connect, made as this hook's own is."""
-        if self.aws_conn_id:
-            # Other AWS hooks take boto3's own credentials where the connection does not exist.
+        if self.aws_conn_id is not None:
+            # Airflow's own hook takes boto3's credentials where the connection does not exist, or its id is empty.
             self.get_connection(self.aws_conn_id)
         other = AwsBaseHook(
             aws_conn_id=self.aws_conn_id,
@@ -75,6 +76,7 @@ class ConnectVerbs:
             config=self._config,
             client_type="connect",
         )
+        other.conn.meta.events.register("before-parameter-build", check_path)
         return other.conn
 
     def _connect_items(self, operation: str, request: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:

@@ -112,6 +112,8 @@ def translated(operation: str, where: Mapping[str, str | None]) -> Iterator[None
     """
     try:
         yield
+    except WisdomError:
+        raise
     except (BotoCoreError, ClientError) as exc:
         raise wisdom_error(exc, operation, where) from cause_of(exc)
     except _NONSENSE as exc:

@@ -36,6 +36,8 @@ def find_connection(conn_id: str, advice: str) -> Connection:
     :param advice: What to do if it does not exist, for the message.
     :raises AirflowConnectionNotFoundError: It does not exist.
     """
+    if not conn_id:
+        raise AirflowConnectionNotFoundError(f"The id of the Airflow connection is empty; {advice}", conn_id=conn_id)
     for pause in () if _is_known_to_be_missing(conn_id) or not _is_supervised() else CONNECTION_PAUSES:
         try:
             return BaseHook.get_connection(conn_id)

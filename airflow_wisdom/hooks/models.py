@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore import xform_name
 from botocore.loaders import Loader, create_loader
 from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
+from airflow_wisdom.exceptions import ParameterError
 from airflow_wisdom.settings import SERVICE_NAMES
 
 if TYPE_CHECKING:
-    from botocore.model import Shape
+    from collections.abc import Mapping
+
+    from botocore.model import OperationModel, Shape
 
 _TEXTS = ("name", "description", "shortcutKey", "language")
 
@@ -33,6 +38,24 @@ def loader(data_path: str | None = None) -> Loader:
     return made
 
 
+def check_path(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+    """Refuse a request whose URL would be that of another operation; botocore calls this before it makes the request.
+
+    What names a resource is a part of the URL. Where the part is empty, or dots, the URL is that of what the resource
+    is in: ``DeleteImportJob`` without an import job would delete the knowledge base.
+
+    :param params: Parameters of the operation.
+    :param model: The operation.
+    :raises ParameterError: A part is empty, or nothing but dots.
+    """
+    members = model.input_shape.members if model.input_shape else {}
+    parts = [name for name, shape in members.items() if shape.serialization.get("location") == "uri"]
+    wrong = [name for name in parts if isinstance(params.get(name), str) and not params[name].strip(" .")]
+    problems = [f"{xform_name(name)} must name what {model.name} is about, not {params[name]!r}" for name in wrong]
+    if problems:
+        raise ParameterError("; ".join(problems), problems=problems)
+
+
 @cache
 def quick_response_lengths() -> dict[str, tuple[int, int | None]]:
     """Return the fewest and most characters of each field of a quick response; AWS operation ``CreateQuickResponse``.
@@ -46,9 +69,29 @@ def quick_response_lengths() -> dict[str, tuple[int, int | None]]:
     return {field: _wider([members[field] for members in models]) for field in models[0]}
 
 
+def wrong_external_source(value: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value of AWS's type ``ExternalSourceConfiguration``; empty if nothing is.
+
+    :param value: The value.
+    """
+    shape = _model(SERVICE_NAMES[0]).shape_for("ExternalSourceConfiguration")
+    report = ParamValidator().validate(value, shape)
+    if report.has_errors():
+        return "; ".join(report.generate_report().splitlines())
+    sources = shape.members["source"].enum
+    return (
+        ""
+        if value["source"] in sources
+        else f"source must be one of {', '.join(sources)}, not {value['source']!r:.100}"
+    )
+
+
+def _model(service_name: str) -> ServiceModel:
+    return ServiceModel(loader().load_service_model(service_name, "service-2"), service_name)
+
+
 def _members(service_name: str) -> dict[str, Shape]:
-    model = ServiceModel(loader().load_service_model(service_name, "service-2"), service_name)
-    asked = model.operation_model("CreateQuickResponse").input_shape.members
+    asked = _model(service_name).operation_model("CreateQuickResponse").input_shape.members
     return {
         **{name: asked[name] for name in _TEXTS},
         "content": asked["content"].members["content"],

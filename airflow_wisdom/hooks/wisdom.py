@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
@@ -30,7 +30,7 @@ from airflow_wisdom.hooks.connect import ConnectVerbs
 from airflow_wisdom.hooks.errors import cause_of, translated, wisdom_error
 from airflow_wisdom.hooks.knowledge_bases import KnowledgeBaseVerbs
 from airflow_wisdom.hooks.lookup import find_connection
-from airflow_wisdom.hooks.models import loader, quick_response_lengths
+from airflow_wisdom.hooks.models import check_path, loader, quick_response_lengths
 from airflow_wisdom.hooks.presigned import UploadSource, is_good, opened, raise_if_passing, raise_upload_error, send
 from airflow_wisdom.hooks.quick_responses import QuickResponseVerbs, without_none
 from airflow_wisdom.model.endings import has_ended
@@ -71,7 +71,8 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
 
     Every method that calls AWS raises :class:`~airflow_wisdom.exceptions.AwsError` (by error code),
     :class:`~airflow_wisdom.exceptions.EndpointError` or
-    :class:`~airflow_wisdom.exceptions.ClientConfigurationError`; only what else a method raises is listed there.
+    :class:`~airflow_wisdom.exceptions.ClientConfigurationError`; where an id is empty, so that the request would be
+    another one, :class:`~airflow_wisdom.exceptions.ParameterError`. Only what else a method raises is listed there.
     """
 
     def __init__(
@@ -104,6 +105,9 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         botocore's own are in the zone of the machine: XCom takes those and then fails to read them elsewhere, and
         finding out the zone for each of thousands is slow.
         """
+        if self.aws_conn_id == "":
+            # It is refused there. Airflow's own hooks take it for None, boto3's own credentials.
+            self.get_connection(self.aws_conn_id)
         session = super().get_session(region_name=region_name, deferrable=deferrable)
         if not deferrable:
             botocore_session = session._session  # noqa: SLF001 - boto3 has no other way
@@ -122,11 +126,13 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         :raises ClientConfigurationError: No client can be made from it.
         """
         try:
-            return super().conn
+            client = super().conn
         except (BotoCoreError, ClientError) as exc:
             raise wisdom_error(exc, "Client", {}) from cause_of(exc)
         except ValueError as exc:
             raise ClientConfigurationError(f"No client can be made: {exc}") from exc
+        client.meta.events.register("before-parameter-build", check_path)
+        return client
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
@@ -430,7 +436,7 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
         :raises UnknownImportJobStatusError: As for :meth:`wait_for_import_job`.
         :raises ImportJobTimeoutError: As for :meth:`wait_for_import_job`.
         """
-        try:
+        with suppress(ResourceNotFoundError):
             self._wait(
                 knowledge_base_id,
                 import_job_id,
@@ -440,8 +446,7 @@ class WisdomHook(QuickResponseVerbs, KnowledgeBaseVerbs, ConnectVerbs, AwsBaseHo
                 # How old the import is says nothing about how long its deletion takes.
                 age=lambda _job, _now: None,
             )
-        except ResourceNotFoundError:
-            self.log.info("Import job %s is gone", import_job_id)
+        self.log.info("Import job %s is deleted", import_job_id)
 
     def _wait(
         self,

@@ -18,6 +18,7 @@ from airflow_wisdom.exceptions import (
     WisdomError,
     from_dict,
 )
+from airflow_wisdom.model.knowledge_base import is_id
 from airflow_wisdom.redaction import redact, without_queries
 
 if TYPE_CHECKING:
@@ -194,6 +195,20 @@ class ImportJob:
     def _about(self) -> dict[str, Any]:
         where = {"knowledge_base_id": self.knowledge_base_id, "import_job_id": self.import_job_id}
         return {"where": where, "elapsed": self.elapsed()}
+
+
+def check_job_id(name: str, value: Any) -> None:
+    """Refuse what is not the id of an import job, such as the empty text of an XCom that is not there.
+
+    :param name: Name of the parameter, for the error.
+    :param value: What was given.
+    :raises ValueError: It is something else.
+    """
+    if not (isinstance(value, str) and is_id(value)):
+        raise ValueError(
+            f"{name} must be the id of the import job (01234567-89ab-cdef-0123-456789abcdef), as the XCom of the task "
+            f"that starts it has it, not {value!r:.200}"
+        )
 
 
 def timed_out(

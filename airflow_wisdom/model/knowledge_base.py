@@ -201,12 +201,20 @@ def check_id(name: str, value: str, resource: str) -> None:
     :param resource: What it is the id of, as in its ARN: ``knowledge-base`` or ``instance``.
     :raises ValueError: It is neither.
     """
-    if not _ID.fullmatch(short_id(value) if is_arn(value) and f":{resource}/" in value else value):
+    if not is_id(short_id(value) if is_arn(value) and f":{resource}/" in value else value):
         what = resource.replace("-", " ")
         raise ValueError(
             f"{name} must be the id of the {what} (01234567-89ab-cdef-0123-456789abcdef) or its ARN, not its name or "
             f"anything else: {value!r:.200}"
         )
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text has the form of the ids of AWS's resources.
+
+    :param text: The text.
+    """
+    return bool(_ID.fullmatch(text))
 
 
 def is_arn(text: str) -> bool:

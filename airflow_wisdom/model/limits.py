@@ -18,6 +18,15 @@ MAX_METADATA_PAIRS = 10
 MAX_METADATA_VALUE = 4_096
 """AWS type ``ContentMetadata``: characters of a value."""
 
+MAX_CLIENT_TOKEN = 4_096
+"""AWS type ``NonEmptyString``: characters of the token of a request."""
+
+MAX_UPLOAD_ID = 1_200
+"""AWS type ``UploadId``: its characters."""
+
+MAX_TAG_VALUE = 256
+"""AWS type ``TagValue``: its characters."""
+
 SAMPLE_SIZE = 20
 """Invalid rows and refused records that are shown, in log, XCom and errors."""
 

@@ -36,7 +36,7 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
     The XCom is one summary: number of quick responses, ``path``, and which of them a sync would not read as they are.
 
     :param path: Path or URI that the file is written to, and replaced at: JSON Lines if it ends in ``.jsonl``,
-        ``.ndjson`` or ``.json``, else CSV in UTF-8 with a byte-order mark, for Excel.
+        ``.ndjson`` or ``.json``, else CSV in UTF-8 with a byte-order mark, for Excel. Not ``.xlsx`` or ``.parquet``.
     :param owner_tag: Only quick responses that a sync with this `owner_tag` made or adopted are exported. Default: all.
     :param timeout: Seconds, or a timedelta, after which nothing more is done and the task fails. Default: one day.
 
@@ -60,13 +60,13 @@ class WisdomExportQuickResponsesOperator(WisdomStorageTask):
         *,
         path: str | os.PathLike[str] | XComArg,
         owner_tag: str | XComArg | None = None,
-        timeout: timedelta | float | None = ONE_DAY,
+        timeout: timedelta | float | str | None = ONE_DAY,
         **kwargs: Unpack[StorageParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.path = path
         self.owner_tag = owner_tag
-        self.timeout = timeout
+        self.timeout: Any = timeout
         self._account: ExportAccount | None = None
 
     def checks(self) -> Sequence[Callable[[], object]]:

@@ -61,6 +61,30 @@ class Given(ResolveMixin):
         return repr(_replace(self.value, lambda item: sorted(item, key=repr) if isinstance(item, _SETS) else item))
 
 
+class GivenQuery(ResolveMixin):
+    """A query as it was given, in which Airflow sees the XComs; the operator renders it, see its ``render_template``.
+
+    Airflow looks for XComs in lists, in dicts and in what resolves itself, but not in other things with templates.
+
+    :param value: The query, which has ``template_fields``.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def iter_references(self) -> Iterator[Any]:
+        """Yield the tasks whose XComs are in the query, so that Airflow runs those first."""
+        for name in self.value.template_fields:
+            yield from XComArg.iter_xcom_references(getattr(self.value, name))
+
+    def resolve(self, context: Any, **_: Any) -> Any:  # noqa: ARG002 - as Airflow calls it
+        """Return a copy of the query: Airflow renders in place, and mapped tasks would share what becomes of it."""
+        return copy(self.value)
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
 _SETS = (set, frozenset)
 
 
@@ -82,9 +106,8 @@ def given(source: Any) -> Any:
                 f"source is of type {type(item).__name__}, which gives the DAG a new version in each parse and can be "
                 "read only once: pass a list, or let a task return the rows and pass its output"
             )
-    if hasattr(source, "template_fields"):
-        # Airflow renders these in place: tasks that are mapped would share what the first of them has made of it.
-        return copy(source)
+    if hasattr(source, "template_fields") and not isinstance(source, ResolveMixin):
+        return GivenQuery(source)
     return Given(source) if _has_rows(source) else source
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_wisdom.exceptions import ResourceNotFoundError
+from airflow_wisdom.exceptions import AccessDeniedError, ResourceNotFoundError
 from airflow_wisdom.tasks import WisdomExistingJobTask, WisdomSingleJobTask, guarded
 from airflow_wisdom.templates import templates_of
-from airflow_wisdom.values import ONE_DAY, Readers, duration, mapping, optional, switch, whole_number
+from airflow_wisdom.values import ONE_DAY, Readers, duration, optional, switch, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,9 +50,9 @@ class WisdomGetImportJobOperator(WisdomExistingJobTask, WisdomSingleJobTask):
 
     readers: ClassVar[Readers] = {"require_complete": switch}
 
-    def __init__(self, *, require_complete: bool = True, **kwargs: Unpack[ExistingSingleJobParameters]) -> None:
+    def __init__(self, *, require_complete: bool | str = True, **kwargs: Unpack[ExistingSingleJobParameters]) -> None:
         super().__init__(**kwargs)
-        self.require_complete = require_complete
+        self.require_complete: Any = require_complete
 
     @guarded
     def execute(self, context: Context) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     ``import_job_id``, as soon as it is known.
 
     :param upload_id: Id of a finished upload. Either this or `source` is needed.
-    :param source: Path of a file to upload first.
+    :param source: Path on the worker of a file to upload first.
     :param content_type: Media type of `source`. Default ``text/csv``, the only one for quick responses.
     :param max_bytes: Largest `source` that is uploaded, in bytes. Default: Airflow's option
         ``[wisdom] upload_max_bytes``, by itself 1,000,000.
@@ -98,6 +98,7 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
     The rest: as for :class:`~airflow_wisdom.tasks.WisdomSingleJobTask`.
 
     :raises ParameterError: Neither or both of `upload_id` and `source` were given, or parameters make no sense.
+    :raises SourceError: `source` cannot be read.
     :raises ClientTokenUsedError: `client_token` was used for another import.
     :raises ImportJobError: The job can no longer succeed, or did not end in time.
     :raises FailedRecordsError: AWS refused more records than are tolerated.
@@ -120,7 +121,6 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
 
     readers: ClassVar[Readers] = {
         "max_bytes": optional(partial(whole_number, least=1)),
-        "external_source_configuration": optional(mapping),
         "wait_for_completion": switch,
         "deferrable": switch,
         "poll_interval": optional(duration),
@@ -133,33 +133,33 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
         *,
         upload_id: str | XComArg | None = None,
         source: str | XComArg | None = None,
-        content_type: str | XComArg = "text/csv",
-        max_bytes: int | None = None,
-        import_job_type: str | XComArg = "QUICK_RESPONSES",
+        content_type: Literal["text/csv"] | XComArg = "text/csv",
+        max_bytes: int | str | None = None,
+        import_job_type: Literal["QUICK_RESPONSES"] | XComArg = "QUICK_RESPONSES",
         client_token: str | XComArg | None = None,
         metadata: Mapping[str, str] | XComArg | None = None,
         external_source_configuration: Mapping[str, Any] | XComArg | None = None,
-        wait_for_completion: bool = True,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: timedelta | float | None = None,
-        timeout: timedelta | float | None = ONE_DAY,
-        delete_jobs_on_kill: bool = False,
+        wait_for_completion: bool | str = True,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: timedelta | float | str | None = None,
+        timeout: timedelta | float | str | None = ONE_DAY,
+        delete_jobs_on_kill: bool | str = False,
         **kwargs: Unpack[SingleJobParameters],
     ) -> None:
         super().__init__(**kwargs)
         self.upload_id = upload_id
         self.source: Any = source
         self.content_type = content_type
-        self.max_bytes = max_bytes
+        self.max_bytes: Any = max_bytes
         self.import_job_type = import_job_type
         self.client_token = client_token
         self.metadata = metadata
         self.external_source_configuration = external_source_configuration
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.timeout = timeout
-        self.delete_jobs_on_kill = delete_jobs_on_kill
+        self.wait_for_completion: Any = wait_for_completion
+        self.deferrable: Any = deferrable
+        self.poll_interval: Any = poll_interval
+        self.timeout: Any = timeout
+        self.delete_jobs_on_kill: Any = delete_jobs_on_kill
         self._ti: Any = None
         self._started: ImportJob | None = None
         self._job: ImportJob | None = None
@@ -271,6 +271,8 @@ class WisdomStartImportJobOperator(WisdomSingleJobTask):
 class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     """Deletes an import job; AWS operation ``DeleteImportJob``. A job that is already gone is a success.
 
+    Where there is no such job, ``GetKnowledgeBase`` says whether there is such a knowledge base.
+
     The quick responses that the job created stay. What happens to a job that is still running is not documented.
 
     :param wait_for_completion: Whether the task ends only when the job is gone. Default: no.
@@ -280,6 +282,7 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     Which job, and how AWS is reached: as for :class:`~airflow_wisdom.tasks.WisdomExistingJobTask`.
 
     :raises ParameterError: Parameters make no sense; nothing was sent.
+    :raises ResourceNotFoundError: There is no such knowledge base.
     :raises ImportJobError: The job could not be deleted, or was not gone in time.
     :raises AwsError: AWS did not accept the deletion.
     """
@@ -293,15 +296,15 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
     def __init__(
         self,
         *,
-        wait_for_completion: bool = False,
-        poll_interval: timedelta | float | None = None,
-        timeout: timedelta | float | None = ONE_DAY,
+        wait_for_completion: bool | str = False,
+        poll_interval: timedelta | float | str | None = None,
+        timeout: timedelta | float | str | None = ONE_DAY,
         **kwargs: Unpack[ExistingJobParameters],
     ) -> None:
         super().__init__(**kwargs)
-        self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.timeout = timeout
+        self.wait_for_completion: Any = wait_for_completion
+        self.poll_interval: Any = poll_interval
+        self.timeout: Any = timeout
 
     @guarded
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
@@ -314,11 +317,18 @@ class WisdomDeleteImportJobOperator(WisdomExistingJobTask):
         try:
             self.hook.delete_import_job(knowledge_base_id, self.import_job_id)
         except ResourceNotFoundError as exc:
+            self._require_knowledge_base()
             self.log.info("Nothing to delete: %s", exc)
             return
-        self.log.info("AWS was asked to delete import job %s", self.import_job_id)
+        self.log.info("Import job %s is being deleted", self.import_job_id)
         if self.wait_for_completion:
             self.hook.wait_for_deletion(
                 knowledge_base_id, self.import_job_id, deadline=deadline, poll_interval=self.poll_interval
             )
-            self.log.info("Import job %s is gone", self.import_job_id)
+
+    def _require_knowledge_base(self) -> None:
+        """Fail where it is not the job that is not there: AWS says the same of both."""
+        try:
+            self.hook.get_knowledge_base(self.find_knowledge_base())
+        except AccessDeniedError as exc:
+            self.log.warning("Whether the knowledge base is there is not known: %s", exc)

@@ -89,24 +89,24 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
         mode: Literal["import", "check"] | XComArg = "import",
         max_rows_per_file: int | str | XComArg = MAX_FILE_ROWS,
         max_active_jobs: int | str | XComArg | None = None,
-        max_bytes: int | None = None,
+        max_bytes: int | str | None = None,
         metadata: Mapping[str, str] | XComArg | None = None,
         external_source_configuration: Mapping[str, Any] | XComArg | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: timedelta | float | None = None,
-        delete_jobs_on_kill: bool = False,
+        deferrable: bool | str = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: timedelta | float | str | None = None,
+        delete_jobs_on_kill: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.mode = mode
         self.max_rows_per_file = max_rows_per_file
         self.max_active_jobs = max_active_jobs
-        self.max_bytes = max_bytes
+        self.max_bytes: Any = max_bytes
         self.metadata = metadata
         self.external_source_configuration = external_source_configuration
-        self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.delete_jobs_on_kill = delete_jobs_on_kill
+        self.deferrable: Any = deferrable
+        self.poll_interval: Any = poll_interval
+        self.delete_jobs_on_kill: Any = delete_jobs_on_kill
         self._ti: Any = None
         self._import: Import | None = None
         self._ends: Sequence[JobEnd] = ()

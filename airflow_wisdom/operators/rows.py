@@ -6,8 +6,8 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_wisdom.exceptions import SourceError
-from airflow_wisdom.operators.given import Given, given
+from airflow_wisdom.exceptions import ParameterError, SourceError
+from airflow_wisdom.operators.given import Given, GivenQuery, given
 from airflow_wisdom.tasks import WisdomStorageTask
 from airflow_wisdom.values import ONE_DAY, Readers, duration, optional
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
 
-    from airflow.sdk import ObjectStoragePath, XComArg
+    from airflow.sdk import Context, ObjectStoragePath, XComArg
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from airflow_wisdom.rows.reading.formats import Format
+    from airflow_wisdom.rows.template import Field
     from airflow_wisdom.runs.options import RowOptions
     from airflow_wisdom.sources import Source, SqlSource
 
@@ -80,14 +81,14 @@ class WisdomRowsTask(WisdomStorageTask):
         column_mapping: Mapping[str, str] | XComArg | None = None,
         extra_columns: Literal["fail", "ignore"] | XComArg = "fail",
         spaces: Literal["trim", "invalid"] | XComArg = "trim",
-        allowed_values: Mapping[str, Collection[str] | None] | XComArg | None = None,
+        allowed_values: Mapping[Field, Collection[str] | None] | XComArg | None = None,
         null_values: Collection[str] | XComArg | None = None,
         on_placeholders: Literal["warn", "invalid", "ignore"] | XComArg = "warn",
         extra_checks: Sequence[Callable[[Mapping[str, str]], str | None]] | None = None,
         on_invalid_rows: Literal["fail", "skip"] | XComArg = "fail",
-        strict: bool = False,
+        strict: bool | str = False,
         invalid_rows_path: str | XComArg | None = None,
-        timeout: timedelta | float | None = ONE_DAY,
+        timeout: timedelta | float | str | None = ONE_DAY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -100,16 +101,16 @@ class WisdomRowsTask(WisdomStorageTask):
         self.on_placeholders = on_placeholders
         self.extra_checks = extra_checks
         self.on_invalid_rows: Any = on_invalid_rows
-        self.strict = strict
+        self.strict: Any = strict
         self.invalid_rows_path = invalid_rows_path
-        self.timeout = timeout
+        self.timeout: Any = timeout
 
     def checks(self) -> Sequence[Callable[[], object]]:
         """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
         return [*super().checks(), self.row_options, self._check_source]
 
     def _check_source(self) -> None:
-        # A source that is none has an error of its own, once it is needed.
+        # A source that is none is refused by the class that takes it.
         with suppress(SourceError):
             source = self.rows()
             self.row_options().check_places(source)
@@ -179,16 +180,41 @@ class WisdomSourceTask(WisdomRowsTask):
         :param kwargs: Parameters of the operator.
         :raises SourceError: The source can be gone through only once, or is a task in place of what it returns.
         """
-        given(kwargs.get("source"))
+        source = given(kwargs.get("source"))
+        if isinstance(source, GivenQuery):
+            kwargs["source"] = source
         return super().partial(**kwargs)
+
+    def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
+        """Render a template as Airflow does, and a query, in which it would not look."""
+        found = content.resolve(context) if isinstance(content, GivenQuery) else content
+        return super().render_template(found, context, *args, **kwargs)
+
+    def checks(self) -> Sequence[Callable[[], object]]:
+        """Return what else may raise a ``ValueError`` about parameters, before anything is sent."""
+        return [self._check_kind_of_source, *super().checks()]
+
+    def _check_kind_of_source(self) -> None:
+        from airflow_wisdom.sources import SqlSource, source_of
+
+        try:
+            source = source_of(self._given(), self.storage())
+        except SourceError as exc:
+            raise ParameterError(exc.message) from exc
+        problems = source.problems() if isinstance(source, SqlSource) else []
+        if problems:
+            problems = [f"source is a query whose {problem}" for problem in problems]
+            raise ParameterError("; ".join(problems), problems=problems)
+
+    def _given(self) -> Any:
+        return self.source.value if isinstance(self.source, (Given, GivenQuery)) else self.source
 
     def rows(self) -> Source:
         """Return the file, the query, or the rows themselves."""
         from airflow_wisdom.sources import SourceOptions, source_of
 
-        source = self.source.value if isinstance(self.source, Given) else self.source
         options = SourceOptions(self.source_format, self.delimiter, self.encoding, self.sheet)
-        return source_of(source, self.storage(), options)
+        return source_of(self._given(), self.storage(), options)
 
     def lineage_inputs(self) -> Sequence[Any]:
         """Return the path or URI of the source, if it has one."""

@@ -87,11 +87,11 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         *,
         key: Literal["name", "shortcut_key"] | XComArg = "name",
         owner_tag: str | XComArg | None = None,
-        adopt: bool = False,
+        adopt: bool | str = False,
         on_missing: Literal["keep", "deactivate", "delete"] | XComArg = "keep",
         max_removal_share: float | str | XComArg = 0.3,
         min_removals: int | str | XComArg = 10,
-        protection: bool = True,
+        protection: bool | str = True,
         mode: Literal["apply", "plan"] | XComArg = "apply",
         expected_plan: str | XComArg | None = None,
         plan_path: str | XComArg | None = None,
@@ -103,11 +103,11 @@ class WisdomSyncQuickResponsesOperator(WisdomSourceTask):
         super().__init__(**kwargs)
         self.key = key
         self.owner_tag = owner_tag
-        self.adopt = adopt
+        self.adopt: Any = adopt
         self.on_missing = on_missing
         self.max_removal_share = max_removal_share
         self.min_removals = min_removals
-        self.protection = protection
+        self.protection: Any = protection
         self.mode = mode
         self.expected_plan = expected_plan
         self.plan_path = plan_path

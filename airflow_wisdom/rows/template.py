@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from airflow_wisdom.exceptions import TemplateMismatchError
 from airflow_wisdom.rows.mistake import listing
@@ -34,6 +34,19 @@ LABELS: Mapping[str, str] = MappingProxyType(
 An assumption but for Name, Shortcut key and Routing Profile, the labels that AWS's guides mention: the whole header
 row is published nowhere.
 """
+
+Field = Literal[
+    "name",
+    "description",
+    "content",
+    "contentType",
+    "shortcutKey",
+    "channels",
+    "language",
+    "isActive",
+    "routingProfiles",
+]
+"""The fields that a label can mean, for type checkers."""
 
 FIELDS = frozenset(LABELS.values())
 """The fields that a label can mean."""

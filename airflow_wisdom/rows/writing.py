@@ -65,11 +65,11 @@ def write_rows(rows: Iterable[Mapping[str, Value]], path: Path, kind: Format) ->
 
     :param rows: What :func:`row_of` returned.
     :param path: The file.
-    :param kind: ``csv`` or ``json_lines``.
+    :param kind: ``csv``, ``json_lines``, or ``json``, which is the same where there are rows.
     :raises StorageError: It cannot be written.
     """
     with keeping():
-        path.write_bytes(_csv(rows) if kind == "csv" else _json_lines(rows))
+        path.write_bytes(_csv(rows) if kind == "csv" else _json_lines(rows, kind))
 
 
 def _csv(rows: Iterable[Mapping[str, Value]]) -> bytes:
@@ -91,9 +91,10 @@ def cell_of(value: Value) -> str:
     return writable(text)
 
 
-def _json_lines(rows: Iterable[Mapping[str, Value]]) -> bytes:
+def _json_lines(rows: Iterable[Mapping[str, Value]], kind: str) -> bytes:
     exact = {EXPORT: True}
     lines = [json.dumps({label: row[label] for label in LABELS} | exact, ensure_ascii=False) for row in rows]
     # Half of a surrogate pair has no bytes, but in JSON the escape that Python writes for it. A file without any
-    # line would be refused as empty, but no rows are rows enough.
+    # line would be refused as empty, but no rows are rows enough; in what is called JSON, an empty list.
+    lines = lines or (["[]"] if kind == "json" else [])
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")

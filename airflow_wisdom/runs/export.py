@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_wisdom.exceptions import RunTimeoutError
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.knowledge_base import arn_of, short_id
-from airflow_wisdom.model.limits import SAMPLE_SIZE
+from airflow_wisdom.model.limits import MAX_TAG_VALUE, SAMPLE_SIZE
 from airflow_wisdom.model.quick_response import differences
+from airflow_wisdom.places import output
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows import DEFAULT_TEMPLATE, Mistake, Validator, read
 from airflow_wisdom.rows.mistake import shorten
@@ -27,7 +28,7 @@ from airflow_wisdom.runs.limit import Contact, Limit
 from airflow_wisdom.runs.options import Options, RowOptions
 from airflow_wisdom.runs.plan import OWNER
 from airflow_wisdom.runs.summary import summary_of
-from airflow_wisdom.values import Readers, whole_number
+from airflow_wisdom.values import Readers, optional, text, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +48,7 @@ _LABEL_OF = {name: label for label, name in LABELS.items()}
 def _path(name: str, value: Any) -> str:
     if not (value and isinstance(value, (str, os.PathLike))):
         raise ValueError(f"{name} must be a path or a URI, not {value!r:.100}")
+    output(name, value)
     return os.fspath(value)
 
 
@@ -56,7 +58,11 @@ class ExportOptions(Options):
     :class:`~airflow_wisdom.operators.WisdomExportQuickResponsesOperator`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
-    readers: ClassVar[Readers] = {"path": _path, "sample_size": partial(whole_number, least=0)}
+    readers: ClassVar[Readers] = {
+        "path": _path,
+        "owner_tag": optional(partial(text, most=MAX_TAG_VALUE)),
+        "sample_size": partial(whole_number, least=0),
+    }
 
     path: str
     owner_tag: str | None = None

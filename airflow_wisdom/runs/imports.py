@@ -27,11 +27,11 @@ from airflow_wisdom.runs.options import ReportOptions, RowOptions
 from airflow_wisdom.runs.presence import Presence
 from airflow_wisdom.runs.progress import Several, task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports
-from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, users_metadata
+from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, external_source, users_metadata
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.starting import left_of, mark_of
 from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
-from airflow_wisdom.values import Readers, duration, mapping, one_of, optional, whole_number
+from airflow_wisdom.values import Readers, duration, one_of, optional, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ class ImportOptions(RowOptions, ReportOptions):
         "max_active_jobs": partial(whole_number, least=1),
         "max_bytes": partial(whole_number, least=1),
         "metadata": users_metadata,
-        "external_source_configuration": optional(mapping),
+        "external_source_configuration": optional(external_source),
         "poll_interval": optional(duration),
         "mode": partial(one_of, words=("import", "check")),
     }

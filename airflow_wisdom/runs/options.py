@@ -24,6 +24,7 @@ from airflow_wisdom.values import (
     optional,
     readers_of,
     switch,
+    texts_by_text,
     tolerated,
     whole_number,
 )
@@ -111,6 +112,19 @@ def _extra_checks(name: str, value: Any) -> Any:
     raise ValueError(f"{name} must be a list of functions, not {value!r:.100}")
 
 
+def _import_template(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        labels, meanings = value, [meaning for meaning in value.values() if meaning is not None]
+        is_one = all(isinstance(each, str) for each in [*labels, *meanings])
+    elif isinstance(value, (str, os.PathLike)):
+        is_one = bool(os.fspath(value))
+    else:
+        is_one = isinstance(value, Collection) and all(isinstance(label, str) for label in value)
+    if not is_one:
+        raise ValueError(f"{name} must be a path, a URI, a list of labels or a dict of them, not {value!r:.100}")
+    return value
+
+
 @dataclass(frozen=True)
 class RowOptions(SampleOptions):
     """How rows are judged; what each option means says
@@ -121,7 +135,8 @@ class RowOptions(SampleOptions):
     """As for :class:`~airflow_wisdom.rows.validation.Rules`."""
 
     readers: ClassVar[Readers] = {
-        "column_mapping": optional(mapping),
+        "import_template": optional(_import_template),
+        "column_mapping": optional(texts_by_text),
         "extra_columns": partial(one_of, words=("fail", "ignore")),
         "spaces": partial(one_of, words=("trim", "invalid")),
         "allowed_values": optional(mapping),

@@ -18,7 +18,7 @@ from airflow_wisdom.model.limits import MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from airflow_wisdom.redaction import cut, redact
 from airflow_wisdom.runs.limit import Contact, Limit
 from airflow_wisdom.runs.progress import Progress
-from airflow_wisdom.values import mapping
+from airflow_wisdom.values import mapping, texts_by_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,14 +58,32 @@ def users_metadata(name: str, value: Any) -> Any:
     :param value: Key -> value, texts; None for none.
     :raises ValueError: It is something else, there are too many, or a key is one by which jobs are found again.
     """
-    pairs = mapping(name, value) if value is not None else {}
+    pairs = texts_by_text(name, value) if value is not None else {}
     if len(pairs) > USERS_PAIRS:
         raise ValueError(f"{name} may have {USERS_PAIRS} pairs, not {len(pairs)}")
     for key, text in pairs.items():
-        if not (isinstance(key, str) and isinstance(text, str)):
-            raise ValueError(f"{name} must map texts to texts, not {key!r:.100} to {text!r:.100}")  # noqa: TRY004 - as for all parameters
+        if not (key and text) or max(len(key), len(text)) > MAX_METADATA_VALUE:
+            raise ValueError(
+                f"{name} must have keys and values of 1 to {MAX_METADATA_VALUE:,} characters, not {key!r:.100}: "
+                f"{text!r:.100}"
+            )
         if key in OURS:
             raise ValueError(f"{name} must not have the key {key}, by which a job says where it comes from")
+    return value
+
+
+def external_source(name: str, value: Any) -> Any:
+    """Return the configuration of an external source, as far as botocore's model knows it.
+
+    :param name: Name of the parameter, for the error.
+    :param value: AWS type ``ExternalSourceConfiguration``.
+    :raises ValueError: It is something else.
+    """
+    # Imported here because boto3 takes a while to load, and few imports have such a source.
+    from airflow_wisdom.hooks.models import wrong_external_source
+
+    if wrong := wrong_external_source(mapping(name, value)):
+        raise ValueError(f"{name} must be AWS's ExternalSourceConfiguration: {wrong}")
     return value
 
 

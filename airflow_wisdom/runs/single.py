@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from airflow_wisdom.exceptions import FailedRecordReportError, ImportJobFailedError, TaskEndedError, WisdomError
+from airflow_wisdom.exceptions import (
+    FailedRecordReportError,
+    ImportJobFailedError,
+    SourceError,
+    TaskEndedError,
+    WisdomError,
+)
 from airflow_wisdom.model.import_job import ImportJob, ImportJobStatus, iso
+from airflow_wisdom.model.limits import MAX_CLIENT_TOKEN, MAX_UPLOAD_ID
+from airflow_wisdom.places import shown
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.options import Options, ReportOptions
 from airflow_wisdom.runs.progress import task_progress
 from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports, RefusedRecords
-from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, users_metadata
+from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, external_source, users_metadata
 from airflow_wisdom.runs.sending import remembered_standing, usable
 from airflow_wisdom.runs.starting import Standing, Submission, drive, finding, starting
 from airflow_wisdom.runs.summary import summary_of
 from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, reread
-from airflow_wisdom.values import Readers, counted, most_tolerated
+from airflow_wisdom.values import Readers, counted, most_tolerated, one_of, optional, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,17 +48,40 @@ PIECE = 1024 * 1024
 """Bytes of a file that are in memory at once while its hash is taken."""
 
 
+def _path(name: str, value: Any) -> Any:
+    if not (value is None or isinstance(value, (str, os.PathLike))):
+        raise ValueError(f"{name} must be a path on the worker, not {value!r:.100}")
+    if "://" in str(value):
+        raise ValueError(
+            f"{name} must be a path on the worker, not the URI {shown(str(value))!r}; "
+            "WisdomImportQuickResponsesOperator reads URIs"
+        )
+    return value
+
+
 @dataclass(frozen=True)
 class SingleOptions(Options):
     """What a job is started with that can be wrong; what each option means says
     :class:`~airflow_wisdom.operators.WisdomStartImportJobOperator`, whose parameters they are.
     """  # noqa: D205 - one sentence
 
-    readers: ClassVar[Readers] = {"metadata": users_metadata}
+    readers: ClassVar[Readers] = {
+        "upload_id": lambda name, value: text(name, value, MAX_UPLOAD_ID) if value not in (None, "") else None,
+        "source": _path,
+        "content_type": partial(one_of, words=("text/csv",)),
+        "import_job_type": partial(one_of, words=("QUICK_RESPONSES",)),
+        "client_token": optional(partial(text, most=MAX_CLIENT_TOKEN)),
+        "metadata": users_metadata,
+        "external_source_configuration": optional(external_source),
+    }
 
     upload_id: str | None
     source: str | None
+    content_type: str
+    import_job_type: str
+    client_token: str | None
     metadata: Mapping[str, str] | None
+    external_source_configuration: Mapping[str, Any] | None
 
     def contradictions(self) -> Iterator[str]:
         """Yield what is wrong with options that make sense each for itself."""
@@ -112,6 +144,7 @@ class SingleImport:
     def find_or_start(self) -> ImportJob:
         """Return the job that an earlier try started, or upload and start one.
 
+        :raises SourceError: `source` cannot be read.
         :raises ClientTokenUsedError: `client_token` was used for another import.
         :raises UploadError: Amazon S3 did not take the file.
         :raises AwsError: AWS did not accept the job.
@@ -363,7 +396,10 @@ class JobAccount:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                digest.update(piece)
+    except (OSError, ValueError) as exc:
+        raise SourceError(f"The source {shown(str(path))} cannot be read: {exc}") from exc
     return digest.hexdigest()

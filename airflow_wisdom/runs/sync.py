@@ -16,6 +16,7 @@ from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.hooks.connection import ReadyConnection
 from airflow_wisdom.model.asset_events import event_extra
 from airflow_wisdom.model.knowledge_base import arn_of
+from airflow_wisdom.model.limits import MAX_TAG_VALUE
 from airflow_wisdom.model.quick_response import differences
 from airflow_wisdom.places import output
 from airflow_wisdom.places import shown as place_shown
@@ -40,7 +41,18 @@ from airflow_wisdom.runs.progress import Several, task_progress
 from airflow_wisdom.runs.remedies import first_steps, several
 from airflow_wisdom.runs.run import Origin, Run
 from airflow_wisdom.runs.summary import summary_of
-from airflow_wisdom.values import Readers, counted, most_tolerated, one_of, share, switch, tolerated, whole_number
+from airflow_wisdom.values import (
+    Readers,
+    counted,
+    most_tolerated,
+    one_of,
+    optional,
+    share,
+    switch,
+    text,
+    tolerated,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,6 +104,8 @@ class SyncOptions(RowOptions):
         "on_unremovable": partial(one_of, words=("warn", "fail")),
         "on_failed_items": tolerated,
         "mode": partial(one_of, words=("apply", "plan")),
+        "owner_tag": optional(partial(text, most=MAX_TAG_VALUE)),
+        "expected_plan": optional(text),
         "plan_path": output,
     }
 

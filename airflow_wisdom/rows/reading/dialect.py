@@ -6,7 +6,7 @@ import csv
 import re
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_wisdom.rows.cells import RESERVED
 from airflow_wisdom.rows.reading.text import empty
@@ -35,13 +35,13 @@ _LABEL = re.compile(r'[^"\w]*\w[^"]*\Z')
 _LOOSE = re.compile('[ \t]+"')
 
 
-def check_delimiter(delimiter: str) -> str:
+def check_delimiter(delimiter: Any) -> str:
     """Return a delimiter as the character that it is.
 
     :param delimiter: The character, or a word of :data:`SPELT`.
     :raises ValueError: It is not one character, or one that cannot separate cells.
     """
-    character = SPELT.get(delimiter, delimiter)
+    character = SPELT.get(delimiter, delimiter) if isinstance(delimiter, str) else ""
     if len(character) != 1 or character in _NO_DELIMITERS:
         raise ValueError(f"delimiter must be one character, such as a comma, or tab, not {delimiter!r:.100}")
     return character

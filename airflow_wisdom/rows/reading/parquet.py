@@ -30,7 +30,7 @@ def parquet_table(file: BinaryIO) -> Table:
     :raises SourceError: The library for it is missing.
     :raises SourceFormatError: It is no Parquet file, or has a column twice; while the rows are read: it is damaged.
     """
-    parquet = library("pyarrow.parquet", _KIND, "parquet")
+    parquet = library("pyarrow.parquet", f"a {_KIND}", "parquet")
     with readable(_KIND):
         # Otherwise each group of rows, of which a file may have a single one, is read as a whole before its first row.
         opened = parquet.ParquetFile(on_disk(file), pre_buffer=False, buffer_size=CHUNK)
