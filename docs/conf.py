@@ -47,7 +47,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
     (r"py:class", r"BaseTrigger|ObjectStoragePath|OperatorPartial|UploadSource|XComArg"),
     # Values of a Literal, its name, other names of types, and a type variable.
-    (r"py:class", r"'\w+'|Format|Flow|Knows|Kind|Step|Verb|Where|T|Values?|ABFSS|WASBS"),
+    (r"py:class", r"'\w+'|Field|Format|Flow|Knows|Kind|Step|Verb|Where|T|Values?|ABFSS|WASBS"),
 ]
 
 html_theme = "furo"
