@@ -55,6 +55,9 @@ class Loop(asyncio.SelectorEventLoop):
         def jump(timeout):
             if timeout:
                 self.clock.sleep(timeout)
+            elif self._scheduled and 0 < self._scheduled[0]._when - self.now <= self._clock_resolution:
+                # It fires now, a little early: whoever waits for the rest would wait for ever.
+                self.clock.now = self._scheduled[0]._when
             if timeout is None:
                 raise AssertionError("everything waits for nothing")
             return select(0)
