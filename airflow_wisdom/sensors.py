@@ -37,6 +37,9 @@ __all__ = [
     "WisdomImportJobSensor",
 ]
 
+SHARE_OF_GRACE = 0.1
+"""The share of an `execution_timeout` by which a trigger ends earlier, at most."""
+
 
 class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSensorOperator):
     """Waits until an import job is COMPLETE, and pushes what it did to XCom; AWS operation ``GetImportJob``.
@@ -179,7 +182,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
         # The deadline is not known when the DAG is parsed: the trigger takes it from the deferral's time-out.
         return StartTriggerArgs(
             trigger_cls=WisdomJobSensorTrigger.path(),
-            trigger_kwargs=self._trigger_kwargs(),
+            trigger_kwargs={**self._trigger_kwargs(), "grace": self._grace()},
             next_method="execute_complete",
             timeout=self._airflow_timeout(),
         )
@@ -188,6 +191,17 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
         from airflow_wisdom.triggers.base import AIRFLOW_GRACE
 
         return timedelta(seconds=self.timeout) + AIRFLOW_GRACE
+
+    def _grace(self) -> float:
+        """Return how much earlier than Airflow the trigger ends, in seconds.
+
+        A shorter `execution_timeout` is Airflow's time-out as well, and has no room for five minutes.
+        """
+        later = self._airflow_timeout().total_seconds()
+        whole = later - self.timeout
+        if self.execution_timeout is None or (airflows := self.execution_timeout.total_seconds()) >= later:
+            return float(whole)
+        return float(airflows - min(self.timeout, airflows - min(whole, SHARE_OF_GRACE * airflows)))
 
     def _trigger_kwargs(self) -> dict[str, Any]:
         return {

@@ -204,3 +204,17 @@ def test_a_sensor_that_is_ended_says_where_things_stand(fake_wisdom, knowledge_b
     sensor.poke({})
     sensor.on_kill()
     assert f"Import job {job}, which is START_IN_PROGRESS, is left alone" in capsys.readouterr().out
+
+
+@pytest.mark.airflow("3.3", because="older ones are not asked to start the trigger")
+@pytest.mark.parametrize(
+    ("timeout", "execution_timeout", "waits"),
+    [(60, None, 60), (600, 3600, 600), (3600, 3000, 2700), (3600, 180, 162), (60, 200, 60)],
+)
+def test_a_sensor_that_begins_in_the_triggerer_keeps_to_its_limits(timeout, execution_timeout, waits):
+    """Airflow ends its deferral at the earlier of its `execution_timeout` and the time-out that it is given here."""
+    limit = execution_timeout and timedelta(seconds=execution_timeout)
+    how = {"timeout": timeout, "execution_timeout": limit, "start_from_trigger": True}
+    given = WisdomImportJobSensor(task_id="t", knowledge_base_id="kb", import_job_id="j", **how).start_trigger_args
+    airflows = min(given.timeout, limit or given.timeout).total_seconds()
+    assert airflows - given.trigger_kwargs["grace"] == waits

@@ -20,10 +20,6 @@ AIRFLOW_GRACE = timedelta(minutes=5)
 """How long after the deadline Airflow itself ends a deferred task, should no triggerer be running."""
 
 
-SHARE_OF_GRACE = 0.1
-"""The share of the time left that it takes at most."""
-
-
 class AwsTrigger(BaseTrigger):
     """Base of the triggers: how AWS is reached.
 
@@ -86,6 +82,8 @@ class JobsTrigger(AwsTrigger):
     :param knowledge_base_id: Id or ARN of the knowledge base.
     :param deadline: POSIX time at which waiting ends, the same after a restart of the triggerer. Default: shortly
         before Airflow itself ends the deferral, if it does.
+    :param grace: Seconds by which Airflow ends the deferral later than the wait should end, where no deadline is given.
+        Default 300.
     :param poll_interval: Seconds, or a timedelta, between two looks at a job. Default: intervals that grow with the
         job's age, see :class:`~airflow_wisdom.cadence.Cadence`.
     :param delete_jobs_on_kill: Whether the jobs are deleted when a user ends the deferred task by marking it; not when
@@ -100,6 +98,7 @@ class JobsTrigger(AwsTrigger):
         *,
         knowledge_base_id: str,
         deadline: float | None = None,
+        grace: float = AIRFLOW_GRACE.total_seconds(),
         poll_interval: timedelta | float | None = None,
         delete_jobs_on_kill: bool = False,
         **aws: Any,
@@ -107,7 +106,7 @@ class JobsTrigger(AwsTrigger):
         super().__init__(**aws)
         self.knowledge_base_id = knowledge_base_id
         self.deadline = deadline
-        self._shortly_before: float | None = None
+        self.grace = grace
         self.poll_interval = optional(duration)("poll_interval", poll_interval)
         self.delete_jobs_on_kill = switch("delete_jobs_on_kill", delete_jobs_on_kill)
 
@@ -117,12 +116,7 @@ class JobsTrigger(AwsTrigger):
         timeout_after: datetime | None = getattr(self, "timeout_after", None)
         if self.deadline is not None or timeout_after is None:
             return self.deadline
-        if self._shortly_before is None:
-            end = timeout_after.timestamp()
-            # An `execution_timeout` of minutes, which is Airflow's time-out then, has no room for the whole of it.
-            grace = min(AIRFLOW_GRACE.total_seconds(), SHARE_OF_GRACE * (end - time.time()))
-            self._shortly_before = end - max(0.0, grace)
-        return self._shortly_before
+        return timeout_after.timestamp() - self.grace
 
     async def on_kill(self) -> None:
         """Delete the jobs, if that was asked for, or else say which they are.
