@@ -102,19 +102,29 @@ class Applier:
             await self._tasks[id(need)]
         async with self._room:
             try:
-                self._check(step, end)
                 # Of the steps before, AWS has answered all.
                 end.asked = 0
+                self._check(step, end)
                 await self._do(step, end)
-                if step.is_needed and step.quick_response_id:
-                    # A name may still be taken while a change of it is in progress.
-                    await self._inventory.some([step.quick_response_id])
+                await self._settle(step, end)
             except WisdomError as exc:
                 self._failed.add(step)
                 end.fail(exc)
                 if isinstance(exc, AccessDeniedError):
                     # No other call would fare better.
                     self._stopped_by = exc
+
+    async def _settle(self, step: Step, end: ChangeEnd) -> None:
+        """Wait until others can have the name that a change has freed: it is taken while the change is in progress."""
+        if not (step.is_needed and step.quick_response_id):
+            return
+        try:
+            await self._inventory.some([step.quick_response_id])
+        except WisdomError as exc:
+            # The change itself was made, as far as AWS says.
+            end.fail(exc)
+            end.is_unknown = True
+            raise
 
     def _check(self, step: Step, end: ChangeEnd) -> None:
         if end.error is not None:
@@ -169,6 +179,7 @@ class Applier:
         try:
             await ask(self._calls, update, self._limit, "Updating a quick response again")
         except ConflictError as exc:
+            end.refused(exc)
             if await self._holder_as_wanted(step, exc) is None:
                 # Somebody else was changing it, and no longer is.
                 await ask(self._calls, update, self._limit)
@@ -182,7 +193,8 @@ class Applier:
             await ask(self._calls, delete, self._limit, "Deleting a quick response again")
         except ResourceNotFoundError:
             log.info("Quick response %s is gone already", step.quick_response_id)
-        except ConflictError:
+        except ConflictError as exc:
+            end.refused(exc)
             # It is being changed: perhaps deleted, by a call whose answer was lost.
             if await self._inventory.some([str(step.quick_response_id)]):
                 await ask(self._calls, delete, self._limit)

@@ -120,6 +120,14 @@ class ChangeEnd:
             return "name or key taken"
         return "not tried" if self.is_consequence else brief(self.error)
 
+    def refused(self, error: AwsError) -> None:
+        """Note that AWS has answered what it was asked last, and did not do it.
+
+        :param error: What it answered.
+        """
+        if not error.sent_before:
+            self.asked -= 1
+
     def fail(self, error: WisdomError) -> None:
         """Note why it is not as wanted, unless that is noted already, and whether it may be so all the same.
 

@@ -183,8 +183,9 @@ class SyncAccount:
         if self.ends is None:
             what = plan if self.planned.refusal is None else f"{plan.rows_read:,} rows were read, and not compared"
             return f"Nothing was written of {source}: {', '.join(filter(None, (str(what), invalid)))}"
-        numbers = {what: number for what, number in self.numbers.items() if number and what != "invalid"}
-        done = [*(f"{number:,} {what}" for what, number in numbers.items()), *filter(None, [invalid])]
+        unknown = len(self.unknown)
+        numbers = {**self.numbers, "failed": len(self.failed) - unknown, "unknown": unknown, "invalid": 0}
+        done = [*(f"{number:,} {what}" for what, number in numbers.items() if number), *filter(None, [invalid])]
         return f"Synced {source}: {', '.join(done) or 'there was nothing to do'}"
 
     @property
