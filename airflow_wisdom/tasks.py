@@ -307,7 +307,7 @@ class WisdomTask(LinksToConsole, BaseOperator):
         """
         from airflow_wisdom.runs.summary import ERROR_KEY, error_of
 
-        if not self.do_xcom_push or isinstance(error, TaskEndedError):
+        if not self.do_xcom_push or self.ended.is_set() or isinstance(error, TaskEndedError):
             return
         try:
             context["ti"].xcom_push(key=ERROR_KEY, value=error_of(error, with_message=self._may_show_texts()))

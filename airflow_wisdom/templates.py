@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MappingView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, MappingView, ValuesView
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
@@ -74,11 +74,13 @@ def rendered(content: Any, render: Callable[[], Any]) -> Any:
     if not isinstance(content, str):
         return render()
     try:
-        return render()
+        found = render()
     except (AirflowFailException, AirflowSkipException):
         raise
     except Exception as exc:  # noqa: BLE001 - a template may call anything
         return Unrendered(content, exc)
+    # A native template, such as one that selects rows, becomes what can be read only once, of which no DAG knows.
+    return [*found] if isinstance(found, (Iterator, KeysView, ValuesView, ItemsView)) else found
 
 
 def unrendered_in(task: Any) -> dict[str, str]:

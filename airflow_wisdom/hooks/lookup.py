@@ -59,7 +59,8 @@ def _is_known_to_be_missing(conn_id: str) -> bool:
     since = _waited_in_vain.get(conn_id)
     if since is None or time.time() - since <= REMEMBERED:
         return since is not None
-    del _waited_in_vain[conn_id]
+    # Another thread may have done it.
+    _waited_in_vain.pop(conn_id, None)
     return False
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_wisdom import settings
-from airflow_wisdom.exceptions import WisdomError
+from airflow_wisdom.exceptions import TaskEndedError, WisdomError
 from airflow_wisdom.model.limits import MAX_FILE_ROWS
 from airflow_wisdom.operators.rows import WisdomRowsTask, WisdomSourceTask
 from airflow_wisdom.tasks import FinalError, WisdomReportTask, guarded
@@ -175,6 +175,9 @@ class WisdomImportTask(WisdomRowsTask, WisdomReportTask):
             manifest.check(self.on_invalid_rows)
             manifest = run.take_stock(manifest)
             return manifest, run.send(manifest)
+        except TaskEndedError:
+            # Another try has the task: the result is that one's.
+            raise
         except WisdomError:
             self.push_summary(context, run.given_up(manifest).summary())
             raise

@@ -30,7 +30,7 @@ from airflow_wisdom.runs.reports import REPORT_PATIENCE, FailedRecordReports
 from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, external_source, users_metadata
 from airflow_wisdom.runs.sending import Sender
 from airflow_wisdom.runs.starting import left_of, mark_of
-from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of
+from airflow_wisdom.runs.waiting import ImportJobs, delete_running, ends_of, is_refused
 from airflow_wisdom.values import Readers, duration, one_of, optional, whole_number
 
 if TYPE_CHECKING:
@@ -391,7 +391,7 @@ class Import(HasFolder):
         """
         for each in account.parts:
             import_job_id, error, mark = each.end.import_job_id, each.end.error, each.part.mark
-            if import_job_id is None and error and not error.transient:
+            if import_job_id is None and is_refused(error) and not each.end.may_have_started:
                 self._run.memory.forget(mark)
             recalled = self._run.memory.recall(mark) if import_job_id else None
             if recalled and recalled.import_job_id is None:

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, WisdomError
+from airflow_wisdom.exceptions import ImportIncompleteError, ResourceNotFoundError, TaskEndedError, WisdomError
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.runs.limit import patiently
 from airflow_wisdom.runs.remedies import first_steps
@@ -106,6 +106,8 @@ class Sender:
         for number in manifest.to_send:
             try:
                 submissions.append(self._submission(files[number], manifest.parts[number], metadata[number]))
+            except TaskEndedError:
+                raise
             except WisdomError as exc:
                 raise self._not_uploaded(manifest.place(number), submissions, exc) from exc
             self._run.progress.uploaded(len(submissions), len(manifest.to_send))

@@ -30,7 +30,7 @@ from airflow_wisdom.runs.run import Memory, Origin, Remembered, Run, external_so
 from airflow_wisdom.runs.sending import remembered_standing, usable
 from airflow_wisdom.runs.starting import Standing, Submission, drive, finding, starting
 from airflow_wisdom.runs.summary import summary_of
-from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, reread
+from airflow_wisdom.runs.waiting import REREAD_PATIENCE, ends_of, is_refused, may_have_started, reread
 from airflow_wisdom.values import Readers, counted, most_tolerated, one_of, optional, text
 
 if TYPE_CHECKING:
@@ -170,10 +170,11 @@ class SingleImport:
         return (recalled and remembered_standing(recalled, *where, self.run)) or self._find(mark)
 
     def _start(self, submission: Submission) -> ImportJob:
+        asked: list[int] = []
         try:
-            job = drive(starting(submission), self.hook, self.run.limit)
+            job = drive(starting(submission, lambda: asked.append(1)), self.hook, self.run.limit)
         except WisdomError as exc:
-            if not exc.transient:
+            if is_refused(exc) and not may_have_started(len(asked), exc):
                 # AWS would start none from this upload later, either.
                 self.run.memory.forget(submission.mark)
             raise

@@ -182,7 +182,7 @@ class ImportJobs:
             self.under_way.not_started += 1
             self._progress.not_started(place, exc)
             self._say_how_far()
-            unknown = _may_have_started(len(asked), exc)
+            unknown = may_have_started(len(asked), exc)
             return JobEnd(submission.knowledge_base_id, None, error=exc, may_have_started=unknown)
         self.under_way.running.add(import_job_id)
         self._progress.started(import_job_id, place)
@@ -241,7 +241,7 @@ class ImportJobs:
         return [replace(each, import_job_id=each.import_job_id or found.get(each.marked)) for each in self._submissions]
 
 
-def _may_have_started(asked: int, error: WisdomError) -> bool:
+def may_have_started(asked: int, error: WisdomError) -> bool:
     """Return whether a job may have been started although there is no answer that says so.
 
     :param asked: How often AWS was asked to start it.
@@ -252,6 +252,14 @@ def _may_have_started(asked: int, error: WisdomError) -> bool:
     # A refusal is no answer to the requests before it.
     is_refused = isinstance(error, AwsError) and not error.transient and not error.sent_before
     return asked > (1 if is_refused else 0)
+
+
+def is_refused(error: WisdomError | None) -> bool:
+    """Return whether AWS has said no, and will again: neither that it is busy, nor that time was over before it said.
+
+    :param error: Why no job was started; None if one was.
+    """
+    return isinstance(error, (AwsError, ClientTokenUsedError)) and not error.transient
 
 
 def ends_of(event: Mapping[str, Any]) -> list[JobEnd]:
