@@ -406,3 +406,29 @@ def test_a_sensor_that_was_answered_once_goes_on(fake_wisdom, knowledge_base, vi
     )
     assert run(sensor)["status"] == "COMPLETE"
     assert virtual_time.now - began > 600
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("how", ["in time", "ended"])
+def test_a_start_whose_answer_was_lost_is_asked_for_again(fake_wisdom, made, virtual_time, kind, how):
+    """The list lags: only the upload that is remembered, and with it the token, leads to the job there may be."""
+    fake_wisdom.lagging_list(seconds=100_000)
+    store, first = Store(), made(kind, timeout=100)
+
+    def lose(**_):
+        if how == "ended":
+            first.on_kill()
+        raise EndpointConnectionError(endpoint_url="x")
+
+    with listening("after-call.*.StartImportJob", lose), suppress(WisdomError):
+        run(first, task_state_store=store)
+    assert run(made(kind), 2, task_state_store=store)["status"] == "COMPLETE"
+    starts = [call for call in fake_wisdom.history() if call["operation"] == "StartImportJob" and call["effect"]]
+    assert len(starts) == (3 if kind == "import" else 1)
+
+
+def test_a_task_that_is_ended_pushes_no_error(fake_wisdom, made):
+    ti, task = FakeTaskInstance(), made("import")
+    with after_call("StartContentUpload", 1, task.on_kill), pytest.raises(WisdomError):
+        run(task, ti=ti)
+    assert "wisdom_error" not in ti.xcoms

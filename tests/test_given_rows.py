@@ -43,7 +43,7 @@ READ = {
 }
 """Task -> what it reads, or what it reads at each of its map indexes."""
 
-NATIVE = {"literal": [ROW, LISTS], "template": [ROW], "partial": ([ROW, ROW],), "expand": ([ROW],)}
+NATIVE = {"literal": [ROW, LISTS], "template": [ROW], "selected": [ROW], "partial": ([ROW, ROW],), "expand": ([ROW],)}
 """The same where templates give objects rather than text."""
 
 

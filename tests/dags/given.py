@@ -95,5 +95,6 @@ with DAG("given_native", schedule=None, render_template_as_native_obj=True) as n
     made = rows()
     reading("literal", source=[ROW, LISTS])
     made >> reading("template", source="{{ ti.xcom_pull('rows') }}")
+    made >> reading("selected", source="{{ ti.xcom_pull('rows') | selectattr('Content') }}")
     partly("partial", source=[ROW, made]).expand(sample_size=[1])
     partly("expand").expand(source=[[ROW]])
