@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(airflow|asyncio|botocore|collections|datetime|openlineage|os|pathlib|threading|typing)\..*"),
     (r"py:class", r"AbstractContextManager|Asset|AssetWatcher|Connection|Context|Dataset|Event|OperatorLineage|Path"),
     (r"py:class", r"PokeReturnValue|SplitResult|TaskInstanceKey|TriggerEvent|datetime|timedelta"),
-    (r"py:class", r"BaseTrigger|ObjectStoragePath|OperatorPartial|UploadSource|XComArg"),
+    (r"py:class", r"BaseTrigger|ObjectStoragePath|OperationModel|OperatorPartial|UploadSource|XComArg"),
     # Values of a Literal, its name, other names of types, and a type variable.
     (r"py:class", r"'\w+'|Field|Format|Flow|Knows|Kind|Step|Verb|Where|T|Values?|ABFSS|WASBS"),
 ]
