@@ -153,11 +153,9 @@ class Storage:
     def _object_path(self, uri: str) -> ObjectStoragePath:
         from airflow.sdk import ObjectStoragePath
 
-        # What the URI names is nearer than what all files of a task have in common.
-        named = _connection_in(uri)
-        if conn_id := named or self.conn_id:
-            _find(conn_id, uri)
-        return ObjectStoragePath(uri, conn_id=None if named else self.conn_id)
+        # What the URI names is nearer than what all files of a task have in common. It need not be a connection of
+        # Airflow's: a file system that was attached has an id, too.
+        return ObjectStoragePath(uri, conn_id=None if _connection_in(uri) else self.conn_id)
 
     def _save(self, path: Path, uri: str) -> None:
         if uri.startswith("s3://"):
@@ -174,19 +172,15 @@ class Storage:
     def _s3(self, uri: str) -> S3Hook:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
+        from airflow_wisdom.hooks.lookup import find_connection
+
         named = (_connection_in(uri), self.conn_id, self.aws_conn_id)
         conn_id = next((each for each in named if each is not None), None)
         if conn_id is not None:
             # Other AWS hooks take boto3's own credentials where the connection does not exist.
-            _find(conn_id, uri)
+            advice = f"{briefly(uri)} is reached by it: create it, or name another as storage_conn_id"
+            find_connection(conn_id, advice)
         return S3Hook(aws_conn_id=conn_id, verify=self.verify)
-
-
-def _find(conn_id: str, uri: str) -> None:
-    """Wait for a connection that Airflow does not find at once, before others ask for it, who do not wait."""
-    from airflow_wisdom.hooks.lookup import find_connection
-
-    find_connection(conn_id, f"{briefly(uri)} is reached by it: create it, or name another as storage_conn_id")
 
 
 def _cause(error: Exception, uri: str) -> str:

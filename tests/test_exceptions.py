@@ -73,6 +73,7 @@ def test_only_weather_is_transient():
 def test_another_try_does_not_help_where_the_data_are_at_fault():
     vain = {kind.__name__ for kind in classes() if not kind.retryable}
     assert vain == {
+        "ClientTokenUsedError",
         "FailedRecordsError",
         "InvalidRowsError",
         "PlanChangedError",

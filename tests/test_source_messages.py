@@ -22,7 +22,7 @@ def error_of(knowledge_base, kind=SourceError, **how):
 
 @pytest.mark.parametrize("text", [repr(ROWS), json.dumps(ROWS), " [[1]]", repr(ROWS[0])], ids=[*"abcd"])
 def test_rows_that_a_template_made_a_text_of_are_not_taken_for_a_path(fake_wisdom, knowledge_base, text):
-    error = error_of(knowledge_base, source=text, sample_size=0)
+    error = error_of(knowledge_base, ParameterError, source=text, sample_size=0)
     assert "as a template makes of rows" in str(error)
     assert "render_template_as_native_obj=True" in str(error)
     assert "secret" not in str(error.to_dict())
@@ -31,7 +31,7 @@ def test_rows_that_a_template_made_a_text_of_are_not_taken_for_a_path(fake_wisdo
 
 @pytest.mark.parametrize("text", ["Name,Content\nsecret,x\n", "secret" * 1_000])
 def test_a_text_that_is_no_path_is_not_shown(fake_wisdom, knowledge_base, text):
-    error = error_of(knowledge_base, source=text, sample_size=0)
+    error = error_of(knowledge_base, ParameterError, source=text, sample_size=0)
     assert "neither a path nor a URI" in str(error)
     assert "secret" not in str(error.to_dict())
 

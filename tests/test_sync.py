@@ -14,6 +14,7 @@ from rigs.running import FakeTaskInstance, run
 
 from airflow_wisdom.exceptions import (
     InvalidRowsError,
+    ParameterError,
     PlanChangedError,
     RunTimeoutError,
     StorageError,
@@ -392,7 +393,7 @@ def test_only_the_plan_that_was_approved_is_applied(fake_wisdom, knowledge_base)
 
 
 def test_an_empty_approval_approves_nothing(fake_wisdom, knowledge_base):
-    with pytest.raises(PlanChangedError):
+    with pytest.raises(ParameterError, match="expected_plan must be a text that is not empty"):
         sync(knowledge_base, rows_of(1), expected_plan="")
     assert fake_wisdom.quick_responses(knowledge_base) == []
 

@@ -21,6 +21,7 @@ OTHER_THAN_DEFAULT = {
     "knowledge_base_id": "kb",
     "import_job_ids": ["a", "b"],
     "deadline": 1_800_000_000.5,
+    "grace": 30.0,
     "poll_interval": 2.5,
     "delete_jobs_on_kill": True,
     "aws_conn_id": "other",

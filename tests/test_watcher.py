@@ -582,7 +582,8 @@ def test_a_budget_that_is_no_number_does_not_fail_the_waits(run, monkeypatch, ca
     service, outcome = run(scenario)
     assert outcome.error is None
     assert service.peak() <= 5
-    assert "[wisdom] calls_per_second must be more than 0, not" in caplog.text
+    assert "calls_per_second" in caplog.text
+    assert "using the default" in caplog.text
 
 
 def test_jobs_that_are_overdue_all_at_once_get_their_last_look(run):

@@ -243,7 +243,7 @@ def test_an_empty_connection_is_never_botos_own_chain(fake_wisdom, monkeypatch):
         lambda: Storage(aws_conn_id="").files("s3://bucket/a/"),
         lambda: Storage("").files("s3://bucket/a/"),
     ):
-        with pytest.raises(AirflowConnectionNotFoundError, match="is empty; pass aws_conn_id=None"):
+        with pytest.raises(AirflowConnectionNotFoundError, match="The id of the Airflow connection is empty; "):
             reach()
 
 
