@@ -87,6 +87,7 @@ def test_whatever_keeps_a_report_from_its_place_the_summary_is_pushed(fake_wisdo
     def put_file(*_, **__):
         raise UnavailableError("503 backend")
 
+    attach("memory", fs=filesystem("memory"))
     monkeypatch.setattr(MemoryFileSystem, "put_file", put_file)
     ti = FakeTaskInstance()
     with pytest.raises(StorageError, match=r"report.csv cannot be written: (503|The Airflow connection 'nosuch')"):
