@@ -106,18 +106,22 @@ def mirror(tmp_path):
     server.server_close()
 
 
-@pytest.mark.skipif(not Path(sys.executable).with_name("uv").exists(), reason="only the everyday environment has uv")
-def test_uv_installs_from_the_mirror_that_pip_is_told_of(mirror, tmp_path):
-    settings = {"PIP_INDEX_URL": mirror, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1", "UV_NO_CACHE": "1"}
-    install = ["pip", "install", "--target", str(tmp_path / "target"), MADE_UP]
+def install(target, settings):
+    """Install what is on the mirror, as the Makefile does it, where pip has these settings."""
     ran = subprocess.run(
-        [sys.executable, str(SCRIPT), *install],
+        [sys.executable, str(SCRIPT), "pip", "install", "--target", str(target), MADE_UP],
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("uv").exists(), reason="only the everyday environment has uv")
+def test_uv_installs_from_the_mirror_that_pip_is_told_of(mirror, tmp_path):
+    settings = {"PIP_INDEX_URL": mirror, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "127.0.0.1", "UV_NO_CACHE": "1"}
+    install(tmp_path / "target", settings)
     assert (tmp_path / "target" / f"{MADE_UP.replace('-', '_')}-1.0.dist-info").is_dir()
 
 
@@ -130,12 +134,4 @@ def test_uv_installs_without_an_index_from_where_pip_finds_links(mirror, tmp_pat
         "PIP_CONFIG_FILE": os.devnull,
         "UV_NO_CACHE": "1",
     }
-    install = ["pip", "install", "--target", str(tmp_path / "target"), MADE_UP]
-    ran = subprocess.run(
-        [sys.executable, str(SCRIPT), *install],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
+    install(tmp_path / "target", settings)
