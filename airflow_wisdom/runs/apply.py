@@ -121,9 +121,7 @@ class Applier:
         try:
             await self._inventory.some([step.quick_response_id])
         except WisdomError as exc:
-            # The change itself was made, as far as AWS says.
-            end.fail(exc)
-            end.is_unknown = True
+            end.lose(exc)
             raise
 
     def _check(self, step: Step, end: ChangeEnd) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_wisdom.exceptions import AwsError, ValidationError
+from airflow_wisdom.exceptions import ValidationError
 from airflow_wisdom.redaction import redact
 from airflow_wisdom.rows.mistake import place
+from airflow_wisdom.runs.limit import may_be_done
 from airflow_wisdom.runs.remedies import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_wisdom.exceptions import WisdomError
+    from airflow_wisdom.exceptions import AwsError, WisdomError
     from airflow_wisdom.model.quick_response import Value, Values
     from airflow_wisdom.rows.mistake import Unit
 
@@ -135,9 +136,14 @@ class ChangeEnd:
         """
         if self.error is None:
             self.error = error
-            # A refusal is no answer to the requests before it.
-            is_refused = isinstance(error, AwsError) and not error.transient and not error.sent_before
-            self.is_unknown = self.asked > (1 if is_refused else 0)
+            self.is_unknown = may_be_done(self.asked, error)
+
+    def lose(self, error: WisdomError) -> None:
+        """Note that it was made, as far as AWS says, but that what has become of it is not known.
+
+        :param error: Why it is not.
+        """
+        self.error, self.is_unknown = error, True
 
 
 def _plain(value: Any) -> Any:

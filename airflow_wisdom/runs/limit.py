@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from airflow_wisdom.cadence import Patience, time_left
-from airflow_wisdom.exceptions import EndpointError, ImportJobTimeoutError, WisdomError
+from airflow_wisdom.exceptions import AwsError, EndpointError, ImportJobTimeoutError, WisdomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +132,17 @@ class Limit:
         :param doing: What goes on in spite of errors, for the log.
         """
         return Patience(log, doing, deadline=self._deadline, give_up=self.give_up)
+
+
+def may_be_done(asked: int, error: WisdomError) -> bool:
+    """Return whether AWS may have done what it was asked for although there is no answer that says so.
+
+    :param asked: How often it was asked.
+    :param error: What was raised last.
+    """
+    # A refusal is no answer to the requests before it.
+    is_refused = isinstance(error, AwsError) and not error.transient and not error.sent_before
+    return asked > (1 if is_refused else 0)
 
 
 # One call, waited for by each kind of caller: in the running event loop, and in this thread.

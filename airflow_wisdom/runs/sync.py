@@ -460,7 +460,7 @@ class Sync(HasFolder):
             except WisdomError as exc:
                 # What was written is written: what became of it is not known.
                 for end in [end for end in ends if end.error is None]:
-                    end.error, end.is_unknown = WisdomError(f"It was changed, but could not be read again: {exc}"), True
+                    end.lose(WisdomError(f"It was changed, but could not be read again: {exc}"))
             return ends
 
     async def _verify(self, ends: Sequence[ChangeEnd], there: int, inventory: Inventory) -> None:

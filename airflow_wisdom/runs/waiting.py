@@ -14,7 +14,7 @@ from airflow_wisdom.exceptions import AwsError, ClientTokenUsedError, EndpointEr
 from airflow_wisdom.hooks.calls import Calls
 from airflow_wisdom.model.endings import has_ended
 from airflow_wisdom.model.import_job import ImportJobStatus, JobEnd
-from airflow_wisdom.runs.limit import Limit
+from airflow_wisdom.runs.limit import Limit, may_be_done
 from airflow_wisdom.runs.progress import Progress, now_and_then
 from airflow_wisdom.runs.run import ALL_TRIES, FILE, MARK, Series
 from airflow_wisdom.runs.starting import LookBack, drive_in_loop, listed, starting
@@ -247,11 +247,7 @@ def may_have_started(asked: int, error: WisdomError) -> bool:
     :param asked: How often AWS was asked to start it.
     :param error: What was raised last.
     """
-    if isinstance(error, ClientTokenUsedError):
-        return False
-    # A refusal is no answer to the requests before it.
-    is_refused = isinstance(error, AwsError) and not error.transient and not error.sent_before
-    return asked > (1 if is_refused else 0)
+    return not isinstance(error, ClientTokenUsedError) and may_be_done(asked, error)
 
 
 def is_refused(error: WisdomError | None) -> bool:
