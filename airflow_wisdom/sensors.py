@@ -152,7 +152,7 @@ class WisdomImportJobSensor(WisdomExistingJobTask, WisdomSingleJobTask, BaseSens
 
     @cached_property
     def _limit(self) -> Limit:
-        """Until when a worker looks, should AWS never answer; where it is free between two looks, each begins anew."""
+        """Until when a worker looks, should AWS never answer; where it is free between two looks, each is the first."""
         from airflow_wisdom.runs.limit import Contact, Limit
 
         what = f"Import job {self.import_job_id} was not looked at"

@@ -168,7 +168,7 @@ class WisdomTask(LinksToConsole, BaseOperator):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Here, where each parameter of each class passes.
-        if name in (*self.template_fields, "extra_checks"):
+        if name in self.template_fields or name == "extra_checks":
             refuse_passing(name, value)
         super().__setattr__(name, value)
 

@@ -80,7 +80,7 @@ export function Freshness({ loaded }: { readonly loaded: Loaded<unknown> }) {
       ) : (
         loaded.at && <span>Updated {moment(loaded.at).slice(11)} </span>
       )}
-      {/* Never disabled: each refresh by itself would take the focus away. One that is asked for begins anew. */}
+      {/* Never disabled: each refresh by itself would take the focus away. One that is asked for begins again. */}
       <Button onClick={loaded.reload}>Refresh</Button>
     </span>
   );
